@@ -1,0 +1,47 @@
+# Everything runs inside .venv, which `make install` makes from pyproject.toml and constraints.txt.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install test check format lint types demo nightly clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+# The stamp holds the checksum of what was installed: an unchanged environment is not installed twice,
+# not even after a git checkout that touched the files' times.
+install:  ## make .venv with everything (train, export, run, test)
+	@sum=$$(cat pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1); \
+	if [ -f $(STAMP) ] && [ "$$(cat $(STAMP))" = "$$sum" ]; then exit 0; fi; \
+	set -e; \
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
+	echo "$$sum" > $(STAMP)
+
+test: install  ## run the tests
+	$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+format: install  ## rewrite the sources in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --select I .
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: install
+	$(BIN)/mypy
+
+check: lint types test  ## format, lint, types, tests
+
+demo: install  ## train on scanned digits, export, run with early exit; prints one table
+	$(BIN)/python -m benchmarks.demo
+
+nightly: install  ## long fuzzing, eight threads, a soak of 200,000 images
+	SPIKEHALT_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/runtime/fuzz -q
+	SPIKEHALT_CALLS=10000 SPIKEHALT_SOAK_IMAGES=200000 $(BIN)/python -m pytest tests/runtime/test_faults.py -q
+
+clean:  ## remove what was built (keeps .venv)
+	rm -rf build demo-out .pytest_cache .mypy_cache .ruff_cache
