@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.train.samples import quick_run
+from train.cli import main
+from train.run import run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained")
+    run(quick_run(out))
+    return out
+
+
+def test_static_and_halting_are_compared_per_module(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "energy.json"
+    paths = [str(trained / "static.pt"), str(trained / "halting.pt")]
+    assert main(["energy", *paths, "--json", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "4.6 pJ per multiply-accumulate, 0.9 pJ per accumulate" in said
+    assert "memory access is left out, as in the papers" in said
+    static, halting = json.loads(out.read_text())["reports"]
+    names = [module["module"] for module in static["modules"]]
+    assert names == ["SPS", "SSA", "MLP", "halting", "head"]
+    assert static["modules"][3]["energy_mj"] == 0 < halting["modules"][3]["energy_mj"]
+    assert static["total_mj"] == pytest.approx(sum(m["energy_mj"] for m in static["modules"]))
+
+
+def test_memory_access_costs_more_and_is_said(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    totals = []
+    for options in ([], ["--constants.memory-pj-per-byte", "1.25"]):
+        out = tmp_path / "energy.json"
+        assert main(["energy", str(trained / "static.pt"), "--json", str(out), *options]) == 0
+        totals.append(json.loads(out.read_text())["reports"][0]["total_mj"])
+    assert totals[1] > totals[0]
+    assert "1.25 pJ per byte moved: 4 bytes of weight per operation" in capsys.readouterr().out

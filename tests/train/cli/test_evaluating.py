@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.train.samples import quick_run
+from train.checkpoint import load_checkpoint, save_checkpoint
+from train.cli import main
+from train.cli.evaluating import checkpoint_data
+from train.evaluate import evaluate
+from train.run import run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained")
+    run(quick_run(out))
+    return out
+
+
+def test_figures_are_those_of_the_test_images(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "figures.json"
+    options = ["--epsilon", "0.01", "0.6", "--json", str(out), "--max-drop", "1"]
+    assert main(["evaluate", str(trained / "halting.pt"), *options]) == 0
+    assert "test images" in " ".join(capsys.readouterr().out.split())
+    rows = json.loads(out.read_text())
+    found = [(row["epsilon"], row["policy"]) for row in rows]
+    policies = ["never", "entropy", "confidence", "halting"]
+    assert found == [(epsilon, policy) for epsilon in (0.01, 0.6) for policy in policies]
+    checkpoint = load_checkpoint(trained / "halting.pt")
+    expected = evaluate(checkpoint.network(), checkpoint_data(checkpoint).test)
+    assert rows[0]["accuracy"] == pytest.approx(expected.accuracy[-1])
+    assert rows[0]["average_tokens"] == pytest.approx(expected.average_tokens)
+    assert rows[4]["average_tokens"] < rows[0]["average_tokens"]
+    assert rows[1]["average_timesteps"] == 1.0  # any loss of accuracy was allowed
+
+
+def test_a_static_network_has_no_halting_score(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    assert main(["evaluate", str(trained / "static.pt"), "--json", str(out)]) == 0
+    assert [r["policy"] for r in json.loads(out.read_text())] == ["never", "entropy", "confidence"]
+
+
+def test_the_splits_are_those_of_the_training(trained: Path) -> None:
+    checkpoint = load_checkpoint(trained / "halting.pt")
+    found = evaluate(checkpoint.network(), checkpoint_data(checkpoint).validation)
+    assert list(found.accuracy) == checkpoint.metrics["validation_accuracy"]
+
+
+def test_imported_weights_know_no_images(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dataclasses import replace
+
+    imported = replace(load_checkpoint(trained / "static.pt"), run={}, phase="imported")
+    save_checkpoint(tmp_path / "imported.pt", imported)
+    assert main(["evaluate", str(tmp_path / "imported.pt")]) == 2
+    assert "trained on unknown images" in capsys.readouterr().out

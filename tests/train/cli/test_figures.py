@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.train.samples import quick_run
+from train.cli import main
+from train.run import run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained")
+    run(quick_run(out, model={"merge_gamma": 1}))
+    return out
+
+
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [
+        ("heatmap", ["halting.pt"]),
+        ("tokens", ["halting.pt"]),
+        ("tradeoff", ["halting.pt"]),
+        ("tradeoff", ["static.pt"]),
+        ("energy", ["static.pt", "halting.pt"]),
+        ("curves", [""]),
+    ],
+)
+def test_each_figure_is_drawn_from_a_trained_model(
+    trained: Path, tmp_path: Path, kind: str, files: list[str]
+) -> None:
+    out = tmp_path / "figure.png"
+    paths = [str(trained / name) for name in files]
+    assert main(["figure", kind, *paths, "--out", str(out), "--images", "8"]) == 0
+    assert out.stat().st_size > 2000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the kind of figure is missing; usage: python -m train figure heatmap|tokens"),
+        (["pie", "x"], "no figure 'pie'; there are heatmap, tokens"),
+        (["curves", "--out", "x.png"], "nothing to draw from"),
+        (["curves", "nowhere", "--out", "x.png"], "nowhere does not exist"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["figure", *arguments]) == 2
+    assert message in capsys.readouterr().out

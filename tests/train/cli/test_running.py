@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.train.samples import quick_run
+from train.checkpoint import load_checkpoint
+from train.cli import main
+from train.recipes import recipe_names
+from train.strict import to_dict
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> str:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(to_dict(quick_run(tmp_path / "run"))))
+    return str(path)
+
+
+def test_run_takes_changes_and_names_what_it_wrote(
+    recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "elsewhere"
+    assert main(["run", recipe, "--out", str(out), "--model.depth", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "static: validation accuracy" in said and "halting: validation accuracy" in said
+    assert "python export/to_trt.py" in said
+    assert load_checkpoint(out / "halting.pt").model.depth == 1
+    assert main(["run", recipe, "--start", str(out / "static.pt"), "--model.depth", "1"]) == 0
+
+
+@pytest.mark.parametrize("option", ["--modle.depth", "--model.dephts"])
+def test_an_unknown_option_is_refused_with_the_nearest_one(
+    recipe: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["run", recipe, option, "3"])
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    assert "--model.depth" in said.out + said.err
+
+
+def test_a_value_that_makes_no_sense_is_refused(
+    recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", recipe, "--model.dim", "30"])
+    said = capsys.readouterr()
+    assert "multiple of 8" in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "digts"], "Did you mean 'digits'"),
+        (["run", "digits", "--start"], "--start needs a value"),
+        (["run", "digits", "--start", "no.pt"], "no.pt does not exist"),
+        (["resume", "no.pt"], "no.pt does not exist"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_and_status_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert message in " ".join(capsys.readouterr().out.split())
+
+
+def test_recipes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes"]) == 0
+    assert capsys.readouterr().out.split() == recipe_names()
+
+
+def test_without_a_command_the_usage_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0 and main(["nonsense"]) == 2
+    assert "python -m train resume" in capsys.readouterr().out

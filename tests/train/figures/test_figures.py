@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from train.energy import MODULES, ModuleEnergy
+from train.errors import ConfigError
+from train.exits import ExitPoint
+from train.figures import draw_curves, draw_energy, draw_heatmaps, draw_tokens, draw_tradeoff
+from train.figures.canvas import canvas, write
+from train.lifetimes import Fates
+
+
+def test_a_map_shows_the_share_of_blocks_that_each_patch_ran() -> None:
+    alive = torch.zeros(2, 3, 1, 4)  # L, T, B, K
+    alive[0] = 1
+    alive[1, 0, 0, :2] = 1
+    figure = draw_heatmaps(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), alive, (2, 2))
+    pictures = [axis.images[0].get_array() for axis in figure.axes if axis.images]
+    assert pictures[1].tolist() == [[1.0, 1.0], [0.5, 0.5]]
+    assert pictures[2].tolist() == [[0.5, 0.5], [0.5, 0.5]]
+
+
+def test_bars_stack_live_halted_and_merged_tokens() -> None:
+    counts = [torch.tensor([[4.0, 2.0]]), torch.tensor([[0.0, 1.0]]), torch.tensor([[0.0, 1.0]])]
+    figure = draw_tokens(Fates(*counts))
+    axis = figure.axes[0]
+    heights = [[bar.get_height() for bar in bars] for bars in axis.containers]
+    assert heights == [[4, 2], [0, 1], [0, 1]]
+    assert [bar.get_y() for bar in axis.containers[2]] == [4, 3]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["live", "halted", "merged"]
+
+
+def test_curves_go_over_tokens_and_timesteps() -> None:
+    points = [ExitPoint("entropy", 0.1, 0.9, 3.0, 0.5), ExitPoint("entropy", 0.5, 0.8, 1.0, 0.6)]
+    figure = draw_tradeoff(points, {"entropy": points})
+    tokens, timesteps = (axis.lines[0] for axis in figure.axes)
+    assert list(tokens.get_xdata()) == [0.5, 0.6] and list(tokens.get_ydata()) == [90, 80]
+    assert list(timesteps.get_xdata()) == [1, 3] and list(timesteps.get_ydata()) == [80, 90]
+    assert len(draw_tradeoff([], {"entropy": points}).axes) == 1
+
+
+def test_bars_stack_the_modules_energies() -> None:
+    modules = [ModuleEnergy(name, float(i + 1), 0, 0) for i, name in enumerate(MODULES)]
+    axis = draw_energy({"static": modules, "halting": modules}).axes[0]
+    assert [bars[0].get_height() for bars in axis.containers] == [1, 2, 3, 4, 5]
+    assert axis.containers[4][1].get_y() == 10
+
+
+def test_one_line_per_run_and_panel() -> None:
+    rows = [{"loss": "2.5", "validation_accuracy": "0.1", "average_tokens": "1.0"}] * 3
+    figure = draw_curves({"a": rows, "b": rows[:2]})
+    assert [len(axis.lines) for axis in figure.axes] == [2, 2, 2]
+    assert list(figure.axes[0].lines[0].get_ydata()) == [2.5, 2.5, 2.5]
+
+
+@pytest.mark.parametrize(("suffix", "head"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
+def test_figures_are_written_by_their_ending(tmp_path: Path, suffix: str, head: bytes) -> None:
+    path = tmp_path / "deep" / f"figure{suffix}"
+    write(canvas(2, 2)[0], path)
+    assert path.read_bytes().startswith(head)
+    with pytest.raises(ConfigError, match=r"must end in one of \.png"):
+        write(canvas(2, 2)[0], tmp_path / "figure.txt")

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from train.config import (
+    DataConfig,
+    HaltingConfig,
+    LIFConfig,
+    ModelConfig,
+    PhaseConfig,
+    StemConfig,
+    TrainConfig,
+)
+from train.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "message"),
+    [
+        (ModelConfig, {"dim": 30}, "multiple of 8"),
+        (ModelConfig, {"dim": 40, "heads": 3}, "not divisible by heads 3"),
+        (ModelConfig, {"depth": 0}, "depth is 0, must be >= 1"),
+        (ModelConfig, {"merge_gamma": -1}, "merge_gamma is -1"),
+        (ModelConfig, {"input": "frames"}, "they need stem.kind 'sps'"),
+        (ModelConfig, {"pixel_mean": (0.1, 0.2)}, "pixel_mean has 2 values"),
+        (ModelConfig, {"pixel_std": (0.0,)}, "pixel_std must be positive"),
+        (LIFConfig, {"threshold": 0.2, "v_reset": 0.3}, "thresholds must lie above v_reset"),
+        (HaltingConfig, {"epsilon": 1.0}, r"epsilon is 1.0, must be in \[0, 1\)"),
+        (HaltingConfig, {"epsilon": float("nan")}, "epsilon is nan"),
+        (DataConfig, {"name": "folder"}, "needs data.path"),
+        (DataConfig, {"validation_fraction": 1.0}, "validation_fraction"),
+        (PhaseConfig, {"learning_rate": 0.0}, "learning_rate must be positive"),
+        (TrainConfig, {"batch_size": 1}, "batch_size must be >= 2"),
+        (
+            TrainConfig,
+            {"halting": PhaseConfig(epochs=1)},
+            "a halting phase needs model.halting.mode",
+        ),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(
+    kind: type, values: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        kind(**values)
+
+
+@pytest.mark.parametrize(
+    ("gamma", "counts", "average"),
+    [  # AT-SNN table 1 on 64 tokens and four blocks
+        (5, (59, 54, 49, 44), 0.805),
+        (10, (54, 44, 34, 24), 0.609),
+        (25, (39, 20, 10, 5), 0.289),
+        (32, (32, 16, 8, 4), 0.234),
+    ],
+)
+def test_token_counts_under_merging_are_those_of_the_paper(
+    gamma: int, counts: tuple[int, ...], average: float
+) -> None:
+    config = ModelConfig(depth=4, merge_gamma=gamma)
+    assert config.tokens == 64
+    assert config.tokens_per_block == counts
+    assert sum(counts) / (4 * 64) == pytest.approx(average, abs=5e-4)
+
+
+def test_each_pool_halves_the_grid_rounding_up() -> None:
+    assert ModelConfig(image_size=(33, 20)).grid == (9, 5)
+    everywhere = StemConfig(pool=(True, True, True, True))
+    assert ModelConfig(image_size=(224, 224), stem=everywhere).tokens == 196
+
+
+def test_static_removes_halting_and_merging_alone() -> None:
+    config = ModelConfig(merge_gamma=5, halting=HaltingConfig("block_time", alpha=2.0))
+    static = config.static()
+    assert (static.halting.mode, static.merge_gamma) == ("none", 0)
+    assert (static.halting.alpha, static.dim) == (2.0, config.dim)

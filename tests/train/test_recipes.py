@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from train.config import TrainConfig
+from train.errors import ConfigError
+from train.models import SpikingTransformer, named_model
+from train.recipes import load_recipe, merge, recipe_names
+
+PAPERS = {  # (alpha, beta, gamma, stem)
+    "cifar10-at-snn": (5.0, -10.0, 25, "sps"),
+    "cifar10-at-snn-32": (5.0, -10.0, 32, "sps"),
+    "cifar10-stas": (-5.0, 0.0, 0, "isps"),
+    "cifar10-stas-spikingformer": (5.0, -25.0, 0, "isps"),
+    "imagenet-stas": (-5.0, 0.0, 0, "isps"),
+}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_recipes_hold_the_papers_values(name: str) -> None:
+    config = load_recipe(name)
+    model, halting = config.model, config.model.halting
+    found = (halting.alpha, halting.beta, model.merge_gamma, model.stem.kind)
+    assert found == PAPERS[name] and (model.timesteps, halting.epsilon) == (4, 0.01)
+    assert config.halting.ponder_weight == (1e-4 if "imagenet" in name else 1e-3)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_loads_and_its_network_can_be_built(name: str) -> None:
+    import torch
+
+    config = load_recipe(name)
+    with torch.device("meta"):
+        SpikingTransformer(config.model)
+    assert config.static.epochs + config.halting.epochs > 0
+    assert config.out == f"runs/{name}"
+
+
+@pytest.mark.parametrize("name", [name for name in recipe_names() if name.endswith("-short")])
+def test_a_short_recipe_differs_in_its_schedule(name: str) -> None:
+    short, full = load_recipe(name), load_recipe(name.removesuffix("-short"))
+    assert short.static.epochs + short.halting.epochs < 0.5 * (
+        full.static.epochs + full.halting.epochs
+    )
+    assert short.model.dim == full.model.dim and short.data.path == full.data.path
+
+
+def test_only_recipes_with_a_short_schedule_have_one() -> None:
+    assert "cifar10-stas-short" in recipe_names() and "digits-short" not in recipe_names()
+    with pytest.raises(ConfigError, match="recipe 'digits' has no short schedule"):
+        load_recipe("digits-short")
+
+
+def write(path: Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_recipe_may_name_a_model_and_change_fields_of_it(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "r.yaml", "model: {name: spikformer-4-384, timesteps: 2, lif: {tau: 1.5}}"
+    )
+    model = load_recipe(path).model
+    assert (model.dim, model.timesteps, model.lif.tau) == (384, 2, 1.5)
+    assert model.lif.threshold == named_model("spikformer-4-384").lif.threshold
+
+
+def test_a_recipe_may_build_on_another(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.yaml", "base: digits\nseed: 7\nmodel: {depth: 2}")
+    config, base = load_recipe(path), load_recipe("digits")
+    assert (config.seed, config.model.depth) == (7, 2)
+    assert config.static == base.static
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("modle: {}", "unknown key 'modle'; did you mean 'model'"),
+        ("model: {name: spikfomer-4-384}", "Did you mean 'spikformer-4-384'"),
+        ("- a\n- b", "must hold a mapping"),
+        ("a: [", "is not valid YAML"),
+        ("base: digit", "no recipe 'digit'. Did you mean 'digits'"),
+    ],
+)
+def test_a_wrong_recipe_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(write(tmp_path / "r.yaml", text))
+
+
+def test_an_empty_recipe_is_the_default(tmp_path: Path) -> None:
+    assert load_recipe(write(tmp_path / "r.yaml", "")) == TrainConfig(out="runs/r")
+
+
+def test_an_unknown_recipe_gets_the_nearest_and_the_list() -> None:
+    with pytest.raises(ConfigError, match=r"no recipe 'digts'. Did you mean 'digits'\? Shipped:"):
+        load_recipe("digts")
+
+
+def test_merging_goes_key_by_key() -> None:
+    assert merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 5}, "d": {"e": 1}}) == {
+        "a": {"b": 5, "c": 2},
+        "d": {"e": 1},
+    }

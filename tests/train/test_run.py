@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.train.samples import quick_run, same_tensors
+from train import loop
+from train.checkpoint import Checkpoint, load_checkpoint
+from train.config import PhaseConfig
+from train.errors import CheckpointError, ConfigError, DivergedError
+from train.log import CsvLog
+from train.run import phases_left, resume, run
+from train.strict import to_dict
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of two epochs static, one with halting and merging."""
+    out = tmp_path_factory.mktemp("unbroken")
+    run(two_epochs(out))
+    return out
+
+
+def two_epochs(out: Path):  # type: ignore[no-untyped-def]
+    return quick_run(out, static={"epochs": 2}, model={"merge_gamma": 1})
+
+
+def figures(out: Path) -> list[dict[str, str]]:
+    return CsvLog(out / "log.csv", keep=True).rows()
+
+
+def test_a_run_leaves_checkpoints_of_both_phases_and_a_log(unbroken: Path) -> None:
+    static, halting = (load_checkpoint(unbroken / f"{name}.pt") for name in ("static", "halting"))
+    assert static.model.halting.mode == "none" and static.model.merge_gamma == 0
+    assert halting.model.halting.mode == "block_time" and halting.model.merge_gamma == 1
+    assert static.training is None and static.classes == tuple("0123456789")
+    assert set(halting.metrics) >= {"validation_accuracy", "average_tokens", "firing_rates"}
+    phases = [(row["phase"], row["epoch"]) for row in figures(unbroken)]
+    assert phases == [("static", "1"), ("static", "2"), ("halting", "1")]
+
+
+def test_losses_fall_and_tokens_fall(tmp_path: Path) -> None:
+    changes = {"static": {"epochs": 4}, "halting": {"epochs": 5, "ponder_weight": 3.0}}
+    run(quick_run(tmp_path, **changes))
+    rows = figures(tmp_path)
+    static = [float(row["loss"]) for row in rows if row["phase"] == "static"]
+    tokens = [float(row["average_tokens"]) for row in rows if row["phase"] == "halting"]
+    assert static[-1] < 0.9 * static[0]
+    assert tokens[-1] < tokens[0] - 0.02
+
+
+class StoppedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after_steps", [7, 20, 21, 45])
+def test_a_resumed_run_equals_an_unbroken_one(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after_steps: int
+) -> None:
+    """Stopped within an epoch, at its last step, in the second phase; 20 steps an epoch."""
+    taken = 0
+    step = loop.train_step
+
+    def counted(phase, batch):  # type: ignore[no-untyped-def]
+        nonlocal taken
+        taken += 1
+        if taken == after_steps:
+            phase.interrupt.requested = True
+        return step(phase, batch)
+
+    monkeypatch.setattr(loop, "train_step", counted)
+    with pytest.raises(KeyboardInterrupt):
+        run(two_epochs(tmp_path))
+    assert taken - after_steps <= 1
+    resume(tmp_path / "last.pt")
+    for name in ("static", "halting"):
+        ours, theirs = (load_checkpoint(out / f"{name}.pt") for out in (tmp_path, unbroken))
+        assert same_tensors(ours.weights, theirs.weights)
+        assert ours.metrics == theirs.metrics
+    assert figures(tmp_path) == figures(unbroken)
+
+
+def test_a_run_stopped_between_its_phases_goes_on(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last epoch is saved, static.pt is not: as after a kill at that moment."""
+    from train import run as module
+
+    def killed(phase):  # type: ignore[no-untyped-def]
+        raise StoppedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_finish", killed)
+        with pytest.raises(StoppedError):
+            run(two_epochs(tmp_path))
+    resume(tmp_path / "last.pt")
+    ours, theirs = (load_checkpoint(out / "halting.pt") for out in (tmp_path, unbroken))
+    assert same_tensors(ours.weights, theirs.weights)
+
+
+def test_the_static_checkpoint_starts_a_halting_phase_alone(unbroken: Path, tmp_path: Path) -> None:
+    result = run(two_epochs(tmp_path), start=load_checkpoint(unbroken / "static.pt"))
+    assert list(result.checkpoints) == ["halting"]
+
+
+def test_which_phases_are_left() -> None:
+    config = quick_run(Path("x"))
+    model = config.model
+    starts = {"static": ["halting"], "halting": ["halting"], "imported": ["static", "halting"]}
+    for phase, left in starts.items():
+        assert phases_left(config, Checkpoint(model, {}, (), phase)) == left
+    resumable = Checkpoint(model, {}, (), "static", training={"phase": "static"})
+    assert phases_left(config, resumable) == ["static", "halting"]
+    none = replace(config, static=PhaseConfig(0), halting=PhaseConfig(0))
+    with pytest.raises(ConfigError, match="no phase is left to train"):
+        phases_left(none, None)
+
+
+def test_start_weights_of_another_shape_are_refused(unbroken: Path, tmp_path: Path) -> None:
+    config = quick_run(tmp_path, model={"dim": 32})
+    with pytest.raises(ConfigError, match=r"start weights do not fit the model"):
+        run(config, start=load_checkpoint(unbroken / "static.pt"))
+
+
+def test_a_finished_checkpoint_does_not_resume(unbroken: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"is a finished checkpoint .* --start"):
+        resume(unbroken / "static.pt")
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_state(
+    tmp_path: Path,
+) -> None:
+    config = quick_run(tmp_path, halting={"epochs": 0})
+    run(config)
+    good = load_checkpoint(tmp_path / "last.pt").weights
+    wild = replace(config, static=PhaseConfig(1, 1e30, 0.0), clip_norm=0.0, save_every_minutes=0.0)
+    start = Checkpoint(config.model, good, (), "imported")
+    with pytest.raises(DivergedError, match=r"became (nan|inf) .*last\.pt is the last good state"):
+        run(wild, start=start)
+    assert same_tensors(load_checkpoint(tmp_path / "last.pt").weights, good)
+
+
+def test_ctrl_c_in_the_terminal_leaves_a_checkpoint_that_resumes(
+    unbroken: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    out = tmp_path / "run"
+    recipe.write_text(yaml.safe_dump({**to_dict(two_epochs(out)), "save_every_minutes": 0.0}))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "train", "run", str(recipe)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    while not (out / "last.pt").exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, output
+    assert "python -m train resume" in output
+    resume(out / "last.pt")
+    ours, theirs = (load_checkpoint(folder / "halting.pt") for folder in (out, unbroken))
+    assert same_tensors(ours.weights, theirs.weights)

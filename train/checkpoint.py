@@ -1,0 +1,161 @@
+"""Checkpoint files: a model, what it was trained on, and what resuming needs.
+
+Written atomically, read with `weights_only=True`: a checkpoint cannot run code.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import warnings
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from train.config import ModelConfig
+from train.errors import CheckpointError, ConfigError
+from train.models.network import SpikingTransformer
+from train.strict import from_dict, to_dict
+
+FORMAT = "spikehalt-checkpoint"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint's content.
+
+    Attributes:
+        model: configuration of the network.
+        weights: its state dict.
+        classes: class names, in label order.
+        phase: `static` or `halting`.
+        metrics: figures measured when it was written.
+        run: the training configuration as plain data; empty for imported weights.
+        training: optimizer, scheduler, position and random states; None in a finished checkpoint.
+    """
+
+    model: ModelConfig
+    weights: dict[str, Tensor]
+    classes: tuple[str, ...]
+    phase: str
+    metrics: dict[str, Any] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] | None = None
+
+    def network(self) -> SpikingTransformer:
+        """The network with these weights, in evaluation mode.
+
+        Raises:
+            CheckpointError: weights and configuration do not belong together.
+        """
+        network = SpikingTransformer(self.model)
+        try:
+            network.load_state_dict(self.weights)
+        except RuntimeError as error:
+            raise CheckpointError(f"weights do not fit the stored model config: {error}") from None
+        return network.eval()
+
+
+def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
+    """Write atomically: a crash leaves the file that was there before."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "model": to_dict(checkpoint.model),
+        "weights": checkpoint.weights,
+        "classes": list(checkpoint.classes),
+        "phase": checkpoint.phase,
+        "metrics": checkpoint.metrics,
+        "run": checkpoint.run,
+        "training": checkpoint.training,
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            torch.save(plain, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU.
+
+    Raises:
+        CheckpointError: missing, not ours, truncated, or from a newer version; one sentence each.
+    """
+    content = _read(Path(path))
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} is not a spikehalt checkpoint; weights from other repositories come in "
+            "through `python -m train import`"
+        )
+    version = content.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has checkpoint format {version}, this spikehalt reads up to {FORMAT_VERSION}; "
+            "update spikehalt"
+        )
+    try:
+        return Checkpoint(
+            model=from_dict(ModelConfig, content["model"]),
+            weights=content["weights"],
+            classes=tuple(content["classes"]),
+            phase=content["phase"],
+            metrics=content["metrics"],
+            run=content["run"],
+            training=content["training"],
+        )
+    except (KeyError, TypeError, ConfigError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from None
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        raise CheckpointError(f"{path} does not exist; `python -m train run` writes checkpoints")
+    try:
+        with warnings.catch_warnings():  # torch warns of pickle protocols before it refuses them
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise CheckpointError(
+            f"{path} is not a spikehalt checkpoint (it holds foreign objects)"
+        ) from None
+    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError):
+        raise CheckpointError(f"{path} is truncated or not a checkpoint file") from None
+
+
+def random_states() -> dict[str, Any]:
+    """States of every generator that training draws from, as plain data and tensors."""
+    version, keys, gauss = random.getstate()
+    name, words, position, has_gauss, cached = np.random.get_state()
+    states: dict[str, Any] = {
+        "python": [version, list(keys), gauss],
+        "numpy": [name, torch.from_numpy(np.array(words, np.int64)), position, has_gauss, cached],
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    return states
+
+
+def restore_random_states(states: dict[str, Any]) -> None:
+    """Undo what was drawn since `random_states`."""
+    version, keys, gauss = states["python"]
+    random.setstate((version, tuple(keys), gauss))
+    name, words, position, has_gauss, cached = states["numpy"]
+    np.random.set_state((name, words.numpy().astype(np.uint32), position, has_gauss, cached))
+    torch.set_rng_state(states["torch"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(states["cuda"])

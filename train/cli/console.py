@@ -1,0 +1,49 @@
+"""What commands write to the terminal, and how they take their options."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from train.distributed import rank_and_world
+from train.errors import ConfigError
+
+console = Console()
+
+
+def say(text: str) -> None:
+    """One message, as it is; of several processes only the first speaks."""
+    if rank_and_world()[0] == 0:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def take_option(name: str, arguments: list[str]) -> tuple[str | None, list[str]]:
+    """The value of option `name`, or None, and the arguments without it.
+
+    Raises:
+        ConfigError: the value is missing.
+    """
+    for at, argument in enumerate(arguments):
+        if argument == name:
+            if at + 1 == len(arguments):
+                raise ConfigError(f"{name} needs a value")
+            return arguments[at + 1], arguments[:at] + arguments[at + 2 :]
+        if argument.startswith(f"{name}="):
+            return argument.partition("=")[2], arguments[:at] + arguments[at + 1 :]
+    return None, arguments
+
+
+def take_positional(what: str, usage: str, arguments: list[str]) -> tuple[str, list[str]]:
+    """The first argument, which is no option, and the rest.
+
+    Raises:
+        ConfigError: there is none; the usage is named.
+    """
+    if not arguments or arguments[0].startswith("-"):
+        raise ConfigError(f"{what} is missing; usage: python -m train {usage}")
+    return arguments[0], arguments[1:]
+
+
+def nothing_left(arguments: list[str]) -> None:
+    """Refuse arguments that nobody took."""
+    if arguments:
+        raise ConfigError(f"unknown arguments: {' '.join(arguments)}")

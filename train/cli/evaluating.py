@@ -1,0 +1,119 @@
+"""`python -m train evaluate`: accuracy, tokens, exits and energy of checkpoints on real images."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+from rich.table import Table
+
+from train.checkpoint import Checkpoint, load_checkpoint
+from train.cli.console import console
+from train.config import TrainConfig
+from train.data import Dataset, load_data
+from train.devices import best_device
+from train.errors import ConfigError
+from train.exits import ExitPoint, Policy, exit_point, fewest_timesteps, record
+from train.strict import from_dict
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What is evaluated.
+
+    Attributes:
+        checkpoint: a finished checkpoint of ours.
+        split: where the reported figures come from; thresholds always come from `validation`.
+        epsilon: halting margins to try (STAS^epsilon); none = the configured one.
+        policies: exit policies to try.
+        max_drop: a policy's threshold is the one with the fewest timesteps that loses at most this
+            share of accuracy on the validation images.
+        data_path: the folder or zip, where it is not the one that the checkpoint was trained on.
+        batch_size: images per pass.
+        json: also write the figures there.
+    """
+
+    checkpoint: tyro.conf.Positional[str]
+    split: Literal["test", "validation"] = "test"
+    epsilon: tuple[float, ...] = ()
+    policies: tuple[Policy, ...] = ("never", "entropy", "confidence", "halting")
+    max_drop: float = 0.003
+    data_path: str = ""
+    batch_size: int = 256
+    json: Path | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    epsilon: float
+    point: ExitPoint
+
+
+def evaluate_command(arguments: list[str]) -> int:
+    """Evaluate a checkpoint under exit policies and halting margins."""
+    options = tyro.cli(EvaluateOptions, args=arguments, prog="python -m train evaluate")
+    checkpoint = load_checkpoint(options.checkpoint)
+    rows = evaluate_policies(options, checkpoint, checkpoint_data(checkpoint, options.data_path))
+    console.print(_table(options, rows))
+    if options.json is not None:
+        figures = [{"epsilon": row.epsilon, **asdict(row.point)} for row in rows]
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    return 0
+
+
+def checkpoint_data(checkpoint: Checkpoint, path: str = "") -> Dataset:
+    """The images that a checkpoint was trained on, split as they were then.
+
+    Raises:
+        ConfigError: imported weights know of no images.
+    """
+    if not checkpoint.run:
+        raise ConfigError(
+            "imported weights were trained on unknown images; train or fine-tune first"
+        )
+    run = dict(checkpoint.run)
+    if path:
+        run["data"] = {**run["data"], "path": path}
+    config = from_dict(TrainConfig, run)
+    return load_data(config.data, checkpoint.model, config.seed)
+
+
+def evaluate_policies(options: EvaluateOptions, checkpoint: Checkpoint, data: Dataset) -> list[Row]:
+    """Every policy at every margin; its threshold is chosen on the validation images."""
+    device = best_device()
+    network, data = checkpoint.network().to(device), data.to(device)
+    rows = []
+    for epsilon in options.epsilon or (checkpoint.model.halting.epsilon,):
+        seen, reported = (
+            record(network, part, batch_size=options.batch_size, epsilon=epsilon)
+            for part in (data.validation, getattr(data, options.split))
+        )
+        for policy in options.policies:
+            if policy == "halting" and checkpoint.model.halting.mode == "none":
+                continue  # no token ever halts, so the score says nothing
+            chosen = fewest_timesteps(seen, policy, options.max_drop)
+            rows.append(Row(epsilon, exit_point(reported, policy, chosen.threshold)))
+    return rows
+
+
+def _table(options: EvaluateOptions, rows: list[Row]) -> Table:
+    title = f"{options.checkpoint}, {options.split} images; exit thresholds from validation images"
+    table = Table(title=title)
+    for name in ("epsilon", "policy", "threshold", "accuracy", "timesteps", "tokens"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        point = row.point
+        table.add_row(
+            f"{row.epsilon:g}",
+            point.policy,
+            f"{point.threshold:.4g}",
+            f"{point.accuracy:.2%}",
+            f"{point.average_timesteps:.2f}",
+            f"{point.average_tokens:.3f}",
+        )
+    return table

@@ -1,0 +1,126 @@
+"""`python -m train figure`: the papers' figures from trained models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+
+from train.checkpoint import load_checkpoint
+from train.cli.console import say, take_positional
+from train.cli.energy import EnergyOptions, energy_report
+from train.cli.evaluating import checkpoint_data
+from train.data import Split
+from train.devices import best_device
+from train.errors import ConfigError
+from train.exits import POLICIES, ExitPoint, candidate_thresholds, exit_point, record
+from train.figures import draw_curves, draw_energy, draw_heatmaps, draw_tokens, draw_tradeoff
+from train.figures.canvas import write
+from train.lifetimes import fates, patches_alive
+from train.log import CsvLog
+
+_USAGE = "figure heatmap|tokens|tradeoff|energy|curves FILE… --out figure.png"
+
+
+@dataclass(frozen=True)
+class FigureOptions:
+    """What is drawn, from what, and where it goes.
+
+    Attributes:
+        files: checkpoints; for `curves` the runs' folders or log.csv files.
+        out: .png, .svg or .pdf.
+        images: images of the test split: drawn (heatmap), or measured on (the others).
+        epsilon: halting margins for `tradeoff`.
+        data_path: the folder or zip, where it is not the one that the checkpoint was trained on.
+    """
+
+    files: tyro.conf.Positional[tuple[Path, ...]]
+    out: Path
+    images: int = 0
+    epsilon: tuple[float, ...] = (0.0, 0.01, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+    data_path: str = ""
+
+
+def figure_command(arguments: list[str]) -> int:
+    """Draw one figure and write it."""
+    kind, rest = take_positional("the kind of figure", _USAGE, arguments)
+    if kind not in FIGURES:
+        raise ConfigError(f"no figure {kind!r}; there are {', '.join(FIGURES)}")
+    options = tyro.cli(FigureOptions, args=rest, prog=f"python -m train figure {kind}")
+    if not options.files:
+        raise ConfigError(f"nothing to draw from; usage: python -m train {_USAGE}")
+    write(FIGURES[kind](options), options.out)
+    say(f"{kind} → {options.out}")
+    return 0
+
+
+def _test_images(options: FigureOptions, default: int) -> tuple[Any, Split]:
+    """The first checkpoint's network and the first images of its test split."""
+    checkpoint = load_checkpoint(options.files[0])
+    network = checkpoint.network().to(best_device())
+    test = checkpoint_data(checkpoint, options.data_path).test.to(best_device())
+    count = min(options.images or default, len(test))
+    return network, next(iter(test.batches([torch.arange(count)])))
+
+
+@torch.no_grad()
+def _heatmap(options: FigureOptions) -> Any:
+    network, batch = _test_images(options, 6)
+    if network.config.input == "frames":
+        raise ConfigError("heat maps are laid over images; this network takes event frames")
+    alive = patches_alive(network(batch.images), network.config)
+    return draw_heatmaps(batch.images, alive, network.config.grid)
+
+
+@torch.no_grad()
+def _tokens(options: FigureOptions) -> Any:
+    network, batch = _test_images(options, 512)
+    return draw_tokens(fates(network(batch.images), network.config))
+
+
+def _tradeoff(options: FigureOptions) -> Any:
+    network, batch = _test_images(options, 10_000)
+    halts = network.config.halting.mode != "none"
+    trace = record(network, batch)
+    policies = [p for p in POLICIES if p != "never" and (halts or p != "halting")]
+    exits: dict[str, list[ExitPoint]] = {
+        policy: [exit_point(trace, policy, t) for t in candidate_thresholds(trace, policy, 30)]
+        for policy in policies
+    }
+    margins = [
+        exit_point(record(network, batch, epsilon=epsilon), "never") for epsilon in options.epsilon
+    ]
+    return draw_tradeoff(margins if halts else [], exits)
+
+
+def _energy(options: FigureOptions) -> Any:
+    asked = EnergyOptions((), data_path=options.data_path, images=options.images or 512)
+    reports = {_name(path): energy_report(str(path), asked) for path in options.files}
+    return draw_energy({name: report.modules for name, report in reports.items()})
+
+
+def _curves(options: FigureOptions) -> Any:
+    logs = {}
+    for path in options.files:
+        file = path / "log.csv" if path.is_dir() else path
+        if not file.is_file():
+            raise ConfigError(f"{file} does not exist; a run's folder holds log.csv")
+        logs[file.parent.name] = CsvLog(file, keep=True).rows()
+    return draw_curves(logs)
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.name}\n{path.stem}"
+
+
+FIGURES: dict[str, Callable[[FigureOptions], Any]] = {
+    "heatmap": _heatmap,
+    "tokens": _tokens,
+    "tradeoff": _tradeoff,
+    "energy": _energy,
+    "curves": _curves,
+}

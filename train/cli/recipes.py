@@ -1,0 +1,14 @@
+"""`python -m train recipes`."""
+
+from __future__ import annotations
+
+from train.cli.console import nothing_left, say
+from train.recipes import recipe_names
+
+
+def recipes_command(arguments: list[str]) -> int:
+    """List the recipes that ship with the package."""
+    nothing_left(arguments)
+    for name in recipe_names():
+        say(name)
+    return 0

@@ -1,0 +1,50 @@
+"""`python -m train sweep`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tyro
+from rich.table import Table
+
+from train.cli.console import console, say, take_option, take_positional
+from train.config import TrainConfig
+from train.errors import ConfigError
+from train.recipes import load_recipe
+from train.sweep import SweepPoint, parse_axis, sweep
+
+_USAGE = "sweep RECIPE --over KEY=VALUE,VALUE [--over …] [--key value …]"
+
+
+def sweep_command(arguments: list[str]) -> int:
+    """Train a recipe over a grid of values."""
+    recipe, rest = take_positional("the recipe", _USAGE, arguments)
+    axes = []
+    while True:
+        text, rest = take_option("--over", rest)
+        if text is None:
+            break
+        axes.append(parse_axis(text))
+    if not axes:
+        raise ConfigError(f"nothing to sweep over; usage: python -m train {_USAGE}")
+    config = tyro.cli(
+        TrainConfig, default=load_recipe(recipe), args=rest, prog=f"python -m train sweep {recipe}"
+    )
+    points = list(sweep(config, axes))
+    console.print(_table(points))
+    say(f"the same as CSV: {Path(config.out) / 'sweep.csv'}")
+    return 0
+
+
+def _table(points: list[SweepPoint]) -> Table:
+    table = Table(title="validation split")
+    for name in (*points[0].values, "accuracy", "at t = 1", "average tokens"):
+        table.add_column(name, justify="right")
+    for point in points:
+        figures = (
+            f"{point.accuracy:.2%}",
+            f"{point.accuracy_t1:.2%}",
+            f"{point.average_tokens:.3f}",
+        )
+        table.add_row(*map(str, point.values.values()), *figures)
+    return table

@@ -1,0 +1,142 @@
+"""The original CIFAR-10 and CIFAR-100 archives: Python or binary version, packed or unpacked.
+
+The Python version is made of pickles. They are read by an unpickler that knows numpy's arrays and
+nothing else, so that a file cannot run code.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import tarfile
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import torch
+
+from train.config import DataConfig, ModelConfig
+from train.data.base import Dataset, Split, check_classes, without_validation
+from train.errors import DataError
+
+_SIZE = (32, 32)
+_PIXELS = 3 * 32 * 32
+_TRAIN = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "train")
+_TEST = ("test_batch", "test")
+_META = ("batches.meta", "meta", "batches.meta.txt", "fine_label_names.txt")
+
+
+def load_cifar(data: DataConfig, model: ModelConfig) -> Dataset:
+    """Images uint8 [N, 3, 32, 32]; CIFAR-100's labels are the fine ones.
+
+    Raises:
+        DataError: not a CIFAR archive, damaged, or the model takes another image size.
+    """
+    if (model.image_size, model.channels) != (_SIZE, 3):
+        raise DataError(
+            "CIFAR images are 32 x 32 pixels with three channels; set model.image_size=[32, 32] "
+            f"and model.channels=3 (got {list(model.image_size)} and {model.channels})"
+        )
+    files = _files(Path(data.path))
+    classes = _classes(files)
+    check_classes(classes, model, data.path)
+    fine = len(classes) == 100
+    train, test = (
+        _split([_batch(name, files[name], fine) for name in _known(files, stems)], data.path)
+        for stems in (_TRAIN, _TEST)
+    )
+    return without_validation(train, test, classes)
+
+
+def _files(path: Path) -> dict[str, bytes]:
+    """Contents by file name."""
+    if not path.exists():
+        raise DataError(f"{path} does not exist; data.path must be a CIFAR archive or its folder")
+    known = {*_TRAIN, *_TEST, *_META}
+    known |= {f"{name}.bin" for name in (*_TRAIN, *_TEST)}
+    if path.is_dir():
+        return {
+            file.name: file.read_bytes() for file in sorted(path.rglob("*")) if file.name in known
+        }
+    try:
+        with tarfile.open(path) as archive:
+            members = [m for m in archive if m.isfile() and PurePosixPath(m.name).name in known]
+            return {PurePosixPath(m.name).name: _content(archive, m) for m in members}
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise DataError(f"{path} is not a readable CIFAR archive ({error})") from None
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(member)
+    return b"" if file is None else file.read()
+
+
+def _known(files: dict[str, bytes], stems: tuple[str, ...]) -> list[str]:
+    return [name for name in files if PurePosixPath(name).name.removesuffix(".bin") in stems]
+
+
+def _classes(files: dict[str, bytes]) -> tuple[str, ...]:
+    for name in _META:
+        if name not in files:
+            continue
+        if name.endswith(".txt"):
+            return tuple(files[name].decode().split())
+        meta = _unpickle(name, files[name])
+        for key in (b"label_names", b"fine_label_names"):
+            if key in meta:
+                return tuple(label.decode() for label in meta[key])
+    raise DataError(f"no file {', '.join(_META)}: not a CIFAR archive")
+
+
+def _batch(name: str, content: bytes, fine: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(images uint8 [n, 3072], labels) of one file."""
+    if name.endswith(".bin"):
+        prefix = 2 if fine else 1  # CIFAR-100 has the coarse label first
+        rows = np.frombuffer(content, np.uint8)
+        if rows.size % (_PIXELS + prefix):
+            raise DataError(f"{name} is truncated")
+        rows = rows.reshape(-1, _PIXELS + prefix)
+        return rows[:, prefix:], rows[:, prefix - 1]
+    batch = _unpickle(name, content)
+    labels = batch.get(b"fine_labels", batch.get(b"labels"))
+    images = batch.get(b"data")
+    if labels is None or not isinstance(images, np.ndarray) or images.shape[1:] != (_PIXELS,):
+        raise DataError(f"{name} is not a batch of CIFAR images")
+    return images, np.asarray(labels)
+
+
+def _split(batches: list[tuple[np.ndarray, np.ndarray]], path: str) -> Split:
+    if not batches:
+        raise DataError(f"{path} lacks training or test batches")
+    images, labels = (np.concatenate(column) for column in zip(*batches, strict=True))
+    pixels = torch.from_numpy(images.reshape(-1, 3, *_SIZE).copy())
+    return Split(pixels, torch.from_numpy(labels.astype(np.int64)))
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Knows numpy arrays of plain numbers and nothing else."""
+
+    _ALLOWED = frozenset(
+        {
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+            ("_codecs", "encode"),
+        }
+    )
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self._ALLOWED:
+            raise pickle.UnpicklingError(f"holds {module}.{name}, which could run code")
+        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+
+
+def _unpickle(name: str, content: bytes) -> dict[bytes, Any]:
+    try:
+        value = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
+    except Exception as error:  # unpickling damaged bytes raises many kinds
+        raise DataError(f"{name} is not a readable CIFAR file ({error})") from None
+    if not isinstance(value, dict):
+        raise DataError(f"{name} is not a readable CIFAR file")
+    return value

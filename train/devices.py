@@ -1,0 +1,59 @@
+"""Which devices a run uses, in how many processes, at which precision."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from train.config import TrainConfig
+from train.errors import ConfigError
+
+
+def launch(config: TrainConfig) -> Fabric:
+    """Start the run's processes: those of `torchrun`, or `devices` of its own.
+
+    Raises:
+        ConfigError: the batch cannot be shared evenly between the processes.
+    """
+    devices, nodes = processes(config)
+    world = devices * nodes
+    if config.batch_size % world or config.batch_size < 2 * world:
+        raise ConfigError(
+            f"batch_size {config.batch_size} is that of all {world} processes together; it must "
+            f"be a multiple of {world} and give each at least 2 images"
+        )
+    fabric = Fabric(
+        accelerator={"gpu": "cuda"}.get(config.accelerator, config.accelerator),
+        devices=devices,
+        num_nodes=nodes,
+        strategy="ddp" if world > 1 else "auto",
+        precision=resolve_precision(config.precision, config.accelerator),
+    )
+    fabric.launch()
+    return fabric
+
+
+def best_device() -> torch.device:
+    """A GPU if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def processes(config: TrainConfig) -> tuple[int, int]:
+    """(processes on this machine, machines); `torchrun` decides where it started us."""
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "0"))
+    if local:
+        return local, max(1, int(os.environ.get("WORLD_SIZE", local)) // local)
+    return config.devices, config.nodes
+
+
+def resolve_precision(wanted: str, accelerator: str = "auto") -> Any:
+    """Fabric's name for a precision; `auto` is bf16 where the device multiplies it natively."""
+    names = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+    if wanted != "auto":
+        return names[wanted]
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return names["bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"]
+    return names["bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"]

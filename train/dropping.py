@@ -1,0 +1,48 @@
+"""Dropping tokens at fixed rates, as pure functions on tensors: the baselines of adaptive halting.
+
+Axes: T timesteps, B images, K tokens, D embedding. `live` is 1 where the token is alive.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def anchor_importance(x: Tensor, live: Tensor) -> Tensor:
+    """Cosine of each token with its timestep's anchor, the mean of the live tokens.
+
+    After the timestep-wise anchor tokens of STATA (Zhuge et al. 2024), without its alignments.
+
+    Args:
+        x: tokens [T, B, K, D]; absent ones are zero vectors.
+        live: [T, B, K].
+
+    Returns:
+        [T, B, K] float32.
+    """
+    x = x.float()
+    anchor = (x * live.unsqueeze(-1)).sum(-2, keepdim=True)
+    lengths = x.norm(dim=-1) * anchor.norm(dim=-1)
+    importance: Tensor = (x * anchor).sum(-1) / lengths.clamp_min(1e-12)
+    return importance
+
+
+def random_importance(shape: torch.Size, device: torch.device, seed: int | None) -> Tensor:
+    """Uniform numbers [T, B, K]: the same for every call with a seed, anew without one."""
+    generator = None if seed is None else torch.Generator(device=device).manual_seed(seed)
+    return torch.rand(shape, generator=generator, device=device)
+
+
+def keep_most_important(importance: Tensor, live: Tensor, count: int) -> Tensor:
+    """`live` [T, B, K] reduced to its `count` most important tokens; ties go to lower positions."""
+    priority = torch.where(live > 0, importance, -torch.inf)
+    order = priority.sort(dim=-1, descending=True, stable=True).indices
+    kept = torch.zeros_like(live).scatter(-1, order[..., :count], 1.0)
+    return kept * live
+
+
+def live_mean(x: Tensor, live: Tensor) -> Tensor:
+    """Mean of the live tokens [T, B, K, D] -> [T, B, D] float32; zero where there are none."""
+    total = (x.float() * live.unsqueeze(-1)).sum(-2)
+    return total / live.sum(-1, keepdim=True).clamp_min(1.0)

@@ -1,0 +1,48 @@
+"""An empty figure, and how it is written; matplotlib is imported here and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from train.errors import ConfigError
+
+SUFFIXES = (".png", ".svg", ".pdf")
+
+
+def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
+    """A figure and its axes [rows][columns], without any window or global state.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        rows: of axes.
+        columns: of axes.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ConfigError("figures need matplotlib: pip install 'spikehalt[figures]'") from None
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def outside_legend(figure: Any, axis: Any) -> None:
+    """The legend of `axis`, beside all panels."""
+    handles, names = axis.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside right upper")
+
+
+def write(figure: Any, path: Path) -> None:
+    """Save as PNG, SVG or PDF, by the file's ending.
+
+    Raises:
+        ConfigError: another ending.
+    """
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(f"{path} must end in one of {', '.join(SUFFIXES)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,24 @@
+"""Energy per module, one bar per network (STAS fig. 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from train.energy import MODULES, ModuleEnergy
+from train.figures.canvas import canvas, outside_legend
+
+
+def draw_energy(networks: Mapping[str, Sequence[ModuleEnergy]]) -> Any:
+    """Stacked bars of mJ per image, modules in the order of MODULES."""
+    figure, axes = canvas(1.4 * len(networks) + 2.2, 3.4)
+    axis = axes[0][0]
+    names = list(networks)
+    bottom = [0.0] * len(names)
+    for index, module in enumerate(MODULES):
+        heights = [networks[name][index].energy_mj for name in names]
+        axis.bar(names, heights, bottom=bottom, label=module)
+        bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
+    axis.set_ylabel("energy per image in mJ (estimate)")
+    outside_legend(figure, axis)
+    return figure

@@ -1,0 +1,223 @@
+"""How other repositories name the layers of the networks that we have.
+
+    spikformer                  ZK-Zhou/spikformer: CIFAR (nn.Linear), ImageNet (convolutions)
+    spikingformer               zhouchenlin2096/Spikingformer, both of its tokenizers' namings
+    sdt                         BICLab/Spike-Driven-Transformer
+    spikingjelly-spikformer     spikingjelly.activation_based.model.spikformer
+    spikingjelly-sdt            spikingjelly.activation_based.model.spike_driven_transformer
+
+A layer is a weight followed by a BatchNorm; several may stand side by side in one of ours: q, k, v.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from train.config import Arch
+from train.errors import CheckpointError
+
+
+class Layer(NamedTuple):
+    """One of our ConvBN or LinearBN, and the foreign (weight, BatchNorm) pairs it consists of."""
+
+    ours: str
+    parts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A repository's naming.
+
+    Attributes:
+        name: as listed above.
+        arch: architecture of its networks.
+        sign: a key by which its files are recognised; needed, with `absent` missing.
+        absent: a key that a look-alike format has.
+        stem: our five stem layers in its names.
+        block: the layers of block `i` in its names.
+        blocks: prefix of its blocks, before the number.
+        unused: keys that its code creates and never calls.
+        settings: fields of our model configuration that its code fixes.
+    """
+
+    name: str
+    arch: Arch
+    sign: str
+    absent: str
+    stem: tuple[Layer, ...]
+    block: Callable[[int], tuple[Layer, ...]]
+    blocks: str
+    unused: str = "(?!)"
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def depth(self, keys: Iterable[str]) -> int:
+        """How many blocks a file holds."""
+        numbers = re.compile(rf"{re.escape(self.blocks)}\.(\d+)\.")
+        found = [int(match[1]) for match in map(numbers.match, keys) if match]
+        return max(found, default=-1) + 1
+
+    def layers(self, depth: int) -> list[Layer]:
+        """Every layer of a network of `depth` blocks."""
+        return [*self.stem, *(layer for index in range(depth) for layer in self.block(index))]
+
+
+def _stem(pairs: Iterable[tuple[str, str]]) -> tuple[Layer, ...]:
+    return tuple(Layer(f"stem.convs.{i}", (pair,)) for i, pair in enumerate(pairs))
+
+
+def _repository_stem(prefix: str) -> tuple[Layer, ...]:
+    """Spikformer's and SDT's names: proj_conv, proj_conv1 …, rpe_conv."""
+    pairs = [(f"{prefix}.proj_conv{n}", f"{prefix}.proj_bn{n}") for n in ("", "1", "2", "3")]
+    return _stem([*pairs, (f"{prefix}.rpe_conv", f"{prefix}.rpe_bn")])
+
+
+def _separate_qkv(i: int, linear: str, mlp: tuple[tuple[str, str], ...]) -> tuple[Layer, ...]:
+    """Blocks whose q, k and v are layers of their own, called e.g. q_`linear` and q_bn."""
+    attention, ours = f"block.{i}.attn", f"blocks.{i}"
+    qkv = tuple((f"{attention}.{x}_{linear}", f"{attention}.{x}_bn") for x in "qkv")
+    fc1, fc2 = ((f"block.{i}.mlp.{weight}", f"block.{i}.mlp.{bn}") for weight, bn in mlp)
+    return (
+        Layer(f"{ours}.attention.qkv", qkv),
+        Layer(f"{ours}.attention.proj", ((f"{attention}.proj_{linear}", f"{attention}.proj_bn"),)),
+        Layer(f"{ours}.mlp.fc1", (fc1,)),
+        Layer(f"{ours}.mlp.fc2", (fc2,)),
+    )
+
+
+def _numbered_mlp(prefix: str, linear: str) -> tuple[tuple[str, str], ...]:
+    return tuple((f"{prefix}{n}_{linear}", f"{prefix}{n}_bn") for n in "12")
+
+
+def _spikingformer_block(i: int) -> tuple[Layer, ...]:
+    return _separate_qkv(i, "conv", _numbered_mlp("mlp", "conv"))
+
+
+def _spikformer_block(linear: str) -> Callable[[int], tuple[Layer, ...]]:
+    return lambda i: _separate_qkv(i, linear, _numbered_mlp("fc", linear))
+
+
+def _spikingjelly_spikformer_block(i: int) -> tuple[Layer, ...]:
+    def pair(theirs: str) -> tuple[tuple[str, str], ...]:
+        return ((f"blocks.{i}.{theirs}.0", f"blocks.{i}.{theirs}.1"),)
+
+    return (
+        Layer(f"blocks.{i}.attention.qkv", pair("attn.qkv_conv_bn")),
+        Layer(f"blocks.{i}.attention.proj", pair("attn.proj_conv_bn")),
+        Layer(f"blocks.{i}.mlp.fc1", pair("mlp.fc1")),
+        Layer(f"blocks.{i}.mlp.fc2", pair("mlp.fc2")),
+    )
+
+
+def _spikingjelly_sdt_block(i: int) -> tuple[Layer, ...]:
+    mlp = tuple((f"fc{n}", f"bn{n}") for n in "12")
+    rename = re.compile("^block")
+    return tuple(
+        Layer(ours, tuple((rename.sub("blocks", w), rename.sub("blocks", b)) for w, b in parts))
+        for ours, parts in _separate_qkv(i, "conv", mlp)
+    )
+
+
+_NORMS = r"block\.\d+\.norm[12]\.(weight|bias)"
+_PATCH = "patch_embed"
+_STAGES = [f"{_PATCH}.stages.{n}.conv_bn.block" for n in range(4)]
+_STAGES.append(f"{_PATCH}.positional_encoding.conv_bn.block")
+_SDT_STAGES = [f"{_PATCH}.stages.{n}" for n in range(3)] + [f"{_PATCH}.final_stage"]
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        "spikformer",
+        "spikformer",
+        sign="block.0.attn.q_linear.weight",
+        absent="",
+        stem=_repository_stem(_PATCH),
+        block=_spikformer_block("linear"),
+        blocks="block",
+        unused=_NORMS,
+    ),
+    Format(
+        "spikformer",
+        "spikformer",
+        sign="block.0.mlp.fc1_conv.weight",
+        absent="block.0.attn.talking_heads.weight",
+        stem=_repository_stem(_PATCH),
+        block=_spikformer_block("conv"),
+        blocks="block",
+        unused=_NORMS,
+    ),
+    Format(
+        "spikingformer",
+        "spikingformer",
+        sign=f"{_PATCH}.block0_conv.weight",
+        absent="",
+        stem=_stem((f"{_PATCH}.block{n}_conv", f"{_PATCH}.block{n}_bn") for n in range(5)),
+        block=_spikingformer_block,
+        blocks="block",
+        unused=_NORMS,
+    ),
+    Format(
+        "spikingformer",
+        "spikingformer",
+        sign=f"{_PATCH}.proj4_conv.weight",
+        absent="",
+        stem=_stem((f"{_PATCH}.proj{n}_conv", f"{_PATCH}.proj{n}_bn") for n in ("", *"1234")),
+        block=_spikingformer_block,
+        blocks="block",
+        unused=_NORMS,
+    ),
+    Format(
+        "sdt",
+        "sdt",
+        sign="block.0.attn.talking_heads.weight",
+        absent="",
+        stem=_repository_stem(_PATCH),
+        block=_spikformer_block("conv"),
+        blocks="block",
+        unused=r"block\.\d+\.attn\.talking_heads\.weight",
+        settings={"head_lif": True},
+    ),
+    Format(
+        "spikingjelly-spikformer",
+        "spikformer",
+        sign="blocks.0.attn.qkv_conv_bn.0.weight",
+        absent="",
+        stem=_stem((f"{stage}.0", f"{stage}.1") for stage in _STAGES),
+        block=_spikingjelly_spikformer_block,
+        blocks="blocks",
+        settings={"pool_position": "before_lif"},
+    ),
+    Format(
+        "spikingjelly-sdt",
+        "sdt",
+        sign=f"{_PATCH}.final_stage.0.weight",
+        absent="",
+        stem=_stem(
+            [
+                *((f"{stage}.0", f"{stage}.1") for stage in _SDT_STAGES),
+                (f"{_PATCH}.rpe_conv", f"{_PATCH}.rpe_bn"),
+            ]
+        ),
+        block=_spikingjelly_sdt_block,
+        blocks="blocks",
+        settings={"head_lif": True},
+    ),
+)
+
+
+def find_format(keys: Iterable[str]) -> Format:
+    """The repository whose naming `keys` follow.
+
+    Raises:
+        CheckpointError: none does; the known ones are listed.
+    """
+    known = set(keys)
+    for candidate in FORMATS:
+        if candidate.sign in known and candidate.absent not in known:
+            return candidate
+    names = ", ".join(dict.fromkeys(candidate.name for candidate in FORMATS))
+    some = ", ".join(sorted(known)[:3]) or "nothing"
+    raise CheckpointError(
+        f"the parameter names (e.g. {some}) follow none of the known repositories: {names}"
+    )

@@ -1,0 +1,117 @@
+"""Token merging as pure functions on tensors (AT-SNN algorithm 1).
+
+At the start of a block the tokens at even positions (A) look for their most similar partner at an
+odd position (B); the `gamma` best pairs merge, b += a. Which sources merge is chosen once, at
+t = 1; later the same sources merge, each into its most similar partner of that moment. So token
+counts are static, and a slot keeps its identity over time.
+
+Live tokens never merge into halted ones; a source with no live partner, or a halted one,
+disappears.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+# Order in which sources are chosen: halted ones cost nothing; live ones without partner come last.
+HALTED_SOURCE, NO_PARTNER = 4.0, -4.0
+
+
+class Merged(NamedTuple):
+    """Tokens after the merge, K' = K - gamma.
+
+    Attributes:
+        x: [T, B, K', D].
+        size: [T, B, K'].
+        live: [T, B, K'].
+        keep: surviving positions [B, K'], ascending.
+        moved: slot that each old position's vector went to, int64 [T, B, K]; -1 for nowhere.
+    """
+
+    x: Tensor
+    size: Tensor
+    live: Tensor
+    keep: Tensor
+    moved: Tensor
+
+
+def similarity(x: Tensor, live: Tensor) -> Tensor:
+    """Cosine of every even token with every odd one, dot / sqrt(|a|^2 |b|^2), in float32.
+
+    Args:
+        x: [..., K, D].
+        live: [..., K].
+
+    Returns:
+        [..., ceil(K/2), floor(K/2)]; 0 with a zero vector, NO_PARTNER towards halted tokens.
+    """
+    x = x.float()
+    a, b = x[..., ::2, :], x[..., 1::2, :]
+    squares = (a * a).sum(-1).unsqueeze(-1) * (b * b).sum(-1).unsqueeze(-2)
+    with torch.autocast(x.device.type, enabled=False):
+        dot = a @ b.transpose(-1, -2)
+    cosine = torch.where(squares > 0, dot / squares.clamp_min(1e-38).sqrt(), torch.zeros_like(dot))
+    return torch.where(live[..., 1::2].unsqueeze(-2) > 0, cosine, NO_PARTNER)
+
+
+def choose_sources(x: Tensor, live: Tensor, gamma: int) -> Tensor:
+    """The `gamma` even positions that merge: halted first, then by their best similarity.
+
+    Args:
+        x: tokens of the first timestep [B, K, D].
+        live: [B, K].
+        gamma: at most floor(K / 2).
+
+    Returns:
+        Positions int64 [B, gamma], ascending. Ties go to the lower position.
+    """
+    best = similarity(x, live).amax(-1)
+    priority = torch.where(live[..., ::2] > 0, best, HALTED_SOURCE)
+    order = priority.sort(dim=-1, descending=True, stable=True).indices
+    return order[..., :gamma].sort(-1).values * 2
+
+
+def merge(x: Tensor, size: Tensor, live: Tensor, source: Tensor) -> Merged:
+    """Merge `source` into the most similar live odd token of each timestep.
+
+    Args:
+        x: [T, B, K, D].
+        size: [T, B, K].
+        live: [T, B, K].
+        source: [B, gamma], from `choose_sources`.
+    """
+    keep = surviving(source, x.shape[-2])
+    target = _targets(x, live, source)  # [T, B, K]
+    pairs = (keep.unsqueeze(-1) == target.unsqueeze(-2)).float()  # [T, B, K', K]
+    with torch.autocast(x.device.type, enabled=False):
+        merged_x = (pairs @ x.float()).to(x.dtype)
+        merged_size = (pairs @ size.unsqueeze(-1)).squeeze(-1)
+    kept_live = live.gather(-1, keep.expand(live.shape[0], -1, -1))
+    return Merged(merged_x, merged_size, kept_live, keep, _slots(target, keep))
+
+
+def _slots(target: Tensor, keep: Tensor) -> Tensor:
+    """Old positions [T, B, K], or -1, as slots among the surviving ones `keep` [B, K']."""
+    slots = torch.searchsorted(keep.expand(target.shape[0], -1, -1).contiguous(), target)
+    return torch.where(target >= 0, slots, -1)
+
+
+def surviving(source: Tensor, tokens: int) -> Tensor:
+    """Positions not in `source` [B, gamma]: int64 [B, tokens - gamma], ascending."""
+    removed = torch.zeros(source.shape[0], tokens, dtype=torch.bool, device=source.device)
+    removed.scatter_(-1, source, True)
+    return removed.sort(dim=-1, stable=True).indices[:, : tokens - source.shape[-1]]
+
+
+def _targets(x: Tensor, live: Tensor, source: Tensor) -> Tensor:
+    """Where each position's vector goes [T, B, K]: itself, a partner, or -1 for nowhere."""
+    cosine = similarity(x.detach(), live)
+    best, partner = cosine.amax(-1), cosine.argmax(-1)  # [T, B, ceil(K/2)]
+    merges = (live[..., ::2] > 0) & (best > NO_PARTNER)
+    goes_to = torch.where(merges, 2 * partner + 1, -1)
+    target = torch.arange(x.shape[-2], device=x.device).repeat(*live.shape[:2], 1)
+    index = source.expand(x.shape[0], -1, -1)
+    return target.scatter(-1, index, goes_to.gather(-1, index // 2))

@@ -1,0 +1,186 @@
+"""The network: stem, blocks with halting and merging between them, linear head.
+
+All timesteps of a block run together: block l at timestep t depends on other timesteps only through
+the neurons' membranes and the halting history, both of which are running sums over t.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from train import dropping, halting, merging
+from train.config import ModelConfig
+from train.models.blocks import Block
+from train.models.stem import Stem
+from train.neurons import LIF
+
+
+class ModelOutput(NamedTuple):
+    """What a forward pass yields.
+
+    Attributes:
+        logits: after each timestep, FC(1/t sum_{t' <= t} y_t'), [T, B, N_c]; the last is f(x). With
+            `head_lif`, FC sees the spikes of a neuron on y_t.
+        steps: the halting decision per block, empty in mode `none`.
+        halt_score: mean_k C(L, t) [T, B]; zeros in mode `none`.
+        live: tokens that ran in each block, [T, B, K_l] per block.
+        readouts: y_t [T, B, D].
+        moved: per merging block, the slot that each earlier slot went to, int64 [T, B, K]; -1 where
+            the token disappeared.
+        surrogate_logits: of surrogate modules [B, N_c] each; none but in training with them.
+    """
+
+    logits: Tensor
+    steps: list[halting.HaltStep]
+    halt_score: Tensor
+    live: list[Tensor]
+    readouts: Tensor
+    moved: Sequence[Tensor] = ()
+    surrogate_logits: Sequence[Tensor] = ()
+
+
+class _Tokens(NamedTuple):
+    """Tokens between blocks: x [1 or T, B, K, D]; size, cum, live [1 or T, B, K]."""
+
+    x: Tensor
+    size: Tensor
+    cum: Tensor
+    live: Tensor
+
+
+class SpikingTransformer(nn.Module):
+    """Spikformer, Spikingformer or Spike-driven Transformer with halting and merging.
+
+    Args:
+        config: the model's configuration; nothing else decides what is computed.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.stem = Stem(config)
+        self.blocks = nn.ModuleList([Block(config) for _ in range(config.depth)])
+        if config.head_lif:
+            self.head_lif = LIF(config.lif, config.timesteps)
+        self.head = nn.Linear(config.dim, config.classes)
+        scale, shift = pixel_affine(config)
+        self.pixel_scale: Tensor
+        self.pixel_shift: Tensor
+        self.register_buffer("pixel_scale", scale, persistent=False)
+        self.register_buffer("pixel_shift", shift, persistent=False)
+        self.apply(_initialise)
+
+    def forward(self, images: Tensor, epsilon: float | None = None) -> ModelOutput:
+        """Classify images or event frames.
+
+        Args:
+            images: pixel values 0..255 [B, C, H, W], uint8 or float, or frames [B, T, C, H, W].
+            epsilon: overrides the configured halting margin.
+        """
+        tokens = self._tokens(self.stem(self._sequence(images)))
+        epsilon = self.config.halting.epsilon if epsilon is None else epsilon
+        steps: list[halting.HaltStep] = []
+        lives: list[Tensor] = []
+        moves: list[Tensor] = []
+        y = torch.zeros((), device=tokens.x.device)
+        for index, block in enumerate(self.blocks):
+            tokens = self._merge(tokens, self.config.gammas[index], moves)
+            x = block(tokens.x, None if self._all_live(index) else tokens.live)
+            lives.append(tokens.live.expand(x.shape[0], -1, -1))
+            tokens, step = self._halt(self._drop(tokens._replace(x=x), index), epsilon, index)
+            if step is not None:
+                steps.append(step)
+                y = y + halting.readout(step.p, x)
+        if not steps:
+            y = tokens.x.mean(-2) if not self._drops else dropping.live_mean(tokens.x, tokens.live)
+        score = halting.halt_score(steps[-1].cum) if steps else torch.zeros_like(y[..., 0])
+        return ModelOutput(self._logits(y), steps, score, lives, y, moves)
+
+    def _sequence(self, images: Tensor) -> Tensor:
+        """Normalised [1, B, C, H, W], or frames [T, B, C, H, W]."""
+        if self.config.input == "frames":
+            return images.transpose(0, 1).float()
+        pixels = images.float() * self.pixel_scale + self.pixel_shift
+        return pixels.unsqueeze(0)
+
+    def _tokens(self, x: Tensor) -> _Tokens:
+        ones = torch.ones(x.shape[:3], device=x.device)
+        return _Tokens(x, ones, torch.zeros_like(ones), ones)
+
+    @property
+    def _drops(self) -> bool:
+        return self.config.drop.kind != "none"
+
+    def _all_live(self, index: int) -> bool:
+        """Every token runs in block 1, and in all blocks without halting and dropping."""
+        return index == 0 or (self.config.halting.mode == "none" and not self._drops)
+
+    def _merge(self, tokens: _Tokens, gamma: int, moves: list[Tensor]) -> _Tokens:
+        if gamma == 0:
+            return tokens
+        source = merging.choose_sources(tokens.x[0].detach(), tokens.live[0], gamma)
+        # Without halting, sizes and masks keep a time axis of length 1 until a merge depends on it.
+        size, cum, live = (part.expand(tokens.x.shape[0], -1, -1) for part in tokens[1:])
+        merged = merging.merge(tokens.x, size, live, source)
+        moves.append(merged.moved)
+        cum = cum.gather(-1, merged.keep.expand(cum.shape[0], -1, -1))
+        return _Tokens(merged.x, merged.size, cum, merged.live)
+
+    def _drop(self, tokens: _Tokens, index: int) -> _Tokens:
+        """The configured share of tokens goes on into the next block; the last block drops none."""
+        config = self.config.drop
+        if not self._drops or index == self.config.depth - 1:
+            return tokens
+        live = tokens.live.expand(tokens.x.shape[0], -1, -1)
+        if config.kind == "anchor":
+            importance = dropping.anchor_importance(tokens.x, live)
+        else:
+            seed = None if self.training else index
+            importance = dropping.random_importance(live.shape, live.device, seed)
+        count = max(1, round(config.keep[index + 1] * self.config.tokens))
+        live = dropping.keep_most_important(importance, live, count)
+        x = tokens.x * live.unsqueeze(-1).to(tokens.x.dtype)
+        return tokens._replace(x=x, live=live)
+
+    def _halt(
+        self, tokens: _Tokens, epsilon: float, index: int
+    ) -> tuple[_Tokens, halting.HaltStep | None]:
+        config = self.config.halting
+        if config.mode == "none":
+            return tokens, None
+        steps = tokens.x.shape[0]
+        size, cum, live = (part.expand(steps, -1, -1) for part in tokens[1:])
+        h = halting.halting_score(tokens.x, size, live, config.alpha, config.beta)
+        step = halting.halt(
+            h, cum, live, epsilon=epsilon, mode=config.mode, last=index == self.config.depth - 1
+        )
+        # An absent token is a zero vector, so that nothing can depend on what it was.
+        x = tokens.x * step.live.unsqueeze(-1).to(tokens.x.dtype)
+        return _Tokens(x, size, step.cum, step.live), step
+
+    def _logits(self, y: Tensor) -> Tensor:
+        """Running mean of the readouts y [T, B, D], or of their spikes, through the head."""
+        if self.config.head_lif:
+            y = self.head_lif(y)
+        times = torch.arange(1, y.shape[0] + 1, device=y.device).view(-1, 1, 1)
+        return self.head(y.cumsum(0) / times)  # type: ignore[no-any-return]
+
+
+def pixel_affine(config: ModelConfig) -> tuple[Tensor, Tensor]:
+    """Normalisation of raw pixels as x * scale + shift, each float32 [C or 1, 1, 1]."""
+    mean = torch.tensor(config.pixel_mean, dtype=torch.float64)
+    std = torch.tensor(config.pixel_std, dtype=torch.float64)
+    scale, shift = 1 / (255 * std), -mean / std
+    return scale.float().view(-1, 1, 1), shift.float().view(-1, 1, 1)
+
+
+def _initialise(module: nn.Module) -> None:
+    """Truncated normal weights (std 0.02) for linear layers, as the published code."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
