@@ -1,0 +1,29 @@
+"""The project's own ops: LIF, TokenHalt, TokenHaltSum and TokenMerge.
+
+Each op folder holds the contract (`op.yaml`), a numpy reference (`reference.py`), an ONNX function
+body of standard ops (`function.py`) and the CUDA kernel with its TensorRT plugin. Importing this
+package needs numpy alone; onnx is imported by the functions that make ONNX objects.
+"""
+
+from plugins.common.contract import (
+    DOMAIN,
+    IR_VERSION,
+    OP_NAMES,
+    OPSET,
+    VERSION,
+    OpAttributeError,
+    node_attributes,
+)
+from plugins.common.registry import onnx_functions, reference_ops
+
+__all__ = [
+    "DOMAIN",
+    "IR_VERSION",
+    "OPSET",
+    "OP_NAMES",
+    "VERSION",
+    "OpAttributeError",
+    "node_attributes",
+    "onnx_functions",
+    "reference_ops",
+]

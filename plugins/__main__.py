@@ -1,0 +1,97 @@
+"""Command line of the plugins: `python -m plugins build|list|selftest`.
+
+Exit codes: 0 done, 1 something failed, 2 wrong arguments, 3 the machine lacks what is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from plugins import DOMAIN, OP_NAMES, VERSION
+from plugins.build import build
+from plugins.common.contract import ATTRIBUTES
+from plugins.device import require_driver
+from plugins.errors import LibraryError, MissingToolError, NoDeviceError, PluginError
+from plugins.libraries import FOLDER_VARIABLE, built_libraries, find_kernels, library_folder
+from plugins.selftest import selftest
+from plugins.toolchain import find_cmake, find_nvcc, find_tensorrt
+
+FAILED, LACKING = 1, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (NoDeviceError, LibraryError, MissingToolError) as error:
+        say(str(error))
+        return LACKING
+    except PluginError as error:
+        say(str(error))
+        return FAILED
+
+
+def say(line: str) -> None:
+    """Write a line of output."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m plugins", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    making = commands.add_parser("build", help="compile the kernels and plugin libraries")
+    making.add_argument("--out", type=Path, default=None, help="folder of the libraries")
+    making.add_argument("--arch", nargs="*", default=[], help="GPU architectures, such as 87")
+    making.set_defaults(run=_build)
+    listing = commands.add_parser("list", help="ops, tools and libraries on this machine")
+    listing.set_defaults(run=_list)
+    testing = commands.add_parser("selftest", help="compare and time the kernels on a GPU")
+    testing.add_argument("--quick", action="store_true", help="fewer sizes, no timing")
+    testing.add_argument("--megabytes", type=int, default=256, help="largest tensor of a timing")
+    testing.add_argument("--no-sanitizer", action="store_true", help="without compute-sanitizer")
+    testing.set_defaults(run=_selftest)
+    return parser
+
+
+def _build(options: argparse.Namespace) -> int:
+    libraries = build(options.out or library_folder(), architectures=options.arch, say=say)
+    for library in libraries:
+        say(f"built {library}")
+    return 0
+
+
+def _list(_: argparse.Namespace) -> int:
+    say(f"namespace {DOMAIN}, version {VERSION}")
+    for op in OP_NAMES:
+        say(f"  {op}: {', '.join(ATTRIBUTES[op])}")
+    versions = [f"{headers.major}.{headers.minor}" for headers in find_tensorrt()]
+    say(f"cmake: {find_cmake() or 'none'}")
+    say(f"nvcc: {find_nvcc() or 'none'}")
+    say(f"TensorRT headers: {', '.join(versions) or 'none'}")
+    say(f"libraries in {library_folder()} ({FOLDER_VARIABLE} changes it):")
+    for library in built_libraries():
+        say(f"  {library.name}")
+    if not built_libraries():
+        say("  none; python -m plugins build makes them")
+    return 0
+
+
+def _selftest(options: argparse.Namespace) -> int:
+    require_driver()
+    passed = selftest(
+        find_kernels(),
+        quick=options.quick,
+        megabytes=options.megabytes,
+        sanitize=not options.no_sanitizer,
+        say=say,
+    )
+    return 0 if passed else FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the ops share: names and attributes, the ONNX body builder, the registry of ops."""

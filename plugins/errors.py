@@ -1,0 +1,38 @@
+"""What `plugins` raises beyond ValueError.
+
+PluginError
+├── KernelError      a kernel function returned an error code
+├── NoDeviceError    there is no NVIDIA GPU, or no driver for it
+├── LibraryError     a compiled library is missing, or is not ours
+├── BuildError       a library could not be built
+│   └── MissingToolError  because a tool is not installed
+└── RegistryError    TensorRT does not have our plugins after loading
+"""
+
+
+class PluginError(Exception):
+    """Base of the errors of this package; the message says what to do."""
+
+
+class KernelError(PluginError):
+    """A kernel function returned an error code."""
+
+
+class NoDeviceError(PluginError):
+    """There is no NVIDIA GPU, or no driver for it."""
+
+
+class LibraryError(PluginError):
+    """A compiled library is missing, or is not one of this project."""
+
+
+class BuildError(PluginError):
+    """A library could not be built."""
+
+
+class MissingToolError(BuildError):
+    """A library could not be built because a tool is not installed."""
+
+
+class RegistryError(PluginError):
+    """TensorRT's registry does not hold our plugins after loading them."""

@@ -1,0 +1,66 @@
+"""Where compiled libraries lie, and what they are called."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from plugins.errors import LibraryError
+
+FOLDER_VARIABLE: Final = "SPIKEHALT_PLUGIN_DIR"
+"""Environment variable that names the folder of the compiled libraries."""
+KERNELS_NAME: Final = "libspikehalt_kernels.so"
+
+
+def library_folder() -> Path:
+    """`$SPIKEHALT_PLUGIN_DIR`, or `spikehalt/plugins` in the user's cache folder."""
+    if given := os.environ.get(FOLDER_VARIABLE):
+        return Path(given)
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "spikehalt" / "plugins"
+
+
+def plugins_name(major: int, *, static: bool = False) -> str:
+    """File name of the plugin library of a TensorRT major version.
+
+    Args:
+        major: TensorRT's major version; the registry's layout differs between them.
+        static: the library that registers itself when it is opened (Polygraphy, trtexec
+            `--staticPlugins`), not the one TensorRT loads.
+    """
+    return f"libspikehalt_plugins_trt{major}{'_static' if static else ''}.so"
+
+
+def find_kernels() -> Path:
+    """The kernels library.
+
+    Raises:
+        LibraryError: it has not been built.
+    """
+    return _existing(KERNELS_NAME)
+
+
+def find_plugins(major: int, *, static: bool = False) -> Path:
+    """The plugin library of a TensorRT major version; arguments as in `plugins_name`.
+
+    Raises:
+        LibraryError: it has not been built; the message says which ones are there.
+    """
+    return _existing(plugins_name(major, static=static))
+
+
+def built_libraries() -> list[Path]:
+    """Every library of the project in the library folder, sorted by name."""
+    return sorted(library_folder().glob("libspikehalt_*.so"))
+
+
+def _existing(name: str) -> Path:
+    path = library_folder() / name
+    if path.is_file():
+        return path
+    there = ", ".join(library.name for library in built_libraries()) or "no library of this project"
+    raise LibraryError(
+        f"{name} is not in {path.parent}, which holds {there}. Build it with: "
+        f"python -m plugins build (or point {FOLDER_VARIABLE} to where it lies)."
+    )

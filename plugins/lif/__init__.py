@@ -1,0 +1,5 @@
+"""LIF: the leaky integrate-and-fire neuron, `u = decay * v + x`."""
+
+from plugins.lif.reference import lif
+
+__all__ = ["lif"]

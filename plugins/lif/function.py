@@ -1,0 +1,83 @@
+"""LIF as an ONNX function: Mul, Add, GreaterOrEqual, Cast and one way of resetting per step."""
+
+from __future__ import annotations
+
+import onnx
+
+from plugins.common.body import Body
+from plugins.common.contract import node_attributes
+
+FLOAT = onnx.TensorProto.FLOAT
+
+
+def lif_function(
+    *, reset: str = "hard", steps: int = 1, to_zero: bool = False
+) -> onnx.FunctionProto:
+    """Return LIF's body for one `reset` and one number of `steps`.
+
+    The arithmetic is float32; in a float32 model the casts are removed by the runtime.
+
+    Args:
+        reset: `hard` or `soft`.
+        steps: timesteps in the leading axis of x.
+        to_zero: every LIF node of the model has `v_reset` 0 and a single step, and its currents
+            are finite. The reset is then `u - u * spike`, which is exact and which ONNX Runtime
+            computes faster on a CPU than the Where that serves everything else.
+
+    Raises:
+        OpAttributeError: `reset` or `steps` is none that LIF has.
+    """
+    node_attributes("LIF", decay=0.0, threshold=0.0, reset=reset, steps=steps)
+    if to_zero and reset == "hard" and steps == 1:
+        return _reset_to_zero()
+    body = Body()
+    decay, threshold = (_float(body, name) for name in ("decay", "threshold"))
+    v_reset = _float(body, "v_reset") if reset == "hard" else None
+    potential = body.op("Cast", "v", to=FLOAT)
+    fired: list[str] = []
+    choice = ("", "", "")
+    for current in body.split(body.op("Cast", "x", to=FLOAT), steps):
+        if fired:
+            potential = body.op("Where", *choice)
+        u = body.op("Add", body.op("Mul", decay, potential), current)
+        fired.append(body.op("GreaterOrEqual", u, threshold))
+        choice = (fired[-1], v_reset or body.op("Sub", u, threshold), u)
+    _outputs(body, fired, choice)
+    names = ["decay", "threshold", "spike_type", *(["v_reset"] if reset == "hard" else [])]
+    return body.function("LIF", ["x", "v"], ["spike", "v_next"], names)
+
+
+def _reset_to_zero() -> onnx.FunctionProto:
+    """The body without a Where: `v_next = u - u * spike`."""
+    body = Body()
+    decay, threshold = (_float(body, name) for name in ("decay", "threshold"))
+    potential, current = (body.op("Cast", name, to=FLOAT) for name in ("v", "x"))
+    u = body.op("Add", body.op("Mul", decay, potential), current)
+    fired = body.op("GreaterOrEqual", u, threshold)
+    body.cast_to_attribute(fired, "spike_type", out="spike")
+    lost = body.op("CastLike", body.op("Mul", u, body.op("Cast", fired, to=FLOAT)), "x")
+    body.op("Sub", body.op("CastLike", u, "x"), lost, out="v_next")
+    return body.function(
+        "LIF", ["x", "v"], ["spike", "v_next"], ["decay", "threshold", "spike_type"]
+    )
+
+
+def _outputs(body: Body, fired: list[str], choice: tuple[str, str, str]) -> None:
+    """Write `spike` and `v_next`; with several steps both carry a leading axis of one step.
+
+    The casts to the type of x come before the last Where, not after it: a cast that changes
+    nothing is removed by the runtime only where it does not write an output of the graph.
+    """
+    several = len(fired) > 1
+    spikes = body.op("Concat", *fired, axis=0) if several else fired[0]
+    body.cast_to_attribute(spikes, "spike_type", out="spike")
+    condition, *branches = choice
+    branches = [body.op("CastLike", branch, "x") for branch in branches]
+    if several:
+        body.op("Squeeze", body.op("Where", condition, *branches), body.ints([0]), out="v_next")
+    else:
+        body.op("Where", condition, *branches, out="v_next")
+
+
+def _float(body: Body, name: str) -> str:
+    return body.attribute(name, onnx.AttributeProto.FLOAT)

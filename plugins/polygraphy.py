@@ -1,0 +1,47 @@
+"""The numpy references in Polygraphy's `pluginref` backend.
+
+`PluginRefRunner` runs every node of a graph through its registry, which knows hardly any other
+op: use it for graphs of one of our ops, to compare a plugin in TensorRT with its reference.
+Polygraphy's command line cannot import references of others; use its Python interface:
+
+    from plugins.polygraphy import register_references
+    from polygraphy.backend.pluginref import PluginRefRunner
+
+    register_references()
+    with PluginRefRunner(graph) as runner:  # an onnx-graphsurgeon graph
+        outputs = runner.infer(feeds)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from plugins.common.contract import OP_NAMES
+from plugins.common.references import run_reference
+from plugins.common.types import Array
+
+
+def register_references() -> None:
+    """Register every op's reference with Polygraphy; doing it again changes nothing.
+
+    Raises:
+        ImportError: Polygraphy is not installed (`pip install 'spikehalt[compare]'`).
+    """
+    try:
+        from polygraphy.backend.pluginref import references
+    except ImportError as error:
+        raise ImportError(
+            "Polygraphy is not installed; get it with: pip install 'spikehalt[compare]'"
+        ) from error
+    for op in OP_NAMES:
+        references.register(op)(_reference_of(op))
+
+
+def _reference_of(op: str) -> Any:
+    """A function as Polygraphy calls it: attributes first, a list of outputs back."""
+
+    def reference(attributes: Mapping[str, Any], *inputs: Array) -> list[Array]:
+        return list(run_reference(op, attributes, *inputs))
+
+    return reference

@@ -1,0 +1,5 @@
+"""TokenHalt and TokenHaltSum: halting scores, live set and halting-weighted readout."""
+
+from plugins.token_halt.reference import token_halt
+
+__all__ = ["token_halt"]

@@ -1,0 +1,554 @@
+//! TokenMerge in two launches: match every even token with its best odd one, then select and merge.
+//!
+//! The selection is repeated by every block of an image, in shared memory: it is a few thousand
+//! comparisons, which costs less than a third launch. All sums have a fixed order, so results are
+//! the same from run to run.
+#include "../common/launch.cuh"
+#include "../common/packs.cuh"
+#include "token_merge_kernel.h"
+#include "token_merge_math.h"
+
+namespace spikehalt
+{
+namespace
+{
+
+constexpr int32_t kTHREADS = 256;
+constexpr int32_t kWARP = 32;
+constexpr int32_t kWARPS = kTHREADS / kWARP;
+constexpr uint32_t kALL_LANES = 0xFFFFFFFFU;
+//! A warp compares a quad of even tokens with a quad of odd ones at a time.
+constexpr int32_t kQUAD = 4;
+//! Below this many blocks the device is not filled, and blocks are made smaller instead.
+constexpr int64_t kFEW_BLOCKS = 512;
+//! Blocks per image in the second launch, at most.
+constexpr int32_t kMAX_MERGE_BLOCKS = 32;
+
+using Params = SpikehaltTokenMergeParams;
+using Tensors = SpikehaltTokenMergeTensors;
+
+//! Even tokens of an image; position / 2 is an even token's slot.
+__host__ __device__ __forceinline__ int32_t evenCount(Params const& params)
+{
+    return (params.tokens + 1) / 2;
+}
+
+//! What the first launch leaves for the second, per image and slot.
+struct Matches
+{
+    float* similarity; //!< [B, evenCount]
+    int32_t* target;   //!< [B, evenCount], a position or kNO_TARGET
+};
+
+__host__ __device__ __forceinline__ Matches matchesIn(Params const& params, void* workspace)
+{
+    auto* const similarity = static_cast<float*>(workspace);
+    return {similarity, reinterpret_cast<int32_t*>(similarity + params.images * evenCount(params))};
+}
+
+__device__ __forceinline__ bool sourcesAreGiven(Params const& params, Tensors const& tensors)
+{
+    return !params.oneSource || tensors.source[0] >= 0;
+}
+
+//! Sum each of `N` values over the warp's lanes with N - 1 + log2(32 / N) shuffles.
+//! Lane l is left with the sum of values[l / (32 / N)], in values[0].
+template <int32_t N>
+__device__ __forceinline__ void reduceAcrossLanes(float (&values)[N], int32_t lane)
+{
+    int32_t offset = kWARP / 2;
+#pragma unroll
+    for (int32_t half = N / 2; half > 0; half /= 2, offset /= 2)
+    {
+        bool const upper = (lane & offset) != 0;
+#pragma unroll
+        for (int32_t i = 0; i < half; ++i)
+        {
+            float const given = upper ? values[i] : values[i + half];
+            float const kept = upper ? values[i + half] : values[i];
+            values[i] = kept + __shfl_xor_sync(kALL_LANES, given, offset);
+        }
+    }
+#pragma unroll
+    for (; offset > 0; offset /= 2)
+    {
+        values[0] += __shfl_xor_sync(kALL_LANES, values[0], offset);
+    }
+}
+
+//! Products of a quad of rows with another; the rows are read by the whole warp.
+template <typename T, int32_t N>
+__device__ __forceinline__ void multiplyQuads(float (&dots)[kQUAD * kQUAD], float (&squares)[kQUAD],
+    T const* const (&rowsA)[kQUAD], T const* const (&rowsB)[kQUAD], int64_t width, int32_t lane)
+{
+    for (int64_t column = static_cast<int64_t>(lane) * N; column < width; column += kWARP * N)
+    {
+        float b[kQUAD][N];
+#pragma unroll
+        for (int32_t j = 0; j < kQUAD; ++j)
+        {
+            load<T, N>(b[j], rowsB[j] + column);
+#pragma unroll
+            for (int32_t n = 0; n < N; ++n)
+            {
+                squares[j] += b[j][n] * b[j][n];
+            }
+        }
+#pragma unroll
+        for (int32_t i = 0; i < kQUAD; ++i)
+        {
+            float a[N];
+            load<T, N>(a, rowsA[i] + column);
+#pragma unroll
+            for (int32_t j = 0; j < kQUAD; ++j)
+            {
+#pragma unroll
+                for (int32_t n = 0; n < N; ++n)
+                {
+                    dots[i * kQUAD + j] += a[n] * b[j][n];
+                }
+            }
+        }
+    }
+}
+
+//! |row|^2 of each row of a quad; lane l is left with that of row l / 8.
+template <typename T, int32_t N>
+__device__ __forceinline__ float squareOfRows(T const* const (&rows)[kQUAD], int64_t width, int32_t lane)
+{
+    float squares[kQUAD] = {};
+    for (int64_t column = static_cast<int64_t>(lane) * N; column < width; column += kWARP * N)
+    {
+#pragma unroll
+        for (int32_t i = 0; i < kQUAD; ++i)
+        {
+            float values[N];
+            load<T, N>(values, rows[i] + column);
+#pragma unroll
+            for (int32_t n = 0; n < N; ++n)
+            {
+                squares[i] += values[n] * values[n];
+            }
+        }
+    }
+    reduceAcrossLanes<kQUAD>(squares, lane);
+    return squares[0];
+}
+
+//! The best target seen so far.
+struct Best
+{
+    float similarity;
+    int32_t target;
+};
+
+__device__ __forceinline__ void improve(Best& best, float similarity, int32_t target)
+{
+    if (beats(similarity, target, best.similarity, best.target))
+    {
+        best = {similarity, target};
+    }
+}
+
+//! Best live odd token for the even token of this lane (row lane / 8 of the quad), over the quads
+//! `first`, `first + stride`, ... of odd tokens. `image` and `live` belong to one image.
+template <typename T, int32_t N>
+__device__ __forceinline__ Best searchTargets(Params const& params, T const* image,
+    int32_t const* live, T const* const (&rowsA)[kQUAD], int32_t first, int32_t stride, int32_t lane)
+{
+    constexpr int32_t kLANES_PER_ROW = kWARP / kQUAD;
+    int32_t const oddCount = params.tokens / 2;
+    int32_t const j = lane / 2 % kQUAD; // the pair a lane holds after the reduction
+    float const squareA = squareOfRows<T, N>(rowsA, params.width, lane);
+    Best best{0.0F, kNO_TARGET};
+    for (int32_t quad = first; quad * kQUAD < oddCount; quad += stride)
+    {
+        T const* rowsB[kQUAD];
+        bool anyLive = false;
+#pragma unroll
+        for (int32_t row = 0; row < kQUAD; ++row)
+        {
+            int32_t const odd = quad * kQUAD + row < oddCount ? quad * kQUAD + row : oddCount - 1;
+            rowsB[row] = image + (2 * odd + 1) * params.width;
+            anyLive |= live[2 * odd + 1] != 0;
+        }
+        if (!anyLive)
+        {
+            continue;
+        }
+        float dots[kQUAD * kQUAD] = {};
+        float squares[kQUAD] = {};
+        multiplyQuads<T, N>(dots, squares, rowsA, rowsB, params.width, lane);
+        reduceAcrossLanes<kQUAD * kQUAD>(dots, lane);
+        reduceAcrossLanes<kQUAD>(squares, lane);
+        float const squareB = __shfl_sync(kALL_LANES, squares[0], j * kLANES_PER_ROW);
+        int32_t const odd = quad * kQUAD + j;
+        if (odd < oddCount && live[2 * odd + 1] != 0)
+        {
+            improve(best, mergeSimilarity(dots[0], squareA, squareB), 2 * odd + 1);
+        }
+    }
+    for (int32_t offset = kLANES_PER_ROW / 2; offset > 1; offset /= 2)
+    {
+        float const similarity = __shfl_xor_sync(kALL_LANES, best.similarity, offset);
+        int32_t const target = __shfl_xor_sync(kALL_LANES, best.target, offset);
+        improve(best, similarity, target);
+    }
+    return best;
+}
+
+//! Position of the `index`-th token to be matched: a given source, or any even token. Positions
+//! that no source can have become 0, so that nothing outside the image is read.
+__device__ __forceinline__ int32_t positionToMatch(
+    Params const& params, Tensors const& tensors, bool given, int64_t image, int32_t index)
+{
+    int32_t position = 2 * index;
+    if (given)
+    {
+        position = params.oneSource ? tensors.source[0] : tensors.source[image * params.gamma + index];
+    }
+    bool const valid = position >= 0 && position < params.tokens && position % 2 == 0;
+    return valid ? position : 0;
+}
+
+//! First launch: a block takes `quads` quads of even tokens of one image; its warps share the odd
+//! tokens among them.
+template <typename T, int32_t N>
+__global__ void __launch_bounds__(kTHREADS)
+    matchKernel(Params params, Tensors tensors, int32_t quads, int32_t blocksPerImage)
+{
+    __shared__ float similarities[kWARPS][kQUAD];
+    __shared__ int32_t targets[kWARPS][kQUAD];
+    int64_t const image = blockIdx.x / blocksPerImage;
+    int32_t const lane = static_cast<int32_t>(threadIdx.x) % kWARP;
+    int32_t const warp = static_cast<int32_t>(threadIdx.x) / kWARP;
+    int32_t const quad = static_cast<int32_t>(blockIdx.x % blocksPerImage) * quads + warp % quads;
+    bool const given = sourcesAreGiven(params, tensors);
+    int32_t const count = given ? params.gamma : evenCount(params);
+    T const* const tokens = static_cast<T const*>(tensors.x) + image * params.tokens * params.width;
+
+    T const* rowsA[kQUAD];
+    int32_t positions[kQUAD];
+#pragma unroll
+    for (int32_t i = 0; i < kQUAD; ++i)
+    {
+        int32_t const index = quad * kQUAD + i < count ? quad * kQUAD + i : count - 1;
+        positions[i] = positionToMatch(params, tensors, given, image, index);
+        rowsA[i] = tokens + positions[i] * params.width;
+    }
+    if (quad * kQUAD < count)
+    {
+        Best const best = searchTargets<T, N>(params, tokens, tensors.live + image * params.tokens,
+            rowsA, warp / quads, kWARPS / quads, lane);
+        if (lane % (kWARP / kQUAD) == 0)
+        {
+            similarities[warp][lane / (kWARP / kQUAD)] = best.similarity;
+            targets[warp][lane / (kWARP / kQUAD)] = best.target;
+        }
+    }
+    __syncthreads();
+    if (warp >= quads || lane >= kQUAD || quad * kQUAD + lane >= count)
+    {
+        return;
+    }
+    Best best{similarities[warp][lane], targets[warp][lane]};
+    for (int32_t other = warp + quads; other < kWARPS; other += quads)
+    {
+        improve(best, similarities[other][lane], targets[other][lane]);
+    }
+    Matches const matches = matchesIn(params, tensors.workspace);
+    int64_t const slot = image * evenCount(params) + positions[lane] / 2;
+    matches.similarity[slot] = best.similarity;
+    matches.target[slot] = best.target;
+}
+
+//! The tables of one image in shared memory.
+struct Tables
+{
+    float* priority;  //!< [evenCount]
+    int32_t* target;  //!< [evenCount] where the even token merges, kNO_TARGET: nowhere
+    int32_t* keep;    //!< [K - G]
+    int32_t* source;  //!< [G] ascending
+    uint8_t* gone;    //!< [K]
+};
+
+__host__ __device__ __forceinline__ size_t tableBytes(Params const& params)
+{
+    return sizeof(float) * (2 * static_cast<size_t>(evenCount(params)) + static_cast<size_t>(params.tokens))
+        + static_cast<size_t>(params.tokens);
+}
+
+__device__ __forceinline__ Tables tablesIn(Params const& params, uint8_t* memory)
+{
+    Tables tables;
+    tables.priority = reinterpret_cast<float*>(memory);
+    tables.target = reinterpret_cast<int32_t*>(tables.priority + evenCount(params));
+    tables.keep = tables.target + evenCount(params);
+    tables.source = tables.keep + (params.tokens - params.gamma);
+    tables.gone = reinterpret_cast<uint8_t*>(tables.source + params.gamma);
+    return tables;
+}
+
+//! Read the matches; a dead even token merges nowhere.
+__device__ __forceinline__ void readMatches(
+    Params const& params, Tensors const& tensors, int64_t image, bool given, Tables const& tables)
+{
+    Matches const matches = matchesIn(params, tensors.workspace);
+    int32_t const* const live = tensors.live + image * params.tokens;
+    for (int32_t slot = static_cast<int32_t>(threadIdx.x); slot < evenCount(params); slot += kTHREADS)
+    {
+        // With given sources only these were matched.
+        int64_t const index = image * evenCount(params) + slot;
+        tables.priority[slot]
+            = given ? 0.0F : mergePriority(live[2 * slot], matches.similarity[index], matches.target[index]);
+        tables.target[slot] = live[2 * slot] ? matches.target[index] : kNO_TARGET;
+    }
+    for (int32_t position = static_cast<int32_t>(threadIdx.x); position < params.tokens; position += kTHREADS)
+    {
+        tables.gone[position] = 0;
+    }
+}
+
+//! Mark the sources: the given ones, or the `gamma` that go first.
+__device__ __forceinline__ void markSources(
+    Params const& params, Tensors const& tensors, int64_t image, bool given, Tables const& tables)
+{
+    if (given)
+    {
+        for (int32_t g = static_cast<int32_t>(threadIdx.x); g < params.gamma; g += kTHREADS)
+        {
+            tables.gone[positionToMatch(params, tensors, true, image, g)] = 1;
+        }
+        return;
+    }
+    for (int32_t slot = static_cast<int32_t>(threadIdx.x); slot < evenCount(params); slot += kTHREADS)
+    {
+        float const priority = tables.priority[slot];
+        int32_t before = 0;
+        for (int32_t other = 0; other < evenCount(params); ++other)
+        {
+            before += goesBefore(tables.priority[other], other, priority, slot) ? 1 : 0;
+        }
+        tables.gone[2 * slot] = before < params.gamma ? 1 : 0;
+    }
+}
+
+//! One warp lists survivors and sources, ascending. Input against the contract may give too many or
+//! too few of them, so both lists are cut and filled to their length.
+__device__ __forceinline__ void listPositions(Params const& params, Tables const& tables, int32_t lane)
+{
+    int32_t const kept = params.tokens - params.gamma;
+    int32_t keepCount = 0;
+    int32_t sourceCount = 0;
+    for (int32_t base = 0; base < params.tokens; base += kWARP)
+    {
+        int32_t const position = base + lane;
+        bool const inside = position < params.tokens;
+        bool const gone = inside && tables.gone[position] != 0;
+        uint32_t const keepLanes = __ballot_sync(kALL_LANES, inside && !gone);
+        uint32_t const sourceLanes = __ballot_sync(kALL_LANES, gone);
+        uint32_t const lower = (1U << lane) - 1U;
+        int32_t const keepIndex = keepCount + __popc(keepLanes & lower);
+        int32_t const sourceIndex = sourceCount + __popc(sourceLanes & lower);
+        if (inside && !gone && keepIndex < kept)
+        {
+            tables.keep[keepIndex] = position;
+        }
+        if (gone && sourceIndex < params.gamma)
+        {
+            tables.source[sourceIndex] = position;
+        }
+        keepCount += __popc(keepLanes);
+        sourceCount += __popc(sourceLanes);
+    }
+    for (int32_t index = sourceCount + lane; index < params.gamma; index += kWARP)
+    {
+        tables.source[index] = 0;
+    }
+    for (int32_t index = keepCount + lane; index < kept; index += kWARP)
+    {
+        tables.keep[index] = 0;
+    }
+}
+
+//! Call `visit` with every source that merges into `position`, ascending; even positions have none.
+template <typename Visit>
+__device__ __forceinline__ void forEachMerged(
+    Params const& params, Tables const& tables, int32_t position, int32_t lane, Visit const& visit)
+{
+    if (position % 2 == 0)
+    {
+        return;
+    }
+    for (int32_t base = 0; base < params.gamma; base += kWARP)
+    {
+        bool const mine = base + lane < params.gamma
+            && tables.target[tables.source[base + lane] / 2] == position;
+        for (uint32_t lanes = __ballot_sync(kALL_LANES, mine); lanes != 0; lanes &= lanes - 1)
+        {
+            visit(tables.source[base + __ffs(static_cast<int32_t>(lanes)) - 1]);
+        }
+    }
+}
+
+//! Write the row that survives at `index`, with what merges into it. The whole warp takes part.
+template <typename T, int32_t N>
+__device__ __forceinline__ void writeRow(
+    Params const& params, Tensors const& tensors, int64_t image, Tables const& tables, int32_t index, int32_t lane)
+{
+    int32_t const position = tables.keep[index];
+    int64_t const out = image * (params.tokens - params.gamma) + index;
+    T const* const tokens = static_cast<T const*>(tensors.x) + image * params.tokens * params.width;
+    float const* const sizes = tensors.size + image * params.tokens;
+    for (int64_t start = 0; start < params.width; start += kWARP * N)
+    {
+        int64_t const column = start + static_cast<int64_t>(lane) * N;
+        float sums[N] = {};
+        if (column < params.width)
+        {
+            load<T, N>(sums, tokens + position * params.width + column);
+        }
+        forEachMerged(params, tables, position, lane, [&](int32_t source) {
+            if (column < params.width)
+            {
+                float values[N];
+                load<T, N>(values, tokens + source * params.width + column);
+#pragma unroll
+                for (int32_t n = 0; n < N; ++n)
+                {
+                    sums[n] += values[n];
+                }
+            }
+        });
+        if (column < params.width)
+        {
+            store<T, N>(static_cast<T*>(tensors.xNext) + out * params.width + column, sums);
+        }
+    }
+    float size = sizes[position];
+    forEachMerged(params, tables, position, lane, [&](int32_t source) { size += sizes[source]; });
+    if (lane == 0)
+    {
+        tensors.sizeNext[out] = size;
+        tensors.liveNext[out] = tensors.live[image * params.tokens + position];
+        tensors.keep[out] = position;
+    }
+}
+
+//! Second launch: select, then a warp per surviving row.
+template <typename T, int32_t N>
+__global__ void __launch_bounds__(kTHREADS)
+    mergeKernel(Params params, Tensors tensors, int32_t blocksPerImage)
+{
+    SPIKEHALT_DYNAMIC_SHARED(memory);
+    Tables const tables = tablesIn(params, memory);
+    int64_t const image = blockIdx.x / blocksPerImage;
+    int32_t const block = static_cast<int32_t>(blockIdx.x % blocksPerImage);
+    int32_t const lane = static_cast<int32_t>(threadIdx.x) % kWARP;
+    int32_t const warp = static_cast<int32_t>(threadIdx.x) / kWARP;
+    bool const given = sourcesAreGiven(params, tensors);
+    readMatches(params, tensors, image, given, tables);
+    __syncthreads();
+    markSources(params, tensors, image, given, tables);
+    __syncthreads();
+    if (warp == 0)
+    {
+        listPositions(params, tables, lane);
+    }
+    __syncthreads();
+    int32_t const kept = params.tokens - params.gamma;
+    for (int32_t index = block * kWARPS + warp; index < kept; index += blocksPerImage * kWARPS)
+    {
+        writeRow<T, N>(params, tensors, image, tables, index, lane);
+    }
+    for (int32_t g = static_cast<int32_t>(threadIdx.x); block == 0 && g < params.gamma; g += kTHREADS)
+    {
+        int64_t const out = image * params.gamma + g;
+        tensors.sourceOut[out] = given && !params.oneSource ? tensors.source[out] : tables.source[g];
+    }
+}
+
+template <typename T, int32_t N>
+int32_t launchMerge(Params const& params, Tensors const& tensors, void* stream)
+{
+    int32_t const quadsPerImage = static_cast<int32_t>(ceilDivide(evenCount(params), kQUAD));
+    // Larger blocks read each odd token from the cache more often; small ones fill the device.
+    int32_t const quads = params.images * quadsPerImage < kFEW_BLOCKS ? 1 : kQUAD;
+    int32_t const matchBlocks = static_cast<int32_t>(ceilDivide(quadsPerImage, quads));
+    int32_t const rowBlocks = static_cast<int32_t>(ceilDivide(params.tokens - params.gamma, kWARPS));
+    int32_t const mergeBlocks = rowBlocks < kMAX_MERGE_BLOCKS ? rowBlocks : kMAX_MERGE_BLOCKS;
+    int32_t const code = launch(&matchKernel<T, N>, params.images * matchBlocks, kTHREADS, 0, stream,
+        params, tensors, quads, matchBlocks);
+    if (code != kSPIKEHALT_OK)
+    {
+        return code;
+    }
+    return launch(&mergeKernel<T, N>, params.images * mergeBlocks, kTHREADS, tableBytes(params), stream,
+        params, tensors, mergeBlocks);
+}
+
+template <typename T>
+int32_t launchForWidth(Params const& params, Tensors const& tensors, void* stream)
+{
+    constexpr int32_t kWIDTH = vectorWidth<T>();
+    bool const wide = params.width % kWIDTH == 0 && aligned({tensors.x, tensors.xNext});
+    return wide ? launchMerge<T, kWIDTH>(params, tensors, stream) : launchMerge<T, 1>(params, tensors, stream);
+}
+
+int32_t checkSizes(Params const& params)
+{
+    bool const tokensFit = params.tokens >= 2 && params.tokens <= kSPIKEHALT_MAX_MERGE_TOKENS;
+    if (!tokensFit || params.width < 1 || !productFits({params.images, params.tokens, params.width}))
+    {
+        return kSPIKEHALT_BAD_SHAPE;
+    }
+    if (params.gamma < 1 || params.gamma > params.tokens / 2)
+    {
+        return kSPIKEHALT_BAD_ATTRIBUTE;
+    }
+    return kSPIKEHALT_OK;
+}
+
+} // namespace
+} // namespace spikehalt
+
+size_t spikehaltTokenMergeWorkspace(SpikehaltTokenMergeParams const* params)
+{
+    using namespace spikehalt;
+    if (params == nullptr || checkSizes(*params) != kSPIKEHALT_OK)
+    {
+        return 0;
+    }
+    size_t const slots = static_cast<size_t>(params->images) * static_cast<size_t>(evenCount(*params));
+    return slots * (sizeof(float) + sizeof(int32_t));
+}
+
+int32_t spikehaltTokenMerge(
+    SpikehaltTokenMergeParams const* params, SpikehaltTokenMergeTensors const* tensors, void* stream)
+{
+    using namespace spikehalt;
+    if (params == nullptr || tensors == nullptr)
+    {
+        return kSPIKEHALT_NULL_POINTER;
+    }
+    int32_t const code = checkSizes(*params);
+    if (code != kSPIKEHALT_OK || params->images == 0)
+    {
+        return code;
+    }
+    if (anyNull({tensors->x, tensors->size, tensors->live, tensors->source, tensors->xNext,
+            tensors->sizeNext, tensors->liveNext, tensors->keep, tensors->sourceOut, tensors->workspace}))
+    {
+        return kSPIKEHALT_NULL_POINTER;
+    }
+    if (tensors->workspaceBytes < spikehaltTokenMergeWorkspace(params))
+    {
+        return kSPIKEHALT_SMALL_WORKSPACE;
+    }
+    switch (params->type)
+    {
+    case kSPIKEHALT_FLOAT32: return launchForWidth<float>(*params, *tensors, stream);
+    case kSPIKEHALT_FLOAT16: return launchForWidth<__half>(*params, *tensors, stream);
+    default: return kSPIKEHALT_BAD_TYPE;
+    }
+}

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from plugins.device import Device
+from plugins.kernels import Kernels
+from tests.plugins import compilers
+
+
+@pytest.fixture(scope="session")
+def build_folder(request: pytest.FixtureRequest) -> Path:
+    """Where compiled test programs are kept from run to run."""
+    cache = request.config.cache
+    assert cache is not None
+    return Path(cache.mkdir("spikehalt_compiled"))
+
+
+@pytest.fixture(scope="session")
+def emulated_library(build_folder: Path) -> Path:
+    """The kernels library, compiled for the host against an emulation of CUDA."""
+    if compilers.cxx() is None:
+        pytest.skip("no C++ compiler: set CXX or install g++ to run the kernels on the host")
+    arguments = ["-shared", "-x", "c++", "-isystem", compilers.EMULATION, *compilers.KERNELS]
+    return compilers.compile_cxx(arguments, build_folder / "libspikehalt_emulated.so")
+
+
+@pytest.fixture(scope="session")
+def emulated_kernels(emulated_library: Path) -> Kernels:
+    return Kernels(emulated_library)
+
+
+@pytest.fixture
+def device(emulated_kernels: Kernels) -> Iterator[Device]:
+    """A device whose kernels run on the host."""
+    with Device(emulated_kernels) as opened:
+        yield opened

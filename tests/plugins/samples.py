@@ -1,0 +1,73 @@
+"""Random op inputs that hypothesis shrinks: sizes at tile edges, dyadic values, live patterns.
+
+Dyadic values (multiples of 1/32, small) make every sum exact, so results must agree bit for bit
+whatever the order of summation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import strategies as st
+
+Array = npt.NDArray[Any]
+
+TOKENS = (1, 2, 31, 32, 33, 64, 65, 197)
+DTYPES = (np.float32, np.float16)
+LIVE_PATTERNS = ("all", "none", "one", "some")
+
+tokens = st.sampled_from(TOKENS)
+dtypes = st.sampled_from(DTYPES)
+live_patterns = st.sampled_from(LIVE_PATTERNS)
+seeds = st.integers(0, 2**32 - 1)
+batches = st.integers(1, 3)
+widths = st.integers(1, 17)
+
+
+def dyadic(
+    rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike, low: int = -96
+) -> Array:
+    """Multiples of 1/32 from `low` / 32 to 3, exact in float16."""
+    return np.asarray(rng.integers(low, 97, shape) / 32).astype(dtype)
+
+
+def live_mask(rng: np.random.Generator, shape: tuple[int, ...], pattern: str) -> Array:
+    """int32 mask: everyone, nobody, one token of all, or a random half."""
+    live = np.zeros(shape, np.int32)
+    if pattern == "all":
+        live[...] = 1
+    elif pattern == "one":
+        live.flat[rng.integers(live.size)] = 1
+    elif pattern == "some":
+        live[...] = rng.integers(0, 2, shape)
+    return live
+
+
+def merge_inputs(
+    seed: int, B: int, K: int, D: int, dtype: npt.DTypeLike, pattern: str
+) -> dict[str, Array]:
+    """Tokens of few distinct small values, so that equal similarities are common."""
+    rng = np.random.default_rng(seed)
+    return {
+        "x": rng.integers(0, 3, (B, K, D)).astype(dtype),
+        "size": rng.integers(1, 5, (B, K)).astype(np.float32),
+        "live": live_mask(rng, (B, K), pattern),
+        "source": np.array([[-1]], np.int32),
+    }
+
+
+def halt_inputs(
+    seed: int, shape: tuple[int, ...], D: int, dtype: npt.DTypeLike, pattern: str
+) -> dict[str, Array]:
+    """Inputs of TokenHalt for tokens of leading `shape`."""
+    rng = np.random.default_rng(seed)
+    return {
+        "x": dyadic(rng, (*shape, D), dtype),
+        "size": rng.integers(1, 5, shape).astype(np.float32),
+        "hist": rng.integers(0, 33, shape).astype(np.float32) / 64,
+        "cum": rng.integers(0, 33, shape).astype(np.float32) / 64,
+        "live": live_mask(rng, shape, pattern),
+        "epsilon": np.array(rng.integers(0, 9) / 64, np.float32),
+    }

@@ -1,0 +1,60 @@
+"""The CUDA sources as nvcc sees them; one architecture, to be quick."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from plugins.toolchain import find_nvcc
+from tests.plugins import compilers
+
+ARCHITECTURE = "compute_80"
+
+
+@pytest.fixture(scope="module")
+def nvcc():
+    found = find_nvcc()
+    if found is None or not (shutil.which(str(found)) or found.is_file()):
+        pytest.skip("no nvcc: install the CUDA toolkit or set CUDACXX to compile the .cu files")
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def ptx(nvcc, build_folder):
+    """The PTX of each source, compiled with warnings as errors."""
+    texts = {}
+    for source in compilers.KERNELS:
+        target = build_folder / f"{source.stem}.ptx"
+        command = [nvcc, "-std=c++17", "-O3", f"-arch={ARCHITECTURE}", "-ptx"]
+        command += ["-Werror", "all-warnings", "-Xcompiler", "-Wall,-Wextra,-Werror", str(source)]
+        texts[source.stem] = compilers.build_once(command, target).read_text()
+    return texts
+
+
+def test_every_kernel_compiles(ptx):
+    entries = {stem: text.count(".entry") for stem, text in ptx.items()}
+    assert {stem for stem, count in entries.items() if count} == {
+        "lif_kernel",
+        "token_halt_kernel",
+        "token_merge_kernel",
+    }
+
+
+@pytest.mark.parametrize("kernel", ["lif_kernel", "token_halt_kernel", "token_merge_kernel"])
+def test_kernels_move_16_bytes_at_a_time(ptx, kernel):
+    assert "ld.global.v4" in ptx[kernel] or "ld.global.nc.v4" in ptx[kernel]
+    assert "st.global.v4" in ptx[kernel]
+
+
+def test_lif_rounds_after_each_operation(ptx):
+    """A fused multiply-add would round once where numpy rounds twice."""
+    assert "fma.rn.f32" not in ptx["lif_kernel"]
+    assert "mul.rn.f32" in ptx["lif_kernel"]
+
+
+def test_headers_of_the_kernels_need_no_tensorrt(nvcc):
+    for header in compilers.SOURCES.glob("*/*_kernel.h"):
+        listed = subprocess.run(
+            ["cc", "-M", str(header)], capture_output=True, text=True, check=True
+        ).stdout
+        assert "NvInfer" not in listed and "cuda" not in listed

@@ -1,0 +1,75 @@
+import subprocess
+import sys
+
+import pytest
+
+from plugins import __main__ as module
+from plugins.errors import BuildError, KernelError, MissingToolError, NoDeviceError
+from plugins.libraries import FOLDER_VARIABLE, KERNELS_NAME
+
+
+def test_list_shows_ops_tools_and_libraries(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    (tmp_path / "libspikehalt_plugins_trt11.so").touch()
+    assert module.main(["list"]) == 0
+    printed = capsys.readouterr().out
+    assert "  LIF: decay, threshold, v_reset, reset, spike_type, steps\n" in printed
+    assert "  libspikehalt_plugins_trt11.so\n" in printed
+
+
+def test_selftest_without_a_driver_is_one_sentence_and_code_3(capsys, monkeypatch):
+    def no_driver():
+        raise NoDeviceError("There is no NVIDIA GPU to run on: no driver.")
+
+    monkeypatch.setattr(module, "require_driver", no_driver)
+    assert module.main(["selftest"]) == 3
+    assert capsys.readouterr().out == "There is no NVIDIA GPU to run on: no driver.\n"
+
+
+def test_selftest_without_a_library_says_how_to_build_it(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "require_driver", lambda: None)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    assert module.main(["selftest"]) == 3
+    assert "python -m plugins build" in capsys.readouterr().out
+
+
+def test_selftest_runs_the_library_of_the_folder(capsys, monkeypatch, tmp_path, emulated_library):
+    monkeypatch.setattr(module, "require_driver", lambda: None)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    (tmp_path / KERNELS_NAME).symlink_to(emulated_library)
+    assert module.main(["selftest", "--quick", "--no-sanitizer"]) == 0
+    assert "CPU emulation" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_wrong_kernel_is_code_1(monkeypatch, tmp_path, passed):
+    monkeypatch.setattr(module, "require_driver", lambda: None)
+    monkeypatch.setattr(module, "find_kernels", lambda: tmp_path)
+    monkeypatch.setattr(module, "selftest", lambda *_, **__: passed)
+    assert module.main(["selftest"]) == (0 if passed else 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(MissingToolError("no nvcc"), 3), (BuildError("failed"), 1), (KernelError("code 2"), 1)],
+)
+def test_errors_are_a_sentence_and_a_code(capsys, monkeypatch, error, code):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(module, "build", fail)
+    assert module.main(["build"]) == code
+    assert capsys.readouterr().out == f"{error}\n"
+
+
+def test_build_lists_what_it_made(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "build", lambda folder, **_: [folder / KERNELS_NAME])
+    assert module.main(["build", "--out", str(tmp_path), "--arch", "87", "110"]) == 0
+    assert capsys.readouterr().out == f"built {tmp_path / KERNELS_NAME}\n"
+
+
+def test_the_module_runs_as_a_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "plugins", "list"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("namespace spikehalt, version 1\n")

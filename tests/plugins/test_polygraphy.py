@@ -1,0 +1,55 @@
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+
+import plugins
+from plugins.common.references import run_reference
+from plugins.polygraphy import register_references
+from tests.plugins import samples
+from tests.plugins.onnx_models import INPUTS, OUTPUTS, one_node_model
+
+needs_polygraphy = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("polygraphy", "onnx_graphsurgeon")),
+    reason="polygraphy and onnx-graphsurgeon are not installed (the extra `compare`)",
+)
+
+X = np.linspace(-1, 2, 24, dtype=np.float32).reshape(2, 3, 4)
+SAMPLES = {
+    "LIF": ({"x": X, "v": np.zeros(1, np.float32)}, {"decay": 0.5, "threshold": 1.0}),
+    "TokenHalt": (
+        samples.halt_inputs(1, (2, 9), 4, np.float16, "some"), {"alpha": 5.0, "beta": -1.0},
+    ),
+    "TokenHaltSum": (
+        samples.halt_inputs(2, (2, 9), 4, np.float32, "some"), {"alpha": 5.0, "beta": -1.0},
+    ),
+    "TokenMerge": (samples.merge_inputs(3, 2, 9, 4, np.float32, "some"), {"gamma": 3}),
+}  # fmt: skip
+
+
+@needs_polygraphy
+@pytest.mark.parametrize("op", plugins.OP_NAMES)
+def test_polygraphy_runs_the_reference(op):
+    import onnx_graphsurgeon as gs
+    from polygraphy.backend.pluginref import PluginRefRunner
+
+    feeds, attributes = SAMPLES[op]
+    complete = plugins.node_attributes(op, **attributes)
+    wanted = run_reference(op, complete, *(feeds[name] for name in INPUTS[op]))
+    model = one_node_model(op, feeds, dict(zip(OUTPUTS[op], wanted, strict=True)), **attributes)
+    del model.functions[:]
+    register_references()
+    register_references()
+    with PluginRefRunner(gs.import_onnx(model)) as runner:
+        got = runner.infer(feeds)
+    assert list(got) == OUTPUTS[op]
+    for name, array in zip(OUTPUTS[op], wanted, strict=True):
+        np.testing.assert_array_equal(got[name], array, strict=True)
+
+
+def test_without_polygraphy_the_error_says_how_to_get_it(monkeypatch):
+    for name in ("polygraphy", "polygraphy.backend.pluginref"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=r"pip install 'spikehalt\[compare\]'"):
+        register_references()

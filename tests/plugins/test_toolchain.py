@@ -1,0 +1,50 @@
+import pytest
+
+from plugins.toolchain import INCLUDE_VARIABLE, find_nvcc, find_tensorrt, read_headers
+
+PLAIN = (
+    "#define NV_TENSORRT_MAJOR {major} //!< TensorRT major version.\n#define NV_TENSORRT_MINOR 3\n"
+)
+INDIRECT = (
+    "#define TRT_MAJOR_ENTERPRISE {major}\n#define TRT_MINOR_ENTERPRISE 16\n"
+    "#define NV_TENSORRT_MAJOR TRT_MAJOR_ENTERPRISE //!< TensorRT major version.\n"
+)
+
+
+def headers(folder, text):
+    folder.mkdir()
+    (folder / "NvInferVersion.h").write_text(text)
+    (folder / "NvInferRuntime.h").touch()
+    return folder
+
+
+def test_versions_are_read_as_both_generations_of_headers_write_them(tmp_path):
+    old = read_headers(headers(tmp_path / "old", PLAIN.format(major=10)))
+    new = read_headers(headers(tmp_path / "new", INDIRECT.format(major=11)))
+    assert (old.major, old.minor, new.major, new.minor) == (10, 3, 11, 16)
+
+
+def test_headers_without_the_plugin_interface_count_as_none(tmp_path):
+    assert read_headers(headers(tmp_path / "trt8", PLAIN.format(major=8))) is None
+    assert read_headers(tmp_path) is None
+
+
+def test_the_first_folder_of_each_major_version_counts(tmp_path, monkeypatch):
+    folders = [
+        headers(tmp_path / name, PLAIN.format(major=major))
+        for name, major in (("a", 11), ("b", 10), ("c", 10))
+    ]
+    monkeypatch.setenv(INCLUDE_VARIABLE, ":".join(map(str, folders)))
+    found = find_tensorrt()
+    assert [(entry.major, entry.include) for entry in found] == [(10, folders[1]), (11, folders[0])]
+
+
+def test_cudacxx_names_the_compiler(monkeypatch):
+    monkeypatch.setenv("CUDACXX", "/opt/cuda/nvcc")
+    assert str(find_nvcc()) == "/opt/cuda/nvcc"
+
+
+@pytest.mark.parametrize("variable", ["", "/nowhere"])
+def test_no_headers_are_an_empty_list(monkeypatch, variable):
+    monkeypatch.setenv(INCLUDE_VARIABLE, variable)
+    assert all(entry.include.as_posix().startswith("/usr") for entry in find_tensorrt())
