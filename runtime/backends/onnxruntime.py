@@ -1,0 +1,206 @@
+"""ONNX Runtime, the embedded default: states stay in its own tensors (OrtValue, IO binding)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from runtime import graph_io
+from runtime.backends.base import BackendInfo, Inputs, SessionOptions, StepOutputs
+from runtime.bundle import Bundle
+from runtime.errors import (
+    BackendError,
+    BackendMissingError,
+    BundleFormatError,
+    DeviceError,
+    EngineStateError,
+    OutOfMemoryError,
+    SpikehaltError,
+)
+from runtime.graph_io import GraphPlan, Ports
+from runtime.manifest import FIRST_GRAPH, NEXT_GRAPH
+from runtime.onnx_files import external_files
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_MEMORY_WORDS = ("allocate memory", "bad_alloc", "out of memory", "bfcarena", "available memory")
+
+_ANSWERS = (graph_io.LOGITS, graph_io.HALT_SCORE, graph_io.LIVE_TOKENS)
+
+States = Mapping[str, Any]  # state output name -> OrtValue
+
+
+class OnnxRuntimeSession:
+    """Both graphs of a bundle in ONNX Runtime.
+
+    Args:
+        bundle: an opened bundle.
+        options: threads, spinning and device ("cpu" or "cuda").
+        reason: why this backend was chosen, for `info`.
+
+    Raises:
+        BackendMissingError: onnxruntime is not installed.
+        DeviceError: the device is not there.
+        BundleFormatError: the graphs do not follow the contract.
+        BackendError: ONNX Runtime refuses a graph.
+    """
+
+    def __init__(self, bundle: Bundle, options: SessionOptions, reason: str = "") -> None:
+        self._ort, self._closed = _import(), False
+        self._device = options.device or "cpu"
+        _check_device(self._ort, self._device)
+        manifest = bundle.manifest
+        sessions = {name: self._load(bundle, name, options) for name in _graphs(bundle)}
+        self._first, self._next = sessions[FIRST_GRAPH], sessions.get(NEXT_GRAPH)
+        following = None if self._next is None else _ports(self._next)
+        self._plans = graph_io.plan_graphs(manifest, _ports(self._first), following)
+        operations = (graph_io.MAC_OPS, graph_io.AC_OPS) if manifest.instrumented else ()
+        self._answers = (*_ANSWERS, *operations)
+        self._masks = graph_io.live_masks(manifest.blocks) if manifest.live_masks else ()
+        self.info = BackendInfo(
+            name="onnxruntime" if self._device == "cpu" else f"onnxruntime-{self._device}",
+            version=self._ort.__version__,
+            device=self._device,
+            reason=reason,
+            options={"threads": options.threads or "library default", "spin": options.spin},
+        )
+
+    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+        """Run one chunk; see `runtime.backends.base.Session.run`."""
+        session, plan = self._pick(states)
+        names = [*self._answers, *(self._masks if masks else ())]
+        kept = () if last else plan.states_out
+        with _mapped_errors("running a chunk"):
+            binding = session.io_binding()
+            _bind_inputs(binding, plan, inputs, states)
+            for name in names:
+                binding.bind_output(name, "cpu")
+            for name in kept:
+                binding.bind_output(name, self._device)
+            session.run_with_iobinding(binding)
+            values = dict(zip([*names, *kept], binding.get_outputs(), strict=True))
+            answers = {name: values.pop(name).numpy() for name in self._answers}
+            live = tuple(values.pop(name).numpy() for name in self._masks if masks)
+        return StepOutputs(**answers, live_masks=live, states=None if last else values)
+
+    def close(self) -> None:
+        """Free the sessions."""
+        self._closed = True
+        self._first = self._next = None
+
+    def _pick(self, states: States | None) -> tuple[Any, GraphPlan]:
+        first, following = self._plans
+        session, plan = (self._first, first) if states is None else (self._next, following)
+        if self._closed:
+            raise EngineStateError("the engine was closed while this call was running")
+        if session is None or plan is None:
+            raise BackendError(f"{NEXT_GRAPH} does not exist: the first chunk runs all timesteps")
+        return session, plan
+
+    def _load(self, bundle: Bundle, name: str, options: SessionOptions) -> Any:
+        model = bundle.read(name)
+        source = _source(bundle, name, model)
+        with _mapped_errors(f"loading {bundle.root / name}"):
+            session = self._ort.InferenceSession(
+                source,
+                _session_options(self._ort, options),
+                providers=[PROVIDERS[self._device]],
+                enable_fallback=0,  # it would print, and then fail the same way again
+            )
+        if PROVIDERS[self._device] not in session.get_providers():
+            raise DeviceError(f"ONNX Runtime could not start on {self._device!r}: use device='cpu'")
+        return session
+
+
+def available_providers() -> list[str]:
+    """Providers compiled into the installed ONNX Runtime.
+
+    Raises:
+        BackendMissingError: it is not installed.
+    """
+    return list(_import().get_available_providers())
+
+
+def _import() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BackendMissingError(
+            "ONNX Runtime is not installed: pip install 'spikehalt[onnxruntime]'"
+        ) from error
+    return onnxruntime
+
+
+def _check_device(ort: Any, device: str) -> None:
+    if device not in PROVIDERS:
+        raise DeviceError(f"device {device!r} is unknown to ONNX Runtime: use 'cpu' or 'cuda'")
+    if PROVIDERS[device] not in ort.get_available_providers():
+        raise DeviceError(
+            f"this build of ONNX Runtime has no {device!r} device "
+            f"(it has {', '.join(ort.get_available_providers())}): pip install 'spikehalt[gpu]'"
+        )
+
+
+def _graphs(bundle: Bundle) -> list[str]:
+    return [name for name in (FIRST_GRAPH, NEXT_GRAPH) if name in bundle.manifest.files]
+
+
+def _source(bundle: Bundle, name: str, model: bytes) -> bytes | str:
+    """The verified bytes, or the path if the model keeps weights in other files of the bundle."""
+    files = external_files(model, f"{bundle.root.name}/{name}")
+    foreign = sorted(files - set(bundle.manifest.files))
+    if foreign:
+        raise BundleFormatError(
+            f"{bundle.root / name} refers to {foreign[0][:200]!r}, which is not a file of the "
+            "bundle: export the checkpoint again"
+        )
+    for each in files:
+        bundle.path(each)
+    return str(bundle.path(name)) if files else model
+
+
+def _session_options(ort: Any, options: SessionOptions) -> Any:
+    chosen = ort.SessionOptions()
+    chosen.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    chosen.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    chosen.inter_op_num_threads = 1
+    chosen.log_severity_level = 3  # errors: they come back as exceptions too
+    if options.threads is not None:
+        chosen.intra_op_num_threads = options.threads
+    if not options.spin:
+        chosen.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return chosen
+
+
+def _ports(session: Any) -> Ports:
+    return Ports(
+        [each.name for each in session.get_inputs()],
+        {each.name for each in session.get_outputs()},
+    )
+
+
+def _bind_inputs(binding: Any, plan: GraphPlan, inputs: Inputs, states: States | None) -> None:
+    for name in plan.inputs:
+        binding.bind_cpu_input(name, inputs[name])
+    for name in plan.states_in:
+        binding.bind_ortvalue_input(name, (states or {})["next." + name])
+
+
+@contextlib.contextmanager
+def _mapped_errors(doing: str) -> Iterator[None]:
+    """Turn whatever ONNX Runtime raises into one of ours."""
+    try:
+        yield
+    except SpikehaltError:
+        raise
+    except MemoryError as error:
+        raise OutOfMemoryError(_out_of_memory(doing)) from error
+    except Exception as error:  # its exceptions share no base class
+        text = str(error)
+        if any(word in text.lower() for word in _MEMORY_WORDS):
+            raise OutOfMemoryError(_out_of_memory(doing)) from error
+        raise BackendError(f"ONNX Runtime failed while {doing}: {text[:500]}") from error
+
+
+def _out_of_memory(doing: str) -> str:
+    return f"out of memory while {doing}: pass fewer images at once (max_batch=)"

@@ -1,0 +1,65 @@
+"""Find and load the project's TensorRT plugins for engines that were built with them.
+
+The engine's sidecar names the library by its sha256: a plugin reads back from the engine what the
+plugin of the same library wrote there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from types import ModuleType
+
+from runtime.errors import BackendMissingError
+from runtime.sidecar import EngineSidecar, numbers
+
+FOLDER_VARIABLE = "SPIKEHALT_PLUGIN_DIR"
+BUILD_THEM = "build it with `python -m plugins build`"
+BUILD_AGAIN = "build the engines again with `python export/to_trt.py BUNDLE --target tensorrt`"
+
+
+def library_path(version: str) -> Path:
+    """Where `python -m plugins build` puts the plugin library for a TensorRT version."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    given = os.environ.get(FOLDER_VARIABLE)
+    folder = Path(given) if given else cache / "spikehalt" / "plugins"
+    return folder / f"libspikehalt_plugins_trt{numbers(version)[0]}.so"
+
+
+def library_mismatch(sidecar: EngineSidecar, path: Path) -> str | None:
+    """Why the library at `path` cannot run an engine's plugins, None if it can."""
+    if not sidecar.plugins:
+        return None
+    if not path.is_file():
+        return f"needs the plugin library {path}: {BUILD_THEM}"
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sidecar.plugin_library_sha256:
+        return f"was built with another plugin library than {path}: {BUILD_AGAIN}"
+    return None
+
+
+def load_plugins(trt: ModuleType, sidecar: EngineSidecar, path: Path) -> None:
+    """Make TensorRT's registry hold an engine's plugins, once per process.
+
+    Args:
+        trt: the module `tensorrt`.
+        sidecar: of the engine.
+        path: the library.
+
+    Raises:
+        BackendMissingError: the registry does not find a plugin after loading.
+    """
+    registry = trt.get_plugin_registry()
+    if _absent(registry, sidecar):
+        registry.load_library(str(path))
+    absent = _absent(registry, sidecar)
+    if absent:
+        raise BackendMissingError(
+            f"TensorRT {trt.__version__} loaded {path} but does not find {', '.join(absent)}: "
+            f"{BUILD_THEM} for this TensorRT"
+        )
+
+
+def _absent(registry: object, sidecar: EngineSidecar) -> list[str]:
+    find = registry.get_creator  # type: ignore[attr-defined]
+    return [p.name for p in sidecar.plugins if find(p.name, p.version, p.namespace) is None]

@@ -1,0 +1,64 @@
+"""A backend that replays recorded outputs: exit logic and applications run with no library."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.backends.base import BackendInfo, Inputs, StepOutputs
+from runtime.errors import BackendError
+from runtime.graph_io import ALIVE, FRAMES, IMAGE
+from runtime.manifest import Manifest
+from runtime.trajectory import Trajectory
+
+
+@dataclass(frozen=True)
+class ReplayStates:
+    """Handle of `ReplaySession`: which exit point comes next, and for which recorded images."""
+
+    point: int
+    images: NDArray[np.int64]
+
+
+class ReplaySession:
+    """Answers the n-th image of a batch with the n-th image of a recording.
+
+    A batch larger than the recording starts over at its first image. Live masks are not recorded.
+
+    Args:
+        manifest: of the bundle the recording stands for.
+        recording: outputs at every exit point.
+    """
+
+    def __init__(self, manifest: Manifest, recording: Trajectory) -> None:
+        self.manifest = dataclasses.replace(manifest, live_masks=False)
+        self.recording = recording
+        self.calls: list[int] = []  # images of every chunk run so far
+        self.info = BackendInfo(name="replay", version="1", device="none", reason="for tests")
+
+    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+        """Replay one chunk; see `runtime.backends.base.Session.run`."""
+        current = self._advance(inputs, states)
+        self.calls.append(len(current.images))
+        point, rows, chunk = current.point, current.images, self.manifest.chunk
+        if point >= self.recording.logits.shape[1]:
+            raise BackendError(f"the recording has no exit point {point + 1}")
+        return StepOutputs(
+            logits=self.recording.logits[rows, point],
+            halt_score=self.recording.halt_score[rows, point],
+            live_tokens=self.recording.live_tokens[rows, point * chunk : (point + 1) * chunk],
+            states=None if last else ReplayStates(point + 1, rows),
+        )
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def _advance(self, inputs: Inputs, states: ReplayStates | None) -> ReplayStates:
+        if states is None:
+            batch = len(inputs[FRAMES] if FRAMES in inputs else inputs[IMAGE])
+            return ReplayStates(0, np.arange(batch) % len(self.recording))
+        return ReplayStates(states.point, states.images[inputs[ALIVE]])

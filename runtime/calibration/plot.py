@@ -1,0 +1,56 @@
+"""Charts of a calibration: accuracy against what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from runtime.calibration.evidence import Point
+from runtime.calibration.search import Calibration
+from runtime.svg import Series, line_chart, page
+
+_AXES: dict[str, Callable[[Point], float | None]] = {
+    "average timesteps": lambda point: point.average_timesteps,
+    "average tokens (× K₀)": lambda point: point.average_tokens,
+    "time per image (ms, measured)": lambda point: point.time_ms,
+    "energy per image (mJ, estimated)": lambda point: point.energy_mj,
+}
+
+
+def curve_charts(
+    curves: Mapping[str, Sequence[Point]], chosen: Mapping[str, Point] | None = None
+) -> list[str]:
+    """Accuracy against timesteps, tokens, time and energy; axes nobody measured are left out.
+
+    Args:
+        curves: points by policy.
+        chosen: by policy, a point of the curve drawn as a dot.
+    """
+    charts = []
+    for label, value in _AXES.items():
+        series = [
+            _series(name, curve, (chosen or {}).get(name), value) for name, curve in curves.items()
+        ]
+        present = [each for each in series if each is not None]
+        if present:
+            title = f"accuracy against {label}"
+            charts.append(line_chart(title, label, "accuracy (%)", present))
+    return charts
+
+
+def curves_svg(found: Calibration) -> str:
+    """The charts as one stand-alone file; the chosen points are dots."""
+    return page(curve_charts(found.curves, found.chosen))
+
+
+def _series(
+    name: str,
+    curve: Sequence[Point],
+    chosen: Point | None,
+    value: Callable[[Point], float | None],
+) -> Series | None:
+    x = [value(point) for point in curve]
+    known = [number for number in x if number is not None]
+    if len(known) < len(x):
+        return None
+    marks = [number for number, point in enumerate(curve) if point == chosen]
+    return Series(name, known, [100 * point.accuracy for point in curve], marks)

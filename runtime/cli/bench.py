@@ -1,0 +1,141 @@
+"""`python -m runtime bench BUNDLE`: speed and energy, early exit against all timesteps."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.bench import Measured, measure, variants
+from runtime.cli import console, options
+from runtime.energy import EnergyMeter, open_sensor, sensor_names
+from runtime.engine import Engine
+from runtime.manifest import InputSpec
+from runtime.samples import batches, find_samples
+
+NOISE = (
+    "random noise stands in for images: how many tokens and timesteps it takes says nothing about "
+    "real ones; give --data"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    options.add_bundle(parser)
+    options.add_exit(parser)
+    parser.add_argument(
+        "--batch", type=_sizes, default=[1, 16], metavar="N,…", help="images at once (default 1,16)"
+    )
+    parser.add_argument("--stream", action="store_true", help="also one by one, as a stream")
+    parser.add_argument("--data", metavar="PATH", help="images, a folder or a zip")
+    parser.add_argument("--split", metavar="NAME", help="only files below a folder of this name")
+    parser.add_argument("--fit", choices=("resize", "crop"), default="resize")
+    parser.add_argument("--images", type=options.positive, default=32, metavar="N", help="a round")
+    parser.add_argument("--rounds", type=options.positive, default=7, metavar="N")
+    parser.add_argument("--energy", choices=sensor_names(), help="measure energy with this sensor")
+    options.add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and show."""
+    if not arguments.json:
+        console.require_rich()
+    with options.open_engine(arguments, max_batch=max(arguments.batch)) as engine:
+        images, note = _images(engine, arguments)
+        exits = engine.settings.policy != "never"
+        plan = variants(arguments.batch, arguments.stream, _overrides(arguments), exits)
+        meter = _meter(arguments.energy, engine)
+        try:
+            measured = measure(
+                engine, images, plan, rounds=arguments.rounds, meter=meter, ticking=_ticking
+            )
+        finally:
+            if meter is not None:
+                meter.close()
+        notes = [each for each in (note, engine.notice) if each]
+        (_show_json if arguments.json else _show_table)(engine, measured, notes)
+    return 0
+
+
+def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
+    names = ("policy", "threshold", "epsilon", "max_timesteps")
+    return {name: getattr(arguments, name) for name in names}
+
+
+def _images(engine: Engine, arguments: argparse.Namespace) -> tuple[NDArray[Any], str]:
+    spec = engine.manifest.input
+    if arguments.data is None:
+        return _noise(spec, arguments.images), NOISE
+    samples = find_samples([arguments.data], spec, arguments.split)
+    picks = np.linspace(0, len(samples) - 1, min(arguments.images, len(samples))).round()
+    chosen = [samples[int(pick)] for pick in picks]
+    return next(batches(chosen, spec, len(chosen), arguments.fit))[1], ""
+
+
+def _noise(spec: InputSpec, count: int) -> NDArray[Any]:
+    rng = np.random.default_rng(0)
+    if spec.kind == "image":
+        return rng.integers(0, 256, (count, spec.height, spec.width, spec.channels), np.uint8)
+    shape = (count, spec.timesteps or 1, spec.channels, spec.height, spec.width)
+    return rng.random(shape, np.float32)
+
+
+def _meter(kind: str | None, engine: Engine) -> EnergyMeter | None:
+    return None if kind is None else EnergyMeter(open_sensor(kind, engine.info.device))
+
+
+def _ticking(steps: Iterable[int], count: int) -> Iterator[int]:
+    return console.progress(steps, count, "measuring", [1] * count)
+
+
+def _show_json(engine: Engine, measured: list[Measured], notes: list[str]) -> None:
+    console.write_json(
+        {
+            "bundle": engine.manifest.name,
+            "backend": asdict(engine.info),
+            "settings": asdict(engine.settings),
+            "machine": {"processor": platform.machine(), "cpus": os.cpu_count()},
+            "notes": notes,
+            "measured": [asdict(each) for each in measured],
+        }
+    )
+
+
+def _show_table(engine: Engine, measured: list[Measured], notes: list[str]) -> None:
+    columns = ["variant", ">batch", ">ms per image", ">quartiles", ">images/s", ">timesteps"]
+    columns += [">tokens", ">mJ (estimated)", ">mJ (measured)"]
+    title = f"{engine.manifest.name} on {engine.info.name} {engine.info.version}"
+    rounds = f"medians over {measured[0].rounds} rounds of {measured[0].images_per_round} images"
+    console.write_table(title, columns, [_cells(each) for each in measured], rounds)
+    energy = {f"energy: {each.energy_note}" for each in measured}
+    for note in [*notes, *sorted(energy - {"energy: not asked for"})]:
+        console.write_note(note)
+
+
+def _cells(each: Measured) -> list[str]:
+    return [
+        each.name,
+        "stream" if each.batch == 0 else str(each.batch),
+        f"{each.median_ms:.3f}",
+        f"{each.low_ms:.3f}-{each.high_ms:.3f}",
+        f"{each.images_per_s:.1f}",
+        f"{each.average_timesteps:.2f}",
+        f"{each.average_tokens:.3f}",
+        _or_unknown(each.energy_estimated_mj),
+        _or_unknown(each.energy_measured_mj),
+    ]
+
+
+def _or_unknown(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4g}"
+
+
+def _sizes(text: str) -> list[int]:
+    """Batch sizes such as 1,16, for argparse."""
+    return [options.positive(part) for part in text.split(",")]

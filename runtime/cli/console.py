@@ -1,0 +1,83 @@
+"""Tables and progress bars through rich, JSON through stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from runtime.errors import MissingExtraError
+
+T = TypeVar("T")
+
+
+def write_json(data: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def require_rich() -> None:
+    """Fail early, before any work is done, where tables cannot be shown.
+
+    Raises:
+        MissingExtraError: rich is not installed.
+    """
+    try:
+        import rich  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            "tables need rich: pip install 'spikehalt[cli]', or use --json"
+        ) from error
+
+
+def write_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], footer: str = ""
+) -> None:
+    """A table on stdout; columns whose name starts with ">" are right-aligned."""
+    require_rich()
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(title), title_justify="left", caption_justify="left")
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    table.caption = escape(footer) or None
+    Console(width=_width()).print(table)
+
+
+def _width() -> int | None:
+    """The terminal's width; a file or a pipe has none and gets room for every column."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
+
+
+def write_note(text: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(f"note: {text}\n")
+
+
+def progress(items: Iterable[T], total: int, what: str, steps: Iterable[int]) -> Iterator[T]:
+    """Yield `items` under a progress bar on stderr, where rich is installed.
+
+    Args:
+        items: what to yield.
+        total: where the bar ends.
+        what: text beside it.
+        steps: how far each item advances the bar.
+    """
+    try:
+        from rich.console import Console
+        from rich.progress import Progress
+    except ImportError:
+        yield from items
+        return
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        for item, step in zip(items, steps, strict=False):
+            yield item
+            bar.advance(task, step)

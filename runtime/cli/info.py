@@ -1,0 +1,78 @@
+"""`python -m runtime info BUNDLE`: what a bundle is."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from runtime.bundle import Bundle
+from runtime.cli import console, options
+from runtime.manifest import ExitSpec, InputSpec, Manifest
+from runtime.settings import Overrides, calibration_notice
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("bundle", metavar="BUNDLE", help="folder written by export/to_trt.py")
+    options.add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check every file of the bundle and show its manifest."""
+    bundle = Bundle.open(arguments.bundle)
+    if arguments.json:
+        console.write_json({"fingerprint": bundle.fingerprint, **asdict(bundle.manifest)})
+        return 0
+    console.write_table(str(bundle.root), ["what", "value"], identity(bundle))
+    notice = calibration_notice(bundle.manifest, Overrides())
+    if notice:
+        console.write_note(notice)
+    return 0
+
+
+def identity(bundle: Bundle) -> list[tuple[str, str]]:
+    """The bundle's identity card: names and values, for a table or a report."""
+    manifest = bundle.manifest
+    tokens = ", ".join(map(str, manifest.tokens_per_block))
+    energy = "unknown" if manifest.energy is None else manifest.energy.source
+    rows = [
+        ("name", manifest.name),
+        ("written by", manifest.producer),
+        ("format", f"{manifest.format} {manifest.format_version}"),
+        ("input", _input(manifest.input)),
+        ("classes", f"{len(manifest.classes)}: {_shortened(manifest.classes)}"),
+        ("timesteps", f"{manifest.timesteps}, {manifest.chunk} at once"),
+        ("layout", f"{manifest.layout}, {manifest.precision}"),
+        ("tokens", f"{manifest.tokens}; per block {tokens}"),
+        ("halting", _halting(manifest)),
+        ("exit", _exit(manifest.exit)),
+        ("energy constants", energy),
+        ("fingerprint", bundle.fingerprint),
+    ]
+    rows += [(name, _size(entry.bytes)) for name, entry in sorted(manifest.files.items())]
+    return rows
+
+
+def _input(spec: InputSpec) -> str:
+    if spec.kind == "image":
+        return f"uint8 [B, {spec.height}, {spec.width}, {spec.channels}]"
+    return f"float32 [B, {spec.timesteps}, {spec.channels}, {spec.height}, {spec.width}]"
+
+
+def _shortened(names: tuple[str, ...], shown: int = 10) -> str:
+    return ", ".join(names[:shown]) + (", …" if len(names) > shown else "")
+
+
+def _halting(manifest: Manifest) -> str:
+    halting = manifest.halting
+    return halting.mode if halting.mode == "none" else f"{halting.mode}, ε {halting.epsilon:g}"
+
+
+def _exit(spec: ExitSpec) -> str:
+    thresholds = {name: spec.threshold(name) for name in ("halting", "entropy", "confidence")}
+    known = [f"{name} {value:.4g}" for name, value in thresholds.items() if value is not None]
+    return f"{spec.default} by default; thresholds: {', '.join(known) or 'not calibrated'}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.2f} MiB" if count >= 2**20 else f"{count / 2**10:.1f} KiB"

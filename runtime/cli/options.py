@@ -1,0 +1,64 @@
+"""Arguments that several commands share, and the engine they describe."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from runtime import backends
+from runtime.engine import Engine
+from runtime.exit import POLICIES
+
+
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    """The bundle, and how the backend runs it."""
+    parser.add_argument("bundle", metavar="BUNDLE", help="folder written by export/to_trt.py")
+    parser.add_argument("--public-key", metavar="KEY.pem", help="refuse bundles it did not sign")
+    parser.add_argument("--backend", default="auto", choices=backends.names())
+    parser.add_argument("--device", help="what the backend computes on, such as cpu or cuda")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads for one operator")
+    parser.add_argument("--no-spin", action="store_true", help="idle threads sleep: saves energy")
+
+
+def add_exit(parser: argparse.ArgumentParser) -> None:
+    """The exit policy and its knobs."""
+    parser.add_argument("--policy", choices=POLICIES, help="default: as the bundle says")
+    parser.add_argument("--threshold", type=float, metavar="X", help="default: calibrated")
+    parser.add_argument("--epsilon", type=float, metavar="X", help="larger: fewer tokens")
+    parser.add_argument("--max-timesteps", type=int, metavar="T")
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """How files become inputs."""
+    parser.add_argument("--batch", type=positive, default=16, metavar="N", help="images at once")
+    parser.add_argument("--fit", choices=("resize", "crop"), default="resize")
+    parser.add_argument("--split", metavar="NAME", help="only files below a folder of this name")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Machine-readable output."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def positive(text: str) -> int:
+    """An integer of at least 1, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not positive")
+    return value
+
+
+def open_engine(options: argparse.Namespace, **changes: Any) -> Engine:
+    """The engine that the arguments describe; `changes` override them."""
+    chosen = {
+        "backend": options.backend,
+        "device": options.device,
+        "threads": options.threads,
+        "spin": not options.no_spin,
+        "public_key": options.public_key,
+        "policy": getattr(options, "policy", None),
+        "threshold": getattr(options, "threshold", None),
+        "epsilon": getattr(options, "epsilon", None),
+        "max_timesteps": getattr(options, "max_timesteps", None),
+    }
+    return Engine(options.bundle, **{**chosen, **changes})

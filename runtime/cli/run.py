@@ -1,0 +1,134 @@
+"""`python -m runtime run BUNDLE PATH…`: classify images, folders or zips."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from runtime.cli import console, options
+from runtime.engine import Engine
+from runtime.errors import InputError
+from runtime.result import ImageResult
+from runtime.samples import Fit, Sample, find_samples, load_sample
+
+Row = tuple[Sample, ImageResult | InputError]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    options.add_bundle(parser)
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="images, folders or zips")
+    options.add_exit(parser)
+    options.add_data(parser)
+    options.add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Classify and show; 1 if a file could not be read."""
+    if not arguments.json:
+        console.require_rich()
+    with options.open_engine(arguments, max_batch=arguments.batch) as engine:
+        samples = find_samples(arguments.paths, engine.manifest.input, arguments.split)
+        rows = list(_progress(engine, samples, arguments.batch, arguments.fit))
+        show = _show_json if arguments.json else _show_table
+        show(engine, rows)
+    return int(any(isinstance(answer, InputError) for _, answer in rows))
+
+
+def _progress(engine: Engine, samples: list[Sample], size: int, fit: Fit) -> Iterator[Row]:
+    starts = range(0, len(samples), size)
+    parts = [samples[start : start + size] for start in starts]
+    steps = [len(part) for part in parts]
+    for part in console.progress(parts, len(samples), "classifying", steps):
+        yield from _classify(engine, part, fit)
+
+
+def _classify(engine: Engine, part: list[Sample], fit: Fit) -> list[Row]:
+    """Answers in order; a file that cannot be read does not stop the others."""
+    loaded: list[Any] = []
+    for sample in part:
+        try:
+            loaded.append(load_sample(sample, engine.manifest.input, fit))
+        except InputError as error:
+            loaded.append(error)
+    good = [data for data in loaded if not isinstance(data, InputError)]
+    answers = iter(engine(np.stack(good)) if good else ())
+    rows = [data if isinstance(data, InputError) else next(answers) for data in loaded]
+    return list(zip(part, rows, strict=True))
+
+
+def _answers(rows: list[Row]) -> list[ImageResult]:
+    return [answer for _, answer in rows if isinstance(answer, ImageResult)]
+
+
+def summary(answers: list[ImageResult]) -> dict[str, float | int | None]:
+    """Means over images; energy is None if the bundle has no constants for it."""
+    if not answers:
+        return {"images": 0}
+    energies = [each.energy_mj for each in answers if each.energy_mj is not None]
+    return {
+        "images": len(answers),
+        "average_timesteps": float(np.mean([each.timesteps for each in answers])),
+        "average_tokens": float(np.mean([each.average_tokens for each in answers])),
+        "average_energy_mj": float(np.mean(energies)) if energies else None,
+    }
+
+
+def _show_json(engine: Engine, rows: list[Row]) -> None:
+    images = [
+        {"path": sample.name, "error": str(answer)}
+        if isinstance(answer, InputError)
+        else {"path": sample.name, **answer.to_dict()}
+        for sample, answer in rows
+    ]
+    console.write_json(
+        {
+            "bundle": engine.manifest.name,
+            "backend": engine.info.name,
+            "settings": asdict(engine.settings),
+            "notice": engine.notice,
+            "images": images,
+            "summary": summary(_answers(rows)),
+        }
+    )
+
+
+def _show_table(engine: Engine, rows: list[Row]) -> None:
+    console.write_table(
+        f"{engine.manifest.name} on {engine.info.name}",
+        ["file", "class", ">probability", ">timesteps", ">tokens", ">energy mJ"],
+        [_cells(sample, answer) for sample, answer in rows],
+        _footer(summary(_answers(rows))),
+    )
+    if engine.notice:
+        console.write_note(engine.notice)
+
+
+def _cells(sample: Sample, answer: ImageResult | InputError) -> list[str]:
+    if isinstance(answer, InputError):
+        return [sample.name, f"error: {answer}", "", "", "", ""]
+    energy = "unknown" if answer.energy_mj is None else f"{answer.energy_mj:.4g}"
+    tokens = f"{answer.average_tokens:.3f}"
+    return [
+        sample.name,
+        answer.name,
+        f"{answer.probability:.3f}",
+        str(answer.timesteps),
+        tokens,
+        energy,
+    ]
+
+
+def _footer(means: dict[str, float | int | None]) -> str:
+    if not means["images"]:
+        return "no image could be read"
+    text = (
+        f"{means['images']} image(s): {means['average_timesteps']:.2f} timesteps, "
+        f"{means['average_tokens']:.3f} × tokens on average"
+    )
+    energy = means["average_energy_mj"]
+    return text if energy is None else f"{text}, {energy:.4g} mJ (estimated)"

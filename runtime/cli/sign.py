@@ -1,0 +1,26 @@
+"""`python -m runtime sign BUNDLE --key KEY.pem`: sign a bundle's manifest (Ed25519)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from runtime.bundle import SIGNATURE_NAME, sign_bundle
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("bundle", metavar="BUNDLE", help="folder written by export/to_trt.py")
+    parser.add_argument(
+        "--key",
+        required=True,
+        metavar="KEY.pem",
+        help="private key, as `openssl genpkey -algorithm ed25519` makes it",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Sign, after checking every file."""
+    bundle = sign_bundle(arguments.bundle, arguments.key)
+    sys.stdout.write(f"{bundle.root / SIGNATURE_NAME}: signed {bundle.fingerprint}\n")
+    return 0

@@ -1,0 +1,100 @@
+"""What an energy sensor is, and measuring a window with one.
+
+A sensor is a counter in mJ that only grows. Counters are updated every few (tens of) milliseconds,
+so a window must be much longer than that to mean anything: each sensor says how long, and a
+shorter window gives no number but a reason.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class SensorError(Exception):
+    """A sensor cannot be read; the text says why. Never leaves this package."""
+
+
+class EnergySensor(Protocol):
+    """A counter of consumed energy.
+
+    Attributes:
+        name: what is read, and of which parts, such as "RAPL (package-0, dram)".
+        min_window_s: shorter windows mean nothing.
+    """
+
+    name: str
+    min_window_s: float
+
+    def energy_mj(self) -> float:
+        """Energy consumed since some fixed moment, in mJ.
+
+        Raises:
+            SensorError: the reading failed, or the counter may have wrapped unnoticed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop whatever samples in the background."""
+        ...
+
+
+class EnergyMeter:
+    """Energy since a moment, as a number or a reason why there is none.
+
+    Args:
+        sensor: what to read, or why there is nothing to read.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self, sensor: EnergySensor | str, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._sensor, self._clock = sensor, clock
+        self._start_s, self._start_mj, self._problem = 0.0, 0.0, ""
+        self.reset()
+
+    @property
+    def name(self) -> str | None:
+        """The sensor's name, None if there is no sensor."""
+        return None if isinstance(self._sensor, str) else self._sensor.name
+
+    @property
+    def min_window_s(self) -> float:
+        """The shortest window that gives a number; 0 without a sensor."""
+        return 0.0 if isinstance(self._sensor, str) else self._sensor.min_window_s
+
+    def reset(self) -> None:
+        """Start a new window now."""
+        self._start_s, self._problem = self._clock(), ""
+        try:
+            self._start_mj = self._read()
+        except SensorError as error:
+            self._problem = str(error)
+
+    def energy_mj(self) -> tuple[float | None, str]:
+        """Energy since the window started and "", or None and the reason."""
+        if self._problem:
+            return None, self._problem
+        try:
+            used = self._read() - self._start_mj
+        except SensorError as error:
+            return None, str(error)
+        window = self._clock() - self._start_s
+        if window < self.min_window_s:
+            return None, (
+                f"a window of {window:.2f} s is too short for {self.name}, which needs "
+                f"{self.min_window_s:g} s"
+            )
+        return used, ""
+
+    def close(self) -> None:
+        """Stop the sensor."""
+        if not isinstance(self._sensor, str):
+            self._sensor.close()
+
+    def _read(self) -> float:
+        if isinstance(self._sensor, str):
+            raise SensorError(self._sensor)
+        return self._sensor.energy_mj()

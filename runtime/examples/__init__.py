@@ -1,0 +1,1 @@
+"""Small complete programs: `python -m runtime.examples.NAME --help`."""

@@ -1,0 +1,51 @@
+"""Classify what a camera sees, always the newest frame; a recorded video works the same.
+
+python -m runtime.examples.camera_loop ckpt.bundle 0            # first camera, needs OpenCV
+python -m runtime.examples.camera_loop ckpt.bundle clip.mp4     # needs OpenCV
+python -m runtime.examples.camera_loop ckpt.bundle clip.gif     # needs pillow
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from runtime import Engine
+
+
+def frames_of(source: str) -> Any:
+    """An OpenCV capture, or the frames of an animated picture."""
+    if source.endswith((".gif", ".webp", ".png")):
+        return animation(source)
+    import cv2
+
+    return cv2.VideoCapture(int(source) if source.isdigit() else source)
+
+
+def animation(path: str) -> Iterator[np.ndarray]:
+    """Frames as uint8 [H, W, 3]."""
+    from PIL import Image, ImageSequence
+
+    with Image.open(path) as video:
+        for frame in ImageSequence.Iterator(video):
+            yield np.asarray(frame.convert("RGB"), np.uint8)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write one line per frame; a recording is shown whole, a camera drops what is too late."""
+    path, source = arguments
+    drop = "oldest" if source.isdigit() else None
+    with Engine(path) as engine:
+        for streamed in engine.stream(frames_of(source), drop=drop):
+            answer = streamed.result
+            sys.stdout.write(
+                f"frame {streamed.index}: {answer.name} ({answer.probability:.2f}) after "
+                f"{answer.timesteps} timestep(s), {streamed.latency_ms:.1f} ms\n"
+            )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,31 @@
+"""Classify every image of a folder, in batches; images that are sure leave early.
+
+python -m runtime.examples.classify_folder ckpt.bundle pictures/
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from runtime import Engine
+from runtime.samples import batches, find_samples
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write one line per image and the average effort."""
+    path, folder = arguments
+    with Engine(path) as engine:
+        spec = engine.manifest.input
+        for samples, images in batches(find_samples([folder], spec), spec, 16):
+            for sample, answer in zip(samples, engine(images), strict=True):
+                sys.stdout.write(f"{sample.name}: {answer.name} ({answer.probability:.2f})\n")
+        stats = engine.stats
+    sys.stdout.write(
+        f"{stats.images} images, {stats.average_timesteps:.2f} timesteps, "
+        f"{stats.average_tokens:.3f} of the tokens\n"
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

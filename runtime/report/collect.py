@@ -1,0 +1,217 @@
+"""Running a bundle on some files and gathering what the report shows, as plain JSON values.
+
+What cannot be shown (no labels, no live masks, no constants) is None, and its reason stands under
+`reasons` by the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.calibration.evidence import Observed, Point
+from runtime.calibration.search import usable_policies
+from runtime.engine import Engine
+from runtime.errors import InputError
+from runtime.report.pictures import Picture, make_picture, token_grid
+from runtime.result import Result, concatenate
+from runtime.samples import Fit, Sample, class_indices, load_sample
+from runtime.trajectory import Trajectory, join
+
+SHOWN = 12  # pictures in the grid
+EXAMPLES = 6  # easy and hard ones
+CURVE_POINTS = 60
+
+Ticking = Callable[[Iterable[int], int], Iterator[int]]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a report shows.
+
+    Attributes:
+        data: figures, as plain JSON values.
+        pictures: by sample number, those the page shows.
+    """
+
+    data: dict[str, Any]
+    pictures: dict[int, Picture]
+
+
+def collect(
+    engine: Engine,
+    samples: Sequence[Sample],
+    identity: Sequence[tuple[str, str]],
+    *,
+    batch: int = 16,
+    fit: Fit = "resize",
+    ticking: Ticking | None = None,
+) -> Collected:
+    """Run the engine as it is set, and once more with all timesteps for the curves.
+
+    Args:
+        engine: with the policy to report on.
+        samples: files; labels are the folders they lie in, if all of these are classes.
+        identity: the bundle's identity card, names and values.
+        batch: images at once.
+        fit: how files become inputs.
+        ticking: wraps the batches to show progress, called with their starts and their number.
+    """
+    reasons: dict[str, str] = {}
+    labels = _labels(engine, samples, reasons)
+    result, trajectory = _run(engine, samples, batch, fit, ticking, reasons)
+    groups = _groups(result)
+    data = {
+        "identity": [list(row) for row in identity],
+        "settings": asdict(engine.settings),
+        "classes": list(engine.manifest.classes),
+        "summary": _summary(result, labels, reasons),
+        "exits": _exits(result),
+        "live_share": _live_share(result),
+        "curves": _curves(engine, trajectory, labels),
+        "stats": asdict(engine.stats),
+        "images": _images(samples, result, labels),
+        "groups": groups,
+        "reasons": reasons,
+    }
+    shown = sorted({number for numbers in groups.values() for number in numbers})
+    pictures = {number: _picture(engine, samples[number], number, result, fit) for number in shown}
+    if token_grid(engine.manifest) is None:
+        reasons["heat_maps"] = "tokens merge, so a slot is not one patch of the image"
+    return Collected(data, pictures)
+
+
+def _picture(engine: Engine, sample: Sample, number: int, result: Result, fit: Fit) -> Picture:
+    masks = None if result.live_masks is None else [mask[number] for mask in result.live_masks]
+    data = load_sample(sample, engine.manifest.input, fit)
+    return make_picture(engine.manifest, data, masks, int(result.timesteps[number]))
+
+
+def _labels(
+    engine: Engine, samples: Sequence[Sample], reasons: dict[str, str]
+) -> NDArray[np.int64] | None:
+    try:
+        return class_indices(samples, engine.manifest.classes)
+    except InputError as error:
+        reasons["accuracy"] = reasons["curves"] = f"the files are not labelled: {error}"
+        return None
+
+
+def _run(
+    engine: Engine,
+    samples: Sequence[Sample],
+    batch: int,
+    fit: Fit,
+    ticking: Ticking | None,
+    reasons: dict[str, str],
+) -> tuple[Result, Trajectory]:
+    masks = engine.manifest.live_masks
+    if not masks:
+        reasons["heat_maps"] = "the bundle was exported without live masks (--live-masks)"
+    starts = range(0, len(samples), batch)
+    results, trajectories = [], []
+    for start in starts if ticking is None else ticking(starts, len(starts)):
+        part = samples[start : start + batch]
+        data = np.stack([load_sample(each, engine.manifest.input, fit) for each in part])
+        if start == 0:  # the first run allocates: it must not count as time
+            engine(data)
+            engine.reset_stats()
+        results.append(engine(data, live_masks=masks))
+        trajectories.append(engine.record(data))
+    return concatenate(results), join(trajectories)
+
+
+def _summary(
+    result: Result, labels: NDArray[np.int64] | None, reasons: dict[str, str]
+) -> dict[str, Any]:
+    energy = result.energy_mj
+    if energy is None:
+        reasons["energy_mj"] = "the bundle has no energy constants"
+    return {
+        "images": len(result),
+        "accuracy": None if labels is None else float((result.labels == labels).mean()),
+        "average_timesteps": float(result.timesteps.mean()),
+        "average_tokens": float(result.average_tokens.mean()),
+        "energy_mj": None if energy is None else float(energy.mean()),
+    }
+
+
+def _exits(result: Result) -> list[dict[str, int]]:
+    """How many images left after each exit point."""
+    manifest = result.manifest
+    points = range(manifest.chunk, manifest.timesteps + 1, manifest.chunk)
+    return [{"timestep": t, "images": int((result.timesteps == t).sum())} for t in points]
+
+
+def _live_share(result: Result) -> list[list[float | None]]:
+    """[T][L]: live tokens over K_0, over images that ran the timestep; None where none did."""
+    ran = np.arange(result.manifest.timesteps) < result.timesteps[:, None]  # [B, T]
+    counts = ran.sum(axis=0)
+    totals = result.live_tokens.sum(axis=0) / result.manifest.tokens  # [T, L]
+    return [
+        [None if count == 0 else float(value / count) for value in row]
+        for row, count in zip(totals, counts, strict=True)
+    ]
+
+
+def _curves(
+    engine: Engine, trajectory: Trajectory, labels: NDArray[np.int64] | None
+) -> dict[str, list[dict[str, Any]]] | None:
+    if labels is None:
+        return None
+    observed = Observed(
+        manifest=engine.manifest,
+        trajectory=trajectory,
+        labels=labels,
+        epsilon=engine.settings.epsilon,
+    )
+    reference = observed.correct[:, -1]
+    return {
+        policy: [asdict(point) for point in _thinned(observed.curve(policy, reference))]
+        for policy in usable_policies(engine.manifest)
+    }
+
+
+def _thinned(curve: list[Point]) -> list[Point]:
+    """Points at which something changes, at most `CURVE_POINTS`."""
+    changed = [
+        point
+        for point, before in zip(curve, [None, *curve], strict=False)
+        if before is None or point.average_timesteps != before.average_timesteps
+    ]
+    picks = np.linspace(0, len(changed) - 1, min(len(changed), CURVE_POINTS)).round().astype(int)
+    return [changed[pick] for pick in np.unique(picks)]
+
+
+def _images(
+    samples: Sequence[Sample], result: Result, labels: NDArray[np.int64] | None
+) -> list[dict[str, Any]]:
+    average = result.average_tokens
+    return [
+        {
+            "name": sample.name,
+            "answer": result.manifest.classes[result.labels[number]],
+            "truth": None if labels is None else result.manifest.classes[labels[number]],
+            "probability": float(result.probabilities[number].max()),
+            "timesteps": int(result.timesteps[number]),
+            "average_tokens": float(average[number]),
+        }
+        for number, sample in enumerate(samples)
+    ]
+
+
+def _groups(result: Result) -> dict[str, list[int]]:
+    """Sample numbers of the pictures shown: spread over the data, the easiest, the hardest."""
+    sure = result.probabilities.max(axis=1)
+    effort = np.lexsort((-sure, result.timesteps))  # fewest timesteps, then most certain
+    count = len(result)
+    spread = np.unique(np.linspace(0, count - 1, min(SHOWN, count)).round().astype(int))
+    return {
+        "grid": spread.tolist(),
+        "easy": effort[:EXAMPLES].tolist(),
+        "hard": effort[::-1][:EXAMPLES].tolist(),
+    }

@@ -1,0 +1,109 @@
+"""Ed25519 signatures of a manifest, for devices that must run nobody else's bundles.
+
+The manifest holds the sha256 of every other file, so its signature covers the whole bundle. Needs
+the package cryptography (`pip install 'spikehalt[sign]'`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from runtime.errors import BundleSignatureError, ConfigError, MissingExtraError
+
+Key = bytes | str | os.PathLike[str]
+"""32 raw bytes, or the path of a PEM file."""
+
+_MAX_KEY_BYTES = 16384
+
+
+def sign(data: bytes, private_key: Key) -> bytes:
+    """The 64-byte signature of `data`.
+
+    Raises:
+        ConfigError: not an Ed25519 private key.
+        MissingExtraError: cryptography is not installed.
+    """
+    signature: bytes = _private(private_key).sign(data)
+    return signature
+
+
+def check_signature(data: bytes, signature: bytes | None, public_key: Key, where: str) -> None:
+    """Refuse `data` unless `signature` is that of the key's owner.
+
+    Args:
+        data: what was signed.
+        signature: 64 bytes, or None if there is none.
+        public_key: of the owner.
+        where: what to call the bundle in messages.
+
+    Raises:
+        BundleSignatureError: it is not.
+        ConfigError: not an Ed25519 public key.
+        MissingExtraError: cryptography is not installed.
+    """
+    key = _public(public_key)
+    if signature is None:
+        raise BundleSignatureError(
+            f"{where} is not signed: sign it with `python -m runtime sign`, or do not ask for a key"
+        )
+    invalid = _cryptography("exceptions").InvalidSignature
+    try:
+        key.verify(signature, data)
+    except invalid as error:
+        raise BundleSignatureError(
+            f"the manifest of {where} was changed after it was signed (a calibration does that "
+            "too), or signed with another key: sign it again"
+        ) from error
+
+
+def _private(key: Key) -> Any:
+    ed25519 = _cryptography("hazmat.primitives.asymmetric.ed25519")
+    return _load(
+        key,
+        "private",
+        ed25519.Ed25519PrivateKey,
+        lambda pem: _cryptography("hazmat.primitives.serialization").load_pem_private_key(
+            pem, None
+        ),
+        ed25519.Ed25519PrivateKey.from_private_bytes,
+    )
+
+
+def _public(key: Key) -> Any:
+    ed25519 = _cryptography("hazmat.primitives.asymmetric.ed25519")
+    return _load(
+        key,
+        "public",
+        ed25519.Ed25519PublicKey,
+        lambda pem: _cryptography("hazmat.primitives.serialization").load_pem_public_key(pem),
+        ed25519.Ed25519PublicKey.from_public_bytes,
+    )
+
+
+def _load(key: Key, kind: str, expected: Any, from_pem: Any, from_raw: Any) -> Any:
+    try:
+        data = key if isinstance(key, bytes) else _read(Path(key))
+        loaded = from_pem(data) if b"-----BEGIN" in data else from_raw(data)
+    except Exception as error:  # the library raises several kinds for malformed keys
+        raise ConfigError(f"this is no Ed25519 {kind} key (PEM, or 32 bytes): {error}") from error
+    if not isinstance(loaded, expected):
+        raise ConfigError(f"this key is no Ed25519 {kind} key but {type(loaded).__name__}")
+    return loaded
+
+
+def _read(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(_MAX_KEY_BYTES)
+
+
+def _cryptography(module: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(f"cryptography.{module}")
+    except ImportError as error:
+        raise MissingExtraError(
+            "signatures need the package cryptography: pip install 'spikehalt[sign]'"
+        ) from error

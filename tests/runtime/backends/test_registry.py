@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from runtime import Engine, backends
+from runtime.bundle import Bundle
+from runtime.errors import BackendMissingError, DeviceError
+
+
+def test_auto_says_why_it_chose(bundle: Bundle) -> None:
+    with Engine(bundle) as engine:
+        assert engine.info.name == "onnxruntime"
+        assert "first that can run here" in engine.info.reason
+
+
+def test_auto_is_offered_first() -> None:
+    assert backends.names()[0] == "auto" and "onnxruntime" in backends.names()
+
+
+def test_without_any_library_the_error_names_what_to_install(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+
+    with pytest.raises(BackendMissingError, match=r"pip install 'spikehalt\[onnxruntime\]'"):
+        Engine(bundle)
+    with pytest.raises(BackendMissingError, match=r"pip install 'spikehalt\[onnxruntime\]'"):
+        Engine(bundle, backend="onnxruntime")
+
+
+def test_a_device_that_is_not_there_is_named(bundle: Bundle) -> None:
+    with pytest.raises(DeviceError, match=r"'tpu' is unknown.*'cpu' or 'cuda'"):
+        Engine(bundle, backend="onnxruntime", device="tpu")
+
+
+def test_a_device_this_build_lacks_is_named(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+
+    with pytest.raises(DeviceError, match=r"no 'cuda' device.*spikehalt\[gpu\]"):
+        Engine(bundle, backend="onnxruntime-cuda")
+    with pytest.raises(BackendMissingError, match="no device 'cuda'"):
+        Engine(bundle, device="cuda")

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from runtime import Engine
+from runtime.bundle import Bundle, ExitSpec
+from runtime.cli import main
+from tests.runtime.conftest import MakeBundle
+
+Images = NDArray[np.uint8]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, images: Images) -> Path:
+    place = tmp_path / "pictures"
+    place.mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(place / f"{number:02}.png")
+    return place
+
+
+def test_json_gives_what_the_engine_gives(
+    bundle: Bundle, folder: Path, images: Images, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["run", str(bundle.root), str(folder), "--json", "--batch", "5"]
+
+    assert main([*command, "--policy", "halting", "--threshold", "1.5"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    with Engine(bundle, policy="halting", threshold=1.5) as engine:
+        expected = engine(images)
+
+    assert [Path(each["path"]).name for each in data["images"]] == [
+        f"{i:02}.png" for i in range(12)
+    ]
+    assert [each["label"] for each in data["images"]] == expected.labels.tolist()
+    assert [each["timesteps"] for each in data["images"]] == expected.timesteps.tolist()
+    assert data["summary"]["average_timesteps"] == pytest.approx(expected.timesteps.mean())
+    assert data["summary"]["average_tokens"] == pytest.approx(expected.average_tokens.mean())
+    assert data["summary"]["average_energy_mj"] is None
+    assert data["settings"]["policy"] == "halting"
+
+
+def test_the_table_lists_files_classes_and_means(
+    bundle: Bundle,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+
+    assert main(["run", str(bundle.root), str(folder / "00.png"), str(folder / "01.png")]) == 0
+    out, err = capsys.readouterr()
+
+    assert "00.png" in out and "01.png" in out and "green" in out
+    assert "2 image(s): 4.00 timesteps" in out
+    assert "python -m runtime calibrate" in err
+
+
+def test_a_damaged_file_does_not_stop_the_others(
+    bundle: Bundle, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "05.png").write_bytes(b"damaged")
+
+    assert main(["run", str(bundle.root), str(folder), "--json"]) == 1
+    data = json.loads(capsys.readouterr().out)
+
+    errors = [each for each in data["images"] if "error" in each]
+    assert len(errors) == 1 and "not a readable image" in errors[0]["error"]
+    assert data["summary"]["images"] == 11
+
+
+def test_event_files_are_classified(
+    make_bundle: MakeBundle,
+    frames: NDArray[np.float32],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bundle = make_bundle(kind="frames", exit=ExitSpec(default="entropy", entropy=0.9))
+    np.savez(tmp_path / "a.npz", frames=frames[0])
+
+    assert main(["run", str(bundle.root), str(tmp_path / "a.npz"), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    with Engine(bundle) as engine:
+        assert data["images"][0]["label"] == engine(frames[0]).labels[0]
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--policy", "entropy"], "no calibrated threshold"),
+        (["--epsilon", "2"], "epsilon 2.0"),
+        (["--split", "test"], "below a folder 'test'"),
+    ],
+)
+def test_an_error_is_one_sentence(
+    bundle: Bundle,
+    folder: Path,
+    extra: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["run", str(bundle.root), str(folder), "--json", *extra]) == 1
+    out, err = capsys.readouterr()
+
+    assert out == "" and err.startswith("error: ") and message in err
+    assert "Traceback" not in err
+
+
+def test_without_rich_only_the_table_is_missing(
+    bundle: Bundle,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [each for each in sys.modules if each == "rich" or each.startswith("rich.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "rich", None)
+
+    assert main(["run", str(bundle.root), str(folder)]) == 1
+    assert capsys.readouterr().err == (
+        "error: tables need rich: pip install 'spikehalt[cli]', or use --json\n"
+    )
+    assert main(["run", str(bundle.root), str(folder), "--json"]) == 0
+
+
+def test_unknown_arguments_end_with_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["fly"], ["run"], ["run", "x", "y", "--batch", "0"]):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2
+        assert "usage: python -m runtime" in capsys.readouterr().err

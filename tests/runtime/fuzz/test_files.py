@@ -1,0 +1,214 @@
+"""Damaged files: only the documented exceptions, no hang, no allocation by declared sizes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import tracemalloc
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from runtime import Engine
+from runtime.bundle import (
+    Bundle,
+    EnergySpec,
+    ExitSpec,
+    FileEntry,
+    InputSpec,
+    Manifest,
+    write_bundle,
+)
+from runtime.errors import BundleError, InputError
+from runtime.npz import read_array
+from runtime.onnx_files import external_files
+from runtime.samples import decode_frames, decode_image
+from runtime.trajectory import Trajectory
+from tests.runtime.fuzz.conftest import fuzz
+from tests.runtime.fuzz.mutations import changed_json, damaged
+from tests.runtime.toy import toy_files, toy_manifest
+
+MANIFEST = toy_manifest(
+    files={
+        name: FileEntry(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+        for name, data in toy_files(toy_manifest()).items()
+    },
+    exit=ExitSpec(default="entropy", entropy=0.3, halting=2.0, calibration={"images": 3}),
+    energy=EnergySpec(once_mj=1, per_timestep_mj=0.5, per_token_mj=(0.1, 0.2), source="x"),
+)
+IMAGE = InputSpec(kind="image", height=4, width=6, channels=3)
+FRAMES = InputSpec(kind="frames", height=4, width=6, channels=2, timesteps=3)
+
+
+def encoded(format: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(8 * 9 * 3, dtype=np.uint8).reshape(8, 9, 3)).save(buffer, format)
+    return buffer.getvalue()
+
+
+def npz(**arrays: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+PICTURES = [encoded(format) for format in ("png", "jpeg", "gif", "bmp", "webp", "tiff")]
+HEADER = b"\x93NUMPY\x01\x00"
+
+
+def npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+PLAIN = npy(np.ones((3, 2), np.float32))
+EVENTS = npz(frames=np.ones((3, 2, 4, 6), np.float32))
+RECORDING = {
+    "logits": np.zeros((2, 4, 3), np.float32),
+    "halt_score": np.zeros((2, 4), np.float32),
+    "live_tokens": np.zeros((2, 4, 2), np.int32),
+}
+
+
+@fuzz("manifest")
+@given(
+    st.one_of(
+        changed_json(json.loads(MANIFEST.to_json())).map(lambda x: json.dumps(x)),
+        damaged(MANIFEST.to_json().encode()).map(lambda x: x.decode(errors="replace")),
+    )
+)
+def test_manifests(text: str) -> None:
+    try:
+        manifest = Manifest.from_json(text)
+    except BundleError as error:
+        assert len(str(error)) < 3000
+    else:
+        assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("fuzz") / "toy.bundle"
+    write_bundle(path, dataclasses.replace(MANIFEST, files={}), toy_files(toy_manifest()))
+    return path
+
+
+def test_bundles(toy: Path) -> None:
+    """One file of a bundle is damaged, or its manifest disagrees with what lies there."""
+    whole = {name: (toy / name).read_bytes() for name in ("manifest.json", *MANIFEST.files)}
+
+    @fuzz("bundle")
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(whole)))
+        content = data.draw(damaged(whole[name]))
+        try:
+            (toy / name).write_bytes(content)
+            bundle = Bundle.open(toy)
+            for each in bundle.manifest.files:
+                bundle.read(each)
+        except BundleError:
+            assert content != whole[name]
+        finally:
+            (toy / name).write_bytes(whole[name])
+
+    check()
+    assert Bundle.open(toy).manifest.files.keys() == MANIFEST.files.keys()
+
+
+@fuzz("graph")
+@given(damaged(toy_files(toy_manifest())["next.onnx"]))
+def test_graphs_are_scanned_for_other_files(model: bytes) -> None:
+    try:
+        names = external_files(model, "x.onnx")
+    except BundleError:
+        return
+    assert all(isinstance(name, str) for name in names)
+
+
+@fuzz("image")
+@given(st.sampled_from(PICTURES).flatmap(damaged), st.sampled_from(["resize", "crop"]))
+def test_images(data: bytes, fit: Any) -> None:
+    try:
+        pixels = decode_image(data, "x", IMAGE, fit)
+    except InputError:
+        return
+    assert pixels.shape == (4, 6, 3) and pixels.dtype == np.uint8
+
+
+@fuzz("frames")
+@given(damaged(EVENTS))
+def test_event_files(data: bytes) -> None:
+    try:
+        frames = decode_frames(data, "x", FRAMES)
+    except InputError:
+        return
+    assert frames.shape == (3, 2, 4, 6) and frames.dtype == np.float32
+
+
+@fuzz("frames")
+@given(st.binary(max_size=200).map(lambda tail: HEADER + tail) | damaged(PLAIN))
+def test_array_headers(data: bytes) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("x.npy", data)
+    try:
+        array = read_array(buffer.getvalue(), "x", 4096, "x.npz")
+    except InputError:
+        return
+    assert array.nbytes <= len(data) and not array.dtype.hasobject
+
+
+def test_recordings(tmp_path: Path) -> None:
+    path = tmp_path / "r.npz"
+
+    @fuzz("frames")
+    @given(damaged(npz(**RECORDING)))
+    def check(data: bytes) -> None:
+        path.write_bytes(data)
+        try:
+            Trajectory.load(path)
+        except InputError:
+            return
+
+    check()
+
+
+def test_declared_sizes_are_not_allocated(tmp_path: Path) -> None:
+    """A few bytes that promise gigabytes."""
+    header = (
+        b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999,), }"
+    )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("frames.npy", header.ljust(128, b" "))
+        for name in RECORDING:
+            archive.writestr(f"{name}.npy", header.ljust(128, b" "))
+    (tmp_path / "r.npz").write_bytes(buffer.getvalue())
+    manifest = dataclasses.replace(
+        MANIFEST, files={**MANIFEST.files, "x.plan": FileEntry(sha256="0" * 64, bytes=2**33)}
+    )
+    write_bundle(tmp_path / "b", dataclasses.replace(MANIFEST, files={}), toy_files(toy_manifest()))
+    (tmp_path / "b" / "x.plan").write_bytes(b"small")
+    (tmp_path / "b" / "manifest.json").write_text(manifest.to_json())
+
+    tracemalloc.start()
+    with pytest.raises(InputError):
+        decode_frames(buffer.getvalue(), "x", FRAMES)
+    with pytest.raises(InputError):
+        Trajectory.load(tmp_path / "r.npz")
+    with pytest.raises(BundleError, match="truncated"):
+        Engine(tmp_path / "b")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 20 * 2**20

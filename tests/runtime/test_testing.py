@@ -1,0 +1,85 @@
+"""The public fake: exit logic without a backend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from runtime import Engine
+from runtime.bundle import Bundle
+from runtime.errors import BackendError, InputError
+from runtime.testing import ReplaySession, Trajectory
+
+Images = NDArray[np.uint8]
+
+
+@pytest.fixture
+def recording(bundle: Bundle, images: Images) -> Trajectory:
+    with Engine(bundle) as engine:
+        return engine.record(images)
+
+
+@pytest.mark.parametrize(
+    ("policy", "threshold"),
+    [("halting", 1.5), ("entropy", 0.8), ("confidence", 0.6), ("never", None)],
+)
+def test_a_replay_answers_as_the_bundle_does(
+    bundle: Bundle, images: Images, recording: Trajectory, policy: str, threshold: float | None
+) -> None:
+    session = ReplaySession(bundle.manifest, recording)
+
+    with Engine(bundle, policy=policy, threshold=threshold) as engine:
+        expected = engine(images)
+    with Engine(session.manifest, backend=session, policy=policy, threshold=threshold) as engine:
+        replayed = engine(images)
+
+    np.testing.assert_allclose(replayed.logits, expected.logits, rtol=1e-6)
+    np.testing.assert_array_equal(replayed.timesteps, expected.timesteps)
+    np.testing.assert_array_equal(replayed.live_tokens, expected.live_tokens)
+    np.testing.assert_array_equal((recording.exits(policy, threshold) + 1), expected.timesteps)
+
+
+def test_images_leave_one_by_one(bundle: Bundle, images: Images, recording: Trajectory) -> None:
+    session = ReplaySession(bundle.manifest, recording)
+
+    with Engine(bundle.manifest, backend=session, policy="halting", threshold=1.5) as engine:
+        timesteps = engine(images).timesteps
+
+    assert session.calls == [int((timesteps > t).sum()) for t in range(max(timesteps))]
+
+
+def test_a_recording_survives_a_file(tmp_path: Path, recording: Trajectory) -> None:
+    recording.save(tmp_path / "r.npz")
+    loaded = Trajectory.load(tmp_path / "r.npz")
+
+    np.testing.assert_array_equal(loaded.logits, recording.logits)
+    np.testing.assert_array_equal(loaded.halt_score, recording.halt_score)
+    np.testing.assert_array_equal(loaded.live_tokens, recording.live_tokens)
+
+
+def test_other_files_are_not_recordings(tmp_path: Path) -> None:
+    (tmp_path / "x.npz").write_bytes(b"no")
+    np.savez(tmp_path / "y.npz", logits=np.zeros(3))
+    evil = {name: np.array([print], object) for name in ("logits", "halt_score", "live_tokens")}
+    np.savez(tmp_path / "z.npz", allow_pickle=True, **evil)
+
+    for name in ("x.npz", "y.npz", "z.npz", "missing.npz"):
+        with pytest.raises(InputError, match=r"not an \.npz file with an array"):
+            Trajectory.load(tmp_path / name)
+
+
+def test_a_recording_shorter_than_asked_for_says_so(
+    bundle: Bundle, images: Images, recording: Trajectory
+) -> None:
+    short = Trajectory(
+        logits=recording.logits[:, :2],
+        halt_score=recording.halt_score[:, :2],
+        live_tokens=recording.live_tokens[:, :2],
+    )
+    engine = Engine(bundle.manifest, backend=ReplaySession(bundle.manifest, short))
+
+    with engine, pytest.raises(BackendError, match="no exit point 3"):
+        engine(images)
