@@ -1,0 +1,59 @@
+"""Commands around exported bundles; exporting itself is `python export/to_trt.py`.
+
+python -m export compare BUNDLE --images FOLDER
+python -m export trtexec BUNDLE
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from export import trtexec
+from export.console import complain
+from export.errors import ExportError
+from runtime.errors import SpikehaltError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Arguments of all commands."""
+    p = argparse.ArgumentParser(prog="python -m export", description=__doc__.splitlines()[0])
+    commands = p.add_subparsers(dest="command", required=True)
+    _add_compare(commands.add_parser("compare", help="do all ways of running a bundle agree?"))
+    p_trtexec = commands.add_parser("trtexec", help="commands that build and profile its graphs")
+    trtexec.add_arguments(p_trtexec)
+    return p
+
+
+def _add_compare(p: argparse.ArgumentParser) -> None:
+    from export.comparison import command
+
+    p.description = command.__doc__
+    p.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.add_arguments(p)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; returns the exit status, 2 on an error."""
+    arguments = parser().parse_args(argv)
+    try:
+        if arguments.command == "trtexec":
+            return trtexec.run(arguments)
+        return _compare(arguments)
+    except (ExportError, SpikehaltError) as error:
+        complain("error", error)
+        return 2
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from export.comparison import command
+    from train.errors import TrainError
+
+    try:
+        return command.run(arguments)
+    except TrainError as error:
+        raise ExportError(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Emit one block at one timestep on token rows [M, D]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from export.emitter import Emitter
+from export.int8 import SPIKES, token_range
+from export.plan import BlockPlan
+from export.rows import Rows
+
+Current = Callable[[Callable[[], str]], str]
+
+
+def emit_block(e: Emitter, number: int, x: str, rows: Rows, hoist: Current) -> str:
+    """X += attention(x); x += MLP(x).
+
+    Args:
+        e: the graph.
+        number: of the block, from 1.
+        x: tokens [M, D].
+        rows: which token each row is.
+        hoist: carries a current over timesteps where it does not depend on them, else emits it.
+
+    Returns:
+        Tokens after the block [M, D]. Rows of absent tokens hold values that nothing reads.
+    """
+    plan = e.plan.blocks[number - 1]
+    with e.graph.scope(f"block{number}"):
+        mixed = _attention(e, f"block{number}", plan, x, rows, hoist)
+        x = e.graph.op("Add", x, mixed, name="attention_residual")
+        hidden = _mlp(e, f"block{number}", plan, x, rows)
+        return e.graph.op("Add", x, hidden, name="mlp_residual")
+
+
+def _attention(e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows, hoist: Current) -> str:
+    dim = e.plan.config.dim
+    if plan.in_lif is not None:
+        x = e.lif(f"{block}.in_lif", x, rows, plan.in_lif, dim, for_linear=True)
+        current = e.linear(x, plan.qkv, "qkv", SPIKES)
+    else:
+        entering = token_range(e.plan.config, rows.block)
+        current = hoist(lambda: e.linear(x, plan.qkv, "qkv", entering))
+    spikes = e.lif(f"{block}.qkv_lif", current, rows, plan.lif, 3 * dim)
+    if e.plan.config.arch == "sdt":
+        return e.linear(_mask_and_sum(e, block, plan, spikes, rows), plan.proj, "proj", SPIKES)
+    mixed = e.lif(
+        f"{block}.attn_lif",
+        _self_attention(e, spikes, rows),
+        rows,
+        plan.attn_lif,
+        dim,
+        for_linear=True,
+    )
+    current = e.linear(mixed, plan.proj, "proj", SPIKES)
+    if plan.in_lif is not None:
+        return current
+    return e.lif(f"{block}.proj_lif", current, rows, plan.lif, dim)
+
+
+def _self_attention(e: Emitter, spikes: str, rows: Rows) -> str:
+    """(q k^T) v of spikes [M, 3D] -> [M, D], in the cheaper order; absent tokens are zero."""
+    graph, config = e.graph, e.plan.config
+    q, k, v = _heads(e, rows.to_grid(rows.masked(spikes), 3 * config.dim), rows.slots)
+    k_t = graph.op("Transpose", k, perm=[0, 1, 3, 2], name="k_transposed")
+    if rows.slots > config.dim // config.heads:
+        mixed = graph.op("MatMul", q, graph.op("MatMul", k_t, v, name="kv"), name="q_kv")
+    else:
+        mixed = graph.op("MatMul", graph.op("MatMul", q, k_t, name="qk"), v, name="qk_v")
+    joined = graph.op("Transpose", mixed, perm=[0, 2, 1, 3], name="join_heads")
+    grid = graph.op("Reshape", joined, graph.ints(-1, rows.slots, config.dim), name="joined")
+    return rows.from_grid(grid, config.dim)
+
+
+def _heads(e: Emitter, grid: str, slots: int) -> list[str]:
+    """[B, K, 3D] -> q, k and v [B, H, K, D/H]; moved together, so that most copies are one."""
+    graph, heads = e.graph, e.plan.config.heads
+    split = graph.ints(-1, slots, 3, heads, e.plan.config.dim // heads)
+    parts = graph.op("Reshape", grid, split, name="heads")
+    moved = graph.op("Transpose", parts, perm=[2, 0, 3, 1, 4], name="split_heads")
+    each = graph.ops("Split", [moved, graph.ints(1, 1, 1)], 3, axis=0, name="split")
+    return [graph.op("Squeeze", part, graph.ints(0), name="part") for part in each]
+
+
+def _mask_and_sum(e: Emitter, block: str, plan: BlockPlan, spikes: str, rows: Rows) -> str:
+    """SDSA: q masked by the spiking sum over live tokens of k * v; [M, 3D] -> [M, D]."""
+    graph, dim = e.graph, e.plan.config.dim
+    parts = graph.ops("Split", [spikes, graph.ints(dim, dim, dim)], 3, axis=1, name="split")
+    product = graph.op("Mul", parts[1], rows.masked(parts[2]), name="kv")
+    total = rows.sum_tokens(product, dim)
+    gate = e.lif_per_image(f"{block}.attn_lif", total, plan.attn_lif, [dim])
+    return rows.gate(parts[0], gate, dim)
+
+
+def _mlp(e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows) -> str:
+    config = e.plan.config
+    dim, width = config.dim, config.hidden
+    if plan.in_lif is not None:
+        x = e.lif(f"{block}.fc1_lif", x, rows, plan.in_lif, dim, for_linear=True)
+        hidden = e.linear(x, plan.fc1, "fc1", SPIKES)
+        spikes = e.lif(f"{block}.fc2_lif", hidden, rows, plan.lif, width, for_linear=True)
+        return e.linear(spikes, plan.fc2, "fc2", SPIKES)
+    entering = token_range(config, rows.block, after_attention=True)
+    current = e.linear(x, plan.fc1, "fc1", entering)
+    hidden = e.lif(f"{block}.fc1_lif", current, rows, plan.lif, width, for_linear=True)
+    current = e.linear(hidden, plan.fc2, "fc2", SPIKES)
+    return e.lif(f"{block}.fc2_lif", current, rows, plan.lif, dim)

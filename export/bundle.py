@@ -1,0 +1,163 @@
+"""From a checkpoint to a bundle: fold, unroll, check, describe, write atomically."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnx
+
+from export.errors import ExportError
+from export.plan import make_plan
+from export.unroll import GraphOptions, unroll
+from runtime.bundle import Bundle, write_bundle
+from runtime.manifest import EnergySpec, ExitSpec, HaltingSpec, InputSpec, Manifest
+from train.checkpoint import Checkpoint, load_checkpoint
+from train.config import ModelConfig
+from train.energy import energy_model
+from train.models import SpikingTransformer
+from train.strict import to_dict
+
+Precision = Literal["fp32", "fp16", "int8"]
+ChosenLayout = Literal["packed", "dense", "lagged"]
+_DTYPES = {"fp32": np.float32, "fp16": np.float16, "int8": np.float32}  # what is not integer
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to make of a checkpoint.
+
+    Attributes:
+        chunk: timesteps per graph, a divisor of T; exit decisions fall between chunks.
+        layout: `packed`, `dense`, `lagged`, or `auto`: packed where tokens can disappear for good.
+        precision: of weights and activations; int8 is for ONNX Runtime on a CPU: activations are
+            exact there, weights are rounded per output channel.
+        merge_gamma: tokens merged per block in place of the checkpoint's; None keeps it.
+        live_masks: also give out which token slots ran, for heat maps; the lagged layout always
+            does.
+    """
+
+    chunk: int = 1
+    layout: Literal["auto", "packed", "dense", "lagged"] = "auto"
+    precision: Precision = "fp32"
+    merge_gamma: int | None = None
+    live_masks: bool = False
+
+
+def export_bundle(
+    checkpoint: str | Path, out: str | Path | None = None, options: ExportOptions | None = None
+) -> Bundle:
+    """Write the bundle of a checkpoint.
+
+    Args:
+        checkpoint: a file that `python -m train` wrote.
+        out: the bundle's folder; default is the checkpoint's name with `.bundle`.
+        options: see ExportOptions.
+
+    Raises:
+        train.errors.CheckpointError: the file cannot be used.
+        UnsupportedError: the options do not fit the model.
+        runtime.errors.BundleWriteError: the bundle cannot be written; what was there is intact.
+    """
+    options = options or ExportOptions()
+    loaded = load_checkpoint(checkpoint)
+    if options.merge_gamma is not None:
+        loaded = replace(loaded, model=replace(loaded.model, merge_gamma=options.merge_gamma))
+    network = loaded.network()
+    layout = resolve_layout(loaded.model, options.layout)
+    if layout == "lagged":  # the runtime makes the next chunk's row lists of them
+        options = replace(options, live_masks=True)
+    graph_options = GraphOptions(
+        options.chunk, layout, _DTYPES[options.precision], options.live_masks,
+        int8=options.precision == "int8",
+    )  # fmt: skip
+    models = unroll(make_plan(network), graph_options)
+    for name, model in models.items():
+        check_model(name, model)
+    files: dict[str, bytes | Path] = {
+        name: model.SerializeToString(deterministic=True) for name, model in models.items()
+    }
+    target = Path(out) if out is not None else Path(checkpoint).with_suffix(".bundle")
+    return write_bundle(target, make_manifest(loaded, network, options, layout), files)
+
+
+def resolve_layout(model: ModelConfig, layout: ChosenLayout | Literal["auto"]) -> ChosenLayout:
+    """`auto` packs where absent tokens never come back; mode `block` needs the dense layout."""
+    if layout == "auto":
+        return "dense" if model.halting.mode == "block" else "packed"
+    return layout
+
+
+def check_model(name: str, model: onnx.ModelProto) -> None:
+    """onnx.checker and strict shape inference.
+
+    Raises:
+        ExportError: a graph is not valid, which is a defect of this package.
+    """
+    try:
+        onnx.checker.check_model(model, full_check=True)
+        onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportError(f"{name} is not a valid ONNX model: {error}") from error
+
+
+def make_manifest(
+    checkpoint: Checkpoint,
+    network: SpikingTransformer,
+    options: ExportOptions,
+    layout: ChosenLayout,
+) -> Manifest:
+    """Everything the runtime needs to know about the graphs."""
+    model = checkpoint.model
+    return Manifest(
+        producer=f"spikehalt {package_version()}",
+        name=f"{model.arch}-{model.depth}-{model.dim}",
+        model=to_dict(model),
+        classes=checkpoint.classes,
+        input=_input_spec(model),
+        timesteps=model.timesteps,
+        chunk=options.chunk,
+        layout=layout,
+        precision=options.precision,
+        tokens=model.tokens,
+        tokens_per_block=model.tokens_per_block,
+        halting=HaltingSpec(mode=model.halting.mode, epsilon=model.halting.epsilon),
+        exit=ExitSpec(),
+        energy=_energy_spec(checkpoint, network),
+        live_masks=options.live_masks,
+    )
+
+
+def package_version() -> str:
+    """Version of the installed distribution, or `unknown` in a bare source tree."""
+    try:
+        return version("spikehalt")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _input_spec(model: ModelConfig) -> InputSpec:
+    height, width = model.image_size
+    timesteps = model.timesteps if model.input == "frames" else None
+    return InputSpec(
+        kind=model.input, height=height, width=width, channels=model.channels, timesteps=timesteps
+    )
+
+
+def _energy_spec(checkpoint: Checkpoint, network: SpikingTransformer) -> EnergySpec | None:
+    """None for a checkpoint without measured firing rates (an imported one)."""
+    rates = checkpoint.metrics.get("firing_rates")
+    if not rates:
+        return None
+    energy = energy_model(network, rates)
+    return EnergySpec(
+        mac_pj=energy.mac_pj,
+        ac_pj=energy.ac_pj,
+        once_mj=energy.once_mj,
+        per_timestep_mj=energy.per_timestep_mj,
+        per_token_mj=energy.per_token_mj,
+        source=f"firing rates of {energy.source}",
+    )

@@ -1,0 +1,65 @@
+"""The network a bundle was exported from, and its graphs with every spike given out."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from export.errors import UnsupportedError
+from export.plan import make_plan
+from export.unroll import GraphOptions, unroll
+from runtime.manifest import Manifest
+from train.checkpoint import load_checkpoint
+from train.config import ModelConfig
+from train.models import SpikingTransformer
+from train.strict import from_dict
+
+
+def load_network(manifest: Manifest, checkpoint: Path) -> SpikingTransformer:
+    """The network as the bundle has it: the checkpoint's weights, the bundle's configuration.
+
+    Args:
+        manifest: of the bundle; its configuration may merge other numbers of tokens.
+        checkpoint: that the bundle was exported from.
+
+    Raises:
+        CheckpointError: the file cannot be used.
+        UnsupportedError: its weights are of another model.
+    """
+    network = SpikingTransformer(from_dict(ModelConfig, manifest.model))
+    try:
+        network.load_state_dict(load_checkpoint(checkpoint).weights)
+    except RuntimeError as error:
+        raise UnsupportedError(
+            f"{checkpoint} holds another model than the bundle {manifest.name}: {error}"
+        ) from error
+    return network.eval()
+
+
+def export_again(
+    manifest: Manifest, network: SpikingTransformer, *, spikes: bool
+) -> dict[str, onnx.ModelProto]:
+    """The bundle's graphs once more, with or without spikes."""
+    options = GraphOptions(
+        chunk=manifest.chunk,
+        layout=manifest.layout,
+        dtype=np.float16 if manifest.precision == "fp16" else np.float32,
+        live_masks=spikes or manifest.live_masks,
+        int8=manifest.precision == "int8",
+        spikes=spikes,
+    )
+    return unroll(make_plan(network), options)
+
+
+def gives_same_graphs(manifest: Manifest, network: SpikingTransformer) -> bool:
+    """Whether exporting the network again gives the bundle's graphs byte for byte."""
+    models = export_again(manifest, network, spikes=False)
+    digests = {
+        name: hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
+        for name, model in models.items()
+    }
+    stored = {name: entry.sha256 for name, entry in manifest.files.items() if name in digests}
+    return digests == stored

@@ -1,0 +1,246 @@
+"""`python -m export compare BUNDLE --images …`: do all ways of running a bundle agree?
+
+Runs the checkpoint in PyTorch and the bundle in ONNX Runtime and in every TensorRT whose engines
+are in it and run here, on the same images, and compares each with the first. Exit status 0: all
+agree within the tolerances; 1: they do not; 2: an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from export.comparison.measures import TOLERANCES, Agreement, ExitRule, Tolerance
+from export.console import complain, console, say
+from export.errors import ExportError, UnsupportedError
+from runtime.backends import SessionOptions, why_not
+from runtime.bundle import Bundle
+from runtime.exit import POLICIES
+from runtime.manifest import Manifest
+from runtime.samples import find_samples, load_sample
+from runtime.settings import Overrides, resolve
+from runtime.strict import unknown_name
+
+if TYPE_CHECKING:  # a Jetson has no PyTorch: there the bundle's own backends are compared
+    from train.models import SpikingTransformer
+
+PYTORCH, ONNXRUNTIME = "pytorch", "onnxruntime"
+ENGINES = ("tensorrt", "tensorrt-rtx")
+RUNNERS = (PYTORCH, ONNXRUNTIME, *ENGINES)
+
+
+def add_arguments(p: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    p.add_argument("bundle", metavar="BUNDLE", type=Path)
+    p.add_argument(
+        "--images", nargs="+", required=True, metavar="PATH", help="files, folders, zips"
+    )
+    p.add_argument("--split", metavar="NAME", help="only files below a folder of this name")
+    p.add_argument("--fit", choices=("resize", "crop"), default="resize")
+    p.add_argument("--count", type=int, default=64, metavar="N", help="images (default 64)")
+    p.add_argument("--batch", type=int, default=8, metavar="N", help="images at once (default 8)")
+    p.add_argument("--spikes", type=int, default=16, metavar="N", help="images whose spikes count")
+    p.add_argument(
+        "--checkpoint", type=Path, metavar="CKPT", help="default: BUNDLE's name with .pt"
+    )
+    p.add_argument("--with", dest="runners", nargs="+", metavar="NAME", help=", ".join(RUNNERS))
+    p.add_argument("--policy", choices=POLICIES, help="whose exits to compare; default: BUNDLE's")
+    p.add_argument("--threshold", type=float, metavar="X")
+    for each in dataclasses.fields(Tolerance):
+        p.add_argument(f"--{each.name}", type=float, metavar="X", help="tolerance")
+    p.add_argument("--json", type=Path, metavar="FILE", help="default: BUNDLE, .compare.json")
+
+
+@dataclass
+class _Setup:
+    """What is known before anything runs."""
+
+    arguments: argparse.Namespace
+    bundle: Bundle
+    network: SpikingTransformer | None
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.bundle.manifest
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the parsed command; returns the exit status.
+
+    Raises:
+        ExportError: too few runners, or a checkpoint that is not the bundle's.
+        SpikehaltError: the bundle or the images cannot be used.
+        TrainError: the checkpoint cannot be used.
+    """
+    bundle = Bundle.open(arguments.bundle)
+    setup = _Setup(arguments, bundle, _network(arguments, bundle.manifest))
+    if setup.network is None:
+        setup.left_out[PYTORCH] = "there is no checkpoint (--checkpoint), so no spikes either"
+    data, rule = load_data(arguments, bundle.manifest), exit_rule(arguments, bundle.manifest)
+    with tempfile.TemporaryDirectory(prefix="spikehalt-compare-") as folder:
+        comparison = _compare(setup, data, rule, Path(folder))
+    target = arguments.json or bundle.root.with_suffix(".compare.json")
+    comparison.save(target)
+    _show(comparison)
+    say(f"written to {target}")
+    return 1 if comparison.violations else 0
+
+
+def load_data(arguments: argparse.Namespace, manifest: Manifest) -> NDArray[Any]:
+    """The images, as the bundle takes them."""
+    samples = find_samples(arguments.images, manifest.input, arguments.split)
+    step = max(len(samples) // arguments.count, 1)  # spread over all classes
+    chosen = samples[::step][: arguments.count]
+    return np.stack([load_sample(each, manifest.input, arguments.fit) for each in chosen])
+
+
+def exit_rule(arguments: argparse.Namespace, manifest: Manifest) -> ExitRule:
+    """The policy whose exits are compared.
+
+    Raises:
+        ConfigError: a policy the bundle cannot follow.
+    """
+    asked = Overrides(policy=arguments.policy, threshold=arguments.threshold)
+    settings = resolve(manifest, asked)
+    return ExitRule(policy=settings.policy, threshold=settings.threshold)
+
+
+def tolerance(arguments: argparse.Namespace, manifest: Manifest) -> Tolerance:
+    """The precision's tolerances, with what was given in their place."""
+    given = {
+        each.name: getattr(arguments, each.name)
+        for each in dataclasses.fields(Tolerance)
+        if getattr(arguments, each.name) is not None
+    }
+    return dataclasses.replace(TOLERANCES[manifest.precision], **given)
+
+
+def _network(arguments: argparse.Namespace, manifest: Manifest) -> SpikingTransformer | None:
+    path = arguments.checkpoint or arguments.bundle.with_suffix(".pt")
+    if arguments.checkpoint is None and not path.is_file():
+        return None
+    from export.comparison.checkpoint import load_network
+
+    return load_network(manifest, path)
+
+
+def _compare(setup: _Setup, data: NDArray[Any], rule: ExitRule, folder: Path) -> Any:
+    try:
+        from export.comparison.report import compare_runners
+    except ImportError as error:
+        raise ExportError(
+            f"comparing needs Polygraphy: pip install 'spikehalt[compare]' ({error})"
+        ) from error
+
+    runners = _runners(setup, folder)
+    if len(runners) < 2:
+        reasons = "; ".join(f"{name}: {why}" for name, why in setup.left_out.items())
+        raise UnsupportedError(f"there is nothing to compare with: {reasons}")
+    return compare_runners(
+        runners, data, rule, tolerance(setup.arguments, setup.manifest),
+        bundle=str(setup.bundle.root), left_out=setup.left_out, same_graphs=_same_graphs(setup),
+    )  # fmt: skip
+
+
+def _same_graphs(setup: _Setup) -> bool | None:
+    if setup.network is None:
+        return None
+    from export.comparison.checkpoint import gives_same_graphs
+
+    return gives_same_graphs(setup.manifest, setup.network)
+
+
+def _spying_models(setup: _Setup) -> Any:
+    """The bundle's graphs with every spike given out; None without a checkpoint."""
+    if setup.network is None or setup.arguments.spikes == 0:
+        return None
+    from export.comparison.checkpoint import export_again
+
+    return export_again(setup.manifest, setup.network, spikes=True)
+
+
+def _runners(setup: _Setup, folder: Path) -> list[Any]:
+    """Those that can run, the reference first; why the others cannot goes into `left_out`."""
+    from export.comparison.runners import Batches, BundleRunner
+
+    asked = setup.arguments.runners or RUNNERS
+    for name in asked:
+        if name not in RUNNERS:
+            raise UnsupportedError(unknown_name("runner", name, RUNNERS))
+    batches = Batches(setup.arguments.batch, setup.arguments.spikes)
+    models = _spying_models(setup)
+    runners: list[Any] = []
+    if PYTORCH in asked and setup.network is not None:
+        from export.comparison.pytorch import PytorchRunner
+
+        runners.append(PytorchRunner(setup.manifest, setup.network, batches))
+    if ONNXRUNTIME in asked:
+        runners.append(BundleRunner(setup.bundle, ONNXRUNTIME, batches, models))
+    for name in (n for n in ENGINES if n in asked):
+        problem = why_not(name, setup.bundle, SessionOptions())
+        if problem:
+            setup.left_out[name] = problem
+        else:
+            runners += _engine_runners(setup, name, batches, models, folder)
+    return runners
+
+
+def _engine_runners(setup: _Setup, name: Any, batches: Any, models: Any, folder: Path) -> list[Any]:
+    """The bundle's own engines; and, where they can be built here, engines that show spikes."""
+    from export.comparison.runners import BundleRunner, SpyingEngineRunner
+    from export.comparison.spying_engines import build_spying
+
+    runners: list[Any] = [BundleRunner(setup.bundle, name, batches)]
+    if models is None:
+        return runners
+    try:
+        spying = build_spying(setup.bundle, models, name, batches.size, folder)
+    except ExportError as error:
+        setup.left_out[f"{name} spikes"] = str(error)
+        return runners
+    return [*runners, SpyingEngineRunner(spying, name, batches, name=f"{name} spikes")]
+
+
+def _show(comparison: Any) -> None:
+    """One column per runner, then what was left out and what disagrees."""
+    table = Table(title=f"{comparison.images} images, against {comparison.reference}")
+    table.add_column("")
+    for name in comparison.agreements:
+        table.add_column(name, justify="right")
+    for title, cell in _rows(comparison.rule):
+        table.add_row(title, *(cell(each) for each in comparison.agreements.values()))
+    console.print(table)
+    for name, why in comparison.left_out.items():
+        say(f"left out: {name}: {why}")
+    if comparison.same_graphs is False:
+        say("note: exporting the checkpoint again gives other graphs than the bundle's")
+    for name, problems in comparison.violations.items():
+        complain(f"{name} disagrees", "; ".join(problems))
+
+
+def _rows(rule: ExitRule) -> list[tuple[str, Callable[[Agreement], str]]]:
+    """Title and cell of every row."""
+    return [
+        ("same class", lambda a: f"{a.top1:.4f}"),
+        (f"same exit ({rule.policy})", lambda a: _share(a.exits)),
+        ("live tokens, mean error", lambda a: f"{a.live_tokens:.3g}"),
+        ("flipped spikes", lambda a: _share(a.flips)),
+        ("most flipped", lambda a: a.worst_neuron or ""),
+        ("", lambda a: _share(a.worst_flips) if a.worst_neuron else ""),
+        ("logits, median error", lambda a: f"{a.logit_median:.3g}"),
+        ("logits, largest error", lambda a: f"{a.logit_largest:.3g}"),
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "not seen" if value is None else f"{value:.4f}"

@@ -1,0 +1,206 @@
+"""What the parts of a timestep share while a graph is built: linear layers, neurons, constants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from onnx import TensorProto
+
+from export.builder import GraphBuilder
+from export.fold import FoldedConv, FoldedLIF, FoldedLinear
+from export.int8 import Exact, quantise
+from export.lagged import LaggedIndex
+from export.plan import NetworkPlan, rate_levels
+from export.precision import round_up
+from export.rows import FullRows, Rows
+from export.states import States, on_grid
+from train.staircase import Staircase
+
+Layout = Literal["packed", "dense", "lagged"]
+
+
+@dataclass
+class Emitter:
+    """One graph under construction.
+
+    Attributes:
+        graph: where nodes go.
+        plan: the folded network.
+        states: of this graph.
+        layout: `packed`, `dense` or `lagged`.
+        batch: int64 [1], the number of images.
+        epsilon: float32 [].
+        int8: integer matrix products where activations are exact in bytes.
+    """
+
+    graph: GraphBuilder
+    plan: NetworkPlan
+    states: States
+    layout: Layout
+    batch: str
+    epsilon: str
+    int8: bool = False
+    _bytes: set[str] = field(default_factory=set)
+    _filled: dict[tuple[int, int, float], str] = field(default_factory=dict)
+    _lagged: dict[int, LaggedIndex] = field(default_factory=dict)
+
+    @property
+    def holds_membranes(self) -> bool:
+        """In mode `block` an absent token can come back, so its membranes are held (section 2)."""
+        return self.plan.config.halting.mode == "block"
+
+    def linear(self, x: str, layer: FoldedLinear, name: str, exact: Exact | None = None) -> str:
+        """X [M, in] -> [M, out]; one Gemm, bias included.
+
+        In int8, and where `exact` says that bytes hold x: an integer matrix product.
+        """
+        graph = self.graph
+        if self.int8 and exact is not None and exact.fits:
+            return self._integer_linear(x, layer, name, exact)
+        return graph.op("Gemm", x, graph.const(layer.weight), graph.const(layer.bias), name=name)
+
+    def _integer_linear(self, x: str, layer: FoldedLinear, name: str, exact: Exact) -> str:
+        graph, weights = self.graph, quantise(layer.weight)
+        values = graph.const(weights.values, np.int8)
+        sums = graph.op("MatMulInteger", self.as_bytes(x, exact, name), values, name=f"{name}_sums")
+        wide = graph.op("Cast", sums, to=TensorProto.FLOAT, name=f"{name}_float")
+        scale = graph.const(weights.scale * np.float32(exact.unit))
+        scaled = graph.op("Mul", wide, scale, name=f"{name}_scaled")
+        return graph.op("Add", scaled, graph.const(layer.bias), name=name)
+
+    def as_bytes(self, x: str, exact: Exact, name: str) -> str:
+        """The integers n of x = unit * n, as uint8."""
+        if x in self._bytes:
+            return x
+        if exact.unit != 1:
+            x = self.graph.op("Mul", x, self.graph.const(1 / exact.unit), name=f"{name}_in_units")
+        return self.graph.op("Cast", x, to=TensorProto.UINT8, name=f"{name}_bytes")
+
+    def conv(self, x: str, layer: FoldedConv, name: str) -> str:
+        """X [B, C, H, W] -> [B, C', H, W]."""
+        graph = self.graph
+        weight, bias = graph.const(layer.weight), graph.const(layer.bias)
+        return graph.op("Conv", x, weight, bias, kernel_shape=[3, 3], pads=[1, 1, 1, 1], name=name)
+
+    def pool(self, x: str, name: str) -> str:
+        """Max-pool (3, stride 2, padding 1)."""
+        return self.graph.op(
+            "MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], name=name
+        )
+
+    def lif(
+        self,
+        name: str,
+        current: str,
+        rows: Rows,
+        lif: FoldedLIF,
+        width: int,
+        *,
+        for_linear: bool = False,
+    ) -> str:
+        """A neuron on token rows [M, width]; its membrane is a state.
+
+        `for_linear`: only a linear layer reads the spikes, so in int8 they are bytes.
+        """
+        as_bytes = self.int8 and for_linear
+        v = self.states.read_membrane(name, rows, width)
+        if not on_grid(rows):
+            spike, v_next = self.fire(name, current, v, lif, as_bytes=as_bytes)
+            self.states.write_membrane(name, v_next, rows, width)
+            return self._note_bytes(spike, as_bytes)
+        current = rows.to_grid(current, width)
+        spike, v_next = self.fire(name, current, v, lif, as_bytes=as_bytes)
+        v_next = self._held(v_next, v, rows)
+        self.states.write_membrane(name, v_next, rows, width)
+        return self._note_bytes(rows.from_grid(spike, width), as_bytes)
+
+    def _held(self, v_next: str, v: str, rows: Rows) -> str:
+        """In mode `block` an absent token's membrane [B, K, width] stays as it was."""
+        if not (self.holds_membranes and isinstance(rows, FullRows) and rows.live is not None):
+            return v_next
+        mask = rows.to_grid(rows.mask(), 1)
+        alive = self.graph.op("Cast", mask, to=TensorProto.BOOL, name="alive")
+        return self.graph.op("Where", alive, v_next, v, name="held")
+
+    def _note_bytes(self, spike: str, as_bytes: bool) -> str:
+        if as_bytes:
+            self._bytes.add(spike)
+        return spike
+
+    def lif_per_image(self, name: str, current: str, lif: FoldedLIF, tail: list[int]) -> str:
+        """A neuron on something every image has once: a feature map, SDT's gate."""
+        zero = lambda: self.graph.const([0.0])  # noqa: E731
+        v = self.states.read(name, self.graph.float_type, tail, zero)
+        spike, v_next = self.fire(name, current, v, lif)
+        self.states.write(name, v_next, self.graph.float_type, tail)
+        return spike
+
+    def fire(
+        self, name: str, current: str, v: str, lif: FoldedLIF, *, as_bytes: bool = False
+    ) -> tuple[str, str]:
+        """The LIF node: spike, uint8 if `as_bytes`, and next membrane."""
+        spike_type = TensorProto.UINT8 if as_bytes else self.graph.float_type
+        spike, v_next = self.graph.custom(
+            "LIF", [current, v], 2, name=name.split(".")[-1], decay=lif.decay,
+            threshold=lif.threshold, reset=lif.reset, spike_type=spike_type,
+        )  # fmt: skip
+        return spike, v_next
+
+    def rate(self, current: str, stairs: Staircase, name: str) -> str:
+        """Firing rate under a constant current.
+
+        With T a power of two every rate is exact, and counting the steps reached is several times
+        faster on a CPU than choosing. Otherwise 1/T rounds, and the rates must be training's sums:
+        nested choices, highest step first wins.
+        """
+        if stairs.timesteps & (stairs.timesteps - 1):
+            return self._chosen_rate(current, stairs, name)
+        share = self.graph.const(1 / stairs.timesteps)
+        return self.graph.op("Mul", self._count(current, stairs, name), share, name=name)
+
+    def _count(self, current: str, stairs: Staircase, name: str) -> str:
+        """Spikes over T under a constant current, in the graph's dtype."""
+        graph, terms = self.graph, []
+        steps = self._steps(current, stairs, name)
+        for (_, reached), weight in zip(steps, stairs.weight, strict=True):
+            term = graph.op("Cast", reached, to=graph.float_type, name=f"{name}_reached")
+            terms += [term] * weight
+        return graph.op("Sum", *terms, name=f"{name}_count")
+
+    def _chosen_rate(self, current: str, stairs: Staircase, name: str) -> str:
+        graph = self.graph
+        value = graph.const(0.0)
+        for level, reached in self._steps(current, stairs, name):
+            value = graph.op("Where", reached, graph.const(level), value, name=name)
+        return value
+
+    def _steps(
+        self, current: str, stairs: Staircase, name: str
+    ) -> Iterator[tuple[np.float32, str]]:
+        """Per step, ascending: the rate from there on, and whether it is reached (bool)."""
+        graph = self.graph
+        half = graph.dtype == np.float16
+        for at, level in rate_levels(stairs):
+            position = graph.const(round_up(at) if half else at)
+            yield level, graph.op("GreaterOrEqual", current, position, name=f"{name}_step")
+
+    def lagged_index(self, block: int, slots: int) -> LaggedIndex:
+        """The rows of a block for this chunk, emitted once."""
+        if block not in self._lagged:
+            self._lagged[block] = LaggedIndex(self.graph, self.states, block, slots, self.batch)
+        return self._lagged[block]
+
+    def filled(self, slots: int, value: float, elem_type: int) -> str:
+        """[B, slots] filled with one value."""
+        key = (slots, elem_type, value)
+        if key not in self._filled:
+            graph = self.graph
+            shape = graph.op("Concat", self.batch, graph.ints(slots), axis=0, name="shape")
+            dtype = np.int32 if elem_type == TensorProto.INT32 else np.float32
+            self._filled[key] = graph.op(
+                "Expand", graph.const([[value]], dtype), shape, name="filled"
+            )
+        return self._filled[key]

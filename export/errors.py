@@ -1,0 +1,23 @@
+"""Errors that `export` raises on purpose.
+
+ExportError
+├── UnsupportedError      a combination that cannot be exported, with what to choose instead
+├── EngineBuildError      the parser or builder of TensorRT refused a graph
+└── TargetMissingError    the library that builds the engines asked for cannot be used here
+"""
+
+
+class ExportError(Exception):
+    """Base of every error that export raises on purpose."""
+
+
+class UnsupportedError(ExportError, ValueError):
+    """This combination of model and options cannot be exported."""
+
+
+class EngineBuildError(ExportError):
+    """The parser or builder of TensorRT refused a graph."""
+
+
+class TargetMissingError(ExportError):
+    """The library that builds the engines asked for cannot be used here."""

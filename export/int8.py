@@ -1,0 +1,105 @@
+"""int8 for ONNX Runtime on a CPU: exact activations, rounded weights (design section 7).
+
+Spikes, sums of spikes and spike counts are small integers, or integers over T; an unsigned byte
+holds them exactly. So a linear layer is
+
+    W x + b  ~  (s * unit) * (Q n) + b        x = unit * n,  W ~ s Q
+
+with n uint8, Q int8 and one s per output channel: only weights are rounded, and no calibration data
+is needed. This module proves the ranges; what does not fit a byte stays float.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.fold import Array
+from train.config import ModelConfig
+
+BYTE = 255
+LARGEST_WEIGHT = 127
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Values `unit * n` with an integer n in 0..highest."""
+
+    unit: float
+    highest: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether a byte holds every n, and float32 every value, without rounding."""
+        return self.highest <= BYTE and np.log2(self.unit).is_integer()
+
+
+SPIKES = Exact(1.0, 1)
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """weight ~ scale * values: values int8 [in, out], scale float32 [out]."""
+
+    values: NDArray[np.int8]
+    scale: Array
+
+
+def quantise(weight: Array) -> Quantised:
+    """Round to 255 levels per output channel; the largest weight of a channel is kept exactly.
+
+    Args:
+        weight: float32 [in, out].
+    """
+    largest = np.abs(weight.astype(np.float64)).max(0)
+    scale = np.where(largest > 0, largest / LARGEST_WEIGHT, 1.0)
+    values = np.rint(weight / scale)
+    return Quantised(values.astype(np.int8), scale.astype(np.float32))
+
+
+def rate_range(config: ModelConfig) -> Exact:
+    """What a stem's neuron gives: a spike, or with I-SPS a spike count over T."""
+    if config.stem.kind == "sps":
+        return SPIKES
+    return Exact(1 / config.timesteps, config.timesteps)
+
+
+def token_range(config: ModelConfig, block: int, *, after_attention: bool = False) -> Exact | None:
+    """Tokens that enter block `block` (from 1), after its merge, or its MLP.
+
+    Spikformer adds spikes: two from the stem, two in every block. A merge adds up to gamma tokens
+    to one. The other architectures add currents, which have no such range: None.
+    """
+    if config.arch != "spikformer":
+        return None
+    rate = rate_range(config)
+    highest = 2 * rate.highest
+    for gamma in config.gammas[: block - 1]:
+        highest = highest * (gamma + 1) + 2 * rate_steps(rate)
+    highest *= config.gammas[block - 1] + 1
+    return Exact(rate.unit, highest + rate_steps(rate) * after_attention)
+
+
+def rate_steps(rate: Exact) -> int:
+    """How many units a spike is."""
+    return round(1 / rate.unit)
+
+
+def integer_steps(at: Array, scale: Array, bias: Array) -> NDArray[np.int32]:
+    """Smallest integer sums n with scale * n + bias >= at, per step and channel.
+
+    A staircase of a current can so be read off the integers, which is exact.
+
+    Args:
+        at: positions of the steps, float32 [S].
+        scale: positive, float32 [C].
+        bias: float32 [C].
+
+    Returns:
+        int32 [S, C].
+    """
+    wanted = (at.astype(np.float64)[:, None] - bias.astype(np.float64)) / scale.astype(np.float64)
+    limits = np.iinfo(np.int32)
+    return np.clip(np.ceil(wanted), limits.min, limits.max).astype(np.int32)

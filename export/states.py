@@ -1,0 +1,132 @@
+"""What one timestep hands to the next, inside a graph and across graphs.
+
+`first` starts fresh; `next` is resumed: a value read before it is written becomes the graph input
+`state.NAME`, restricted to the images that go on (`alive`). Whatever `next` reads so, both graphs
+give out as `next.state.NAME`; the runtime pairs them by name alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+
+from onnx import TensorProto
+
+from export.builder import GraphBuilder, Shape
+from export.lagged import LaggedRows
+from export.rows import FullRows, PackedRows, Rows
+
+
+def on_grid(rows: Rows) -> bool:
+    """Whether neurons on these rows see the grid [B, K, width], the shape their membranes have.
+
+    Reshaping currents and spikes to and fro is free; a reshaped output of the graph is a copy.
+    """
+    return isinstance(rows, FullRows) and not rows.lagged
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A value of the current timestep and the shape it is handed on in."""
+
+    value: str
+    elem_type: int
+    shape: Shape
+
+
+class States:
+    """The states of one graph under construction.
+
+    Args:
+        graph: where nodes go.
+        alive: the input with the images that go on, or None in a graph that starts fresh.
+    """
+
+    def __init__(self, graph: GraphBuilder, alive: str | None) -> None:
+        self.graph, self.alive = graph, alive
+        self.inputs: set[str] = set()
+        self._entries: dict[str, _Entry] = {}
+
+    @property
+    def resumed(self) -> bool:
+        """Whether this graph continues another one."""
+        return self.alive is not None
+
+    def read(self, name: str, elem_type: int, tail: Shape, fresh: Callable[[], str]) -> str:
+        """A state with one row per image, [B, *tail].
+
+        Args:
+            name: of the state.
+            elem_type: ONNX element type.
+            tail: shape behind the batch axis.
+            fresh: emits the initial value.
+        """
+        if name in self._entries:
+            return self._entries[name].value
+        if self.alive is None:
+            return fresh()
+        raw = self._input(name, elem_type, ["B_previous", *tail])
+        value = self.graph.op("Gather", raw, self.alive, axis=0, name=f"alive/{name}")
+        self.write(name, value, elem_type, tail)
+        return value
+
+    def write(self, name: str, value: str, elem_type: int, tail: Shape) -> None:
+        """Set a state with one row per image."""
+        self._entries[name] = _Entry(value, elem_type, ["B", *tail])
+
+    def once(self, name: str, elem_type: int, tail: Shape, emit: Callable[[], str]) -> str:
+        """A value independent of the timestep: emitted by `first`, carried by the others."""
+        value = self.read(name, elem_type, tail, emit)
+        self.write(name, value, elem_type, tail)
+        return value
+
+    def read_scalar(self, name: str, fresh: Callable[[], str]) -> str:
+        """A float32 scalar that all images share."""
+        if name in self._entries:
+            return self._entries[name].value
+        return fresh() if self.alive is None else self._input(name, TensorProto.FLOAT, [])
+
+    def write_scalar(self, name: str, value: str) -> None:
+        """Set a float32 scalar."""
+        self._entries[name] = _Entry(value, TensorProto.FLOAT, [])
+
+    def read_membrane(self, name: str, rows: Rows, width: int) -> str:
+        """A membrane aligned with `rows`, [M, width], or [B, K, width] if `on_grid`.
+
+        At t = 1 it is a single zero.
+        """
+        graph = self.graph
+        if name not in self._entries and self.alive is None:
+            return graph.const([0.0])
+        if isinstance(rows, PackedRows):
+            packed = self._packed(name, rows, width)
+            return graph.op("Gather", packed, rows.align(self), axis=0, name=f"align/{name}")
+        if name in self._entries:
+            return self._entries[name].value
+        if isinstance(rows, LaggedRows):
+            previous = self._packed(name, rows, width)
+            return graph.op("Gather", previous, rows.at.align, axis=0, name=f"align/{name}")
+        raw = self._input(name, graph.float_type, ["B_previous", rows.slots, width])
+        return graph.op("Gather", raw, str(self.alive), axis=0, name=f"alive/{name}")
+
+    def write_membrane(self, name: str, value: str, rows: Rows, width: int) -> None:
+        """Set a membrane of `rows`, [M, width] or [B, K, width] as it is read."""
+        shape: Shape = [f"M_block{rows.block}", width]
+        if on_grid(rows):
+            shape = ["B", rows.slots, width]
+        self._entries[name] = _Entry(value, self.graph.float_type, shape)
+
+    def emit_outputs(self, names: Set[str]) -> None:
+        """Give out `names` as `next.state.NAME`."""
+        for name in sorted(names):
+            entry = self._entries[name]
+            self.graph.output(f"next.state.{name}", entry.value, entry.elem_type, entry.shape)
+
+    def _packed(self, name: str, rows: PackedRows | LaggedRows, width: int) -> str:
+        if name in self._entries:
+            return self._entries[name].value
+        return self._input(name, self.graph.float_type, [f"M_previous_block{rows.block}", width])
+
+    def _input(self, name: str, elem_type: int, shape: Shape) -> str:
+        self.inputs.add(name)
+        return self.graph.input(f"state.{name}", elem_type, shape)

@@ -1,0 +1,125 @@
+"""Emit the stem: raw pixels or frames to token rows, once (I-SPS) or per timestep (SPS)."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import TensorProto
+
+from export.emitter import Emitter
+
+
+def normalised(e: Emitter, image: str) -> str:
+    """uint8 [B, H, W, C] -> normalised [B, C, H, W].
+
+    The mean cannot move into the first convolution's bias: that would change the zero-padded
+    border.
+    It is computed in float32 and rounded once.
+    """
+    graph = e.graph
+    scale, shift = (graph.const(x, np.float32) for x in (e.plan.pixel_scale, e.plan.pixel_shift))
+    pixels = graph.op("Cast", image, to=TensorProto.FLOAT, name="pixels")
+    planes = graph.op("Transpose", pixels, perm=[0, 3, 1, 2], name="planes")
+    scaled = graph.op("Mul", planes, scale, name="scaled")
+    return _in_graph_type(e, graph.op("Add", scaled, shift, name="normalised"))
+
+
+def _in_graph_type(e: Emitter, x: str) -> str:
+    """float32 `x` in the graph's dtype."""
+    same = e.graph.float_type == TensorProto.FLOAT
+    return x if same else e.graph.op("Cast", x, to=e.graph.float_type, name="in_float16")
+
+
+def first_current(e: Emitter, x: str) -> str:
+    """Current of the first convolution: for images the same at every timestep."""
+    return e.conv(x, e.plan.stem.convs[0], "conv1")
+
+
+def tokens_once(e: Emitter, current: str) -> str:
+    """I-SPS: the first convolution's current to tokens [B, K, D], each convolution once."""
+    for stage in range(3):
+        current = e.conv(
+            _rate_stage(e, current, stage), e.plan.stem.convs[stage + 1], f"conv{stage + 2}"
+        )
+    return _to_tokens(e, _tail_once(e, current))
+
+
+def _rate_stage(e: Emitter, current: str, stage: int) -> str:
+    """Firing rates of a stage; the staircase is monotone, so pooling may come first."""
+    assert e.plan.stem.stairs is not None
+    if e.plan.config.stem.pool[stage]:
+        current = e.pool(current, f"pool{stage + 1}")
+    return e.rate(current, e.plan.stem.stairs, f"rate{stage + 1}")
+
+
+def _tail_once(e: Emitter, current: str) -> str:
+    plan, arch = e.plan.stem, e.plan.config.arch
+    assert plan.stairs is not None and plan.residual_stairs is not None
+    if arch == "sdt":
+        current = e.pool(current, "pool4") if e.plan.config.stem.pool[3] else current
+        rate = e.rate(current, plan.residual_stairs, "rate4")
+        return e.graph.op("Add", current, e.conv(rate, plan.convs[4], "conv5"), name="embedded")
+    x = _rate_stage(e, current, 3)
+    current = e.conv(x, plan.convs[4], "conv5")
+    if arch == "spikingformer":
+        return current
+    return e.graph.op("Add", x, e.rate(current, plan.stairs, "rate5"), name="embedded")
+
+
+def tokens_at(e: Emitter, current: str) -> str:
+    """SPS: one timestep of the stem, the first convolution's current to tokens [B, K, D]."""
+    for stage in range(3):
+        x = _spike_stage(e, current, stage)
+        current = e.conv(x, e.plan.stem.convs[stage + 1], f"conv{stage + 2}")
+    return _to_tokens(e, _tail_at(e, current))
+
+
+def _spike_stage(e: Emitter, current: str, stage: int) -> str:
+    config = e.plan.config
+    pools, before = config.stem.pool[stage], config.stem.pool_position == "before_lif"
+    if pools and before:
+        current = e.pool(current, f"pool{stage + 1}")
+    x = _map_lif(e, current, stage, pooled=pools and before)
+    return e.pool(x, f"pool{stage + 1}") if pools and not before else x
+
+
+def _map_lif(e: Emitter, current: str, stage: int, *, pooled: bool) -> str:
+    tail = _map_shape(e, stage, pooled)
+    return e.lif_per_image(f"stem.lif{stage + 1}", current, e.plan.stem.lif, tail)
+
+
+def _tail_at(e: Emitter, current: str) -> str:
+    plan, arch = e.plan.stem, e.plan.config.arch
+    if arch == "sdt":
+        current = e.pool(current, "pool4") if e.plan.config.stem.pool[3] else current
+        tail = _map_shape(e, 3, pooled=True)
+        spike = e.lif_per_image("stem.lif4", current, plan.residual_lif, tail)
+        return e.graph.op("Add", current, e.conv(spike, plan.convs[4], "conv5"), name="embedded")
+    x = _spike_stage(e, current, 3)
+    current = e.conv(x, plan.convs[4], "conv5")
+    if arch == "spikingformer":
+        return current
+    spike = e.lif_per_image("stem.lif5", current, plan.lif, _map_shape(e, 4, pooled=False))
+    return e.graph.op("Add", x, spike, name="embedded")
+
+
+def _map_shape(e: Emitter, stage: int, pooled: bool) -> list[int]:
+    """[C, H, W] of a stage's feature map; `pooled` counts the stage's own pool."""
+    config = e.plan.config
+    height, width = config.image_size
+    for _ in range(sum(config.stem.pool[: stage + pooled])):
+        height, width = (height + 1) // 2, (width + 1) // 2
+    return [e.plan.stem.convs[stage].bias.shape[0], height, width]
+
+
+def _to_tokens(e: Emitter, x: str) -> str:
+    """[B, D, H, W] -> [B, K, D]."""
+    config, graph = e.plan.config, e.graph
+    flat = graph.op("Reshape", x, graph.ints(-1, config.dim, config.tokens), name="flat")
+    return graph.op("Transpose", flat, perm=[0, 2, 1], name="tokens")
+
+
+def frame_at(e: Emitter, frames: str, step: int) -> str:
+    """Frame `step` of a chunk: float32 [B, chunk, C, H, W] -> [B, C, H, W] in the graph's dtype."""
+    graph = e.graph
+    index = graph.const(step, "int64")
+    return _in_graph_type(e, graph.op("Gather", frames, index, axis=1, name="frame"))

@@ -1,0 +1,216 @@
+"""Export a checkpoint: ONNX bundle, and TensorRT engines where TensorRT is installed.
+
+    python export/to_trt.py ckpt.pt --fp16
+    python export/to_trt.py ckpt.pt --target onnx
+    python export/to_trt.py ckpt.pt --target tensorrt-rtx --compute-capability 8.6 8.9
+    python export/to_trt.py ckpt.bundle --target tensorrt
+
+Writes `ckpt.bundle/`: manifest.json, first.onnx, next.onnx, and the engines built from them. Given
+a bundle, builds engines from its graphs and needs no PyTorch: so on a Jetson. "auto" builds for the
+GPU of this machine with TensorRT, else with TensorRT-RTX.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # run as a file: this folder's modules must not shadow others
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import argparse
+
+from export.console import complain, say
+from export.engines import build_engines, suggested_layout
+from export.errors import ExportError, TargetMissingError, UnsupportedError
+from export.profiles import BatchRange
+from export.targets.base import EngineOptions, Target
+from export.targets.choose import AUTO, ONNX, open_target, target_names
+from runtime.bundle import Bundle
+from runtime.errors import SpikehaltError
+
+_GRAPH_OPTIONS = ("out", "fp16", "int8", "chunk", "layout", "merge_gamma", "live_masks")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Arguments of the command."""
+    summary, *rest = (__doc__ or "").split("\n\n", 1)
+    p = argparse.ArgumentParser(
+        prog="export/to_trt.py", description=summary, epilog="".join(rest),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    p.add_argument(
+        "source", metavar="CKPT", type=Path,
+        help="a checkpoint that `python -m train` wrote, or a bundle to build engines from",
+    )  # fmt: skip
+    _add_graph_arguments(p.add_argument_group("graphs"))
+    _add_engine_arguments(p.add_argument_group("engines"))
+    return p
+
+
+def _add_graph_arguments(p: argparse._ArgumentGroup) -> None:
+    p.add_argument("--out", metavar="DIR", help="the bundle's folder (default: CKPT with .bundle)")
+    precision = p.add_mutually_exclusive_group()
+    precision.add_argument("--fp16", action="store_true", help="weights and activations in float16")
+    precision.add_argument("--int8", action="store_true", help="for ONNX Runtime on a CPU")
+    p.add_argument("--chunk", type=int, default=1, help="timesteps per graph (default 1)")
+    p.add_argument(
+        "--layout", choices=("auto", "packed", "dense", "lagged"), default="auto",
+        help="packed for ONNX Runtime, dense or lagged for engines (default: what fits the target)",
+    )  # fmt: skip
+    p.add_argument("--merge-gamma", type=int, metavar="N", help="merge N tokens per block instead")
+    p.add_argument("--live-masks", action="store_true", help="give out which tokens ran")
+
+
+def _add_engine_arguments(p: argparse._ArgumentGroup) -> None:
+    p.add_argument("--target", choices=target_names(), default=AUTO, help="default: auto")
+    p.add_argument(
+        "--onnx-only", dest="target", action="store_const", const=ONNX, help="build no engines"
+    )
+    p.add_argument(
+        "--batch", metavar="MIN:OPT:MAX", default="1:8:32",
+        help="numbers of images, or one number for static shapes (default 1:8:32)",
+    )  # fmt: skip
+    p.add_argument(
+        "--compute-capability", nargs="+", default=[], metavar="X.Y",
+        help="GPUs to build for (tensorrt-rtx; default: Ampere and newer)",
+    )  # fmt: skip
+    p.add_argument("--no-plugins", action="store_true", help="let function bodies run the ops")
+    p.add_argument("--workspace", type=int, metavar="MIB", help="scratch memory for the builder")
+    p.add_argument("--timing-cache", type=Path, metavar="FILE", help="reuse kernel timings")
+    p.add_argument("--hardware-compatible", action="store_true", help="for any GPU from Ampere on")
+    p.add_argument("--version-compatible", action="store_true", help="for newer TensorRT too")
+
+
+def engine_options(arguments: argparse.Namespace) -> EngineOptions:
+    """Engine options of the parsed command line.
+
+    Raises:
+        UnsupportedError: a batch range that is none.
+    """
+    return EngineOptions(
+        batch=BatchRange.parse(arguments.batch),
+        plugins=not arguments.no_plugins,
+        compute_capabilities=tuple(arguments.compute_capability),
+        workspace_mib=arguments.workspace,
+        timing_cache=arguments.timing_cache,
+        hardware_compatible=arguments.hardware_compatible,
+        version_compatible=arguments.version_compatible,
+    )
+
+
+def export_checkpoint(
+    arguments: argparse.Namespace, target: Target | None, options: EngineOptions
+) -> Bundle:
+    """Write the bundle, in the layout that the target runs best unless one was asked for."""
+    from export.bundle import ExportOptions, export_bundle
+    from train.checkpoint import load_checkpoint
+    from train.errors import TrainError
+
+    if arguments.int8 and target is not None:
+        raise UnsupportedError(
+            "--int8 graphs are for ONNX Runtime on a CPU, no engine is built from them: "
+            "add --target onnx, or use --fp16"
+        )
+    try:
+        layout = arguments.layout
+        if layout == AUTO and target is not None:
+            model = load_checkpoint(arguments.source).model
+            unrolled = arguments.chunk == model.timesteps
+            layout = suggested_layout(model.halting.mode, options, unrolled=unrolled)
+        return export_bundle(
+            arguments.source,
+            arguments.out,
+            ExportOptions(
+                chunk=arguments.chunk,
+                layout=layout,
+                precision="int8" if arguments.int8 else "fp16" if arguments.fp16 else "fp32",
+                merge_gamma=arguments.merge_gamma,
+                live_masks=arguments.live_masks,
+            ),
+        )
+    except TrainError as error:
+        raise ExportError(str(error)) from error
+
+
+def open_bundle(arguments: argparse.Namespace) -> Bundle:
+    """The bundle that was named, whose graphs are as they are.
+
+    Raises:
+        UnsupportedError: options that change graphs were given with it.
+    """
+    defaults = parser().parse_args(["x"])
+    changed = [n for n in _GRAPH_OPTIONS if getattr(arguments, n) != getattr(defaults, n)]
+    if changed:
+        given = ", ".join("--" + name.replace("_", "-") for name in changed)
+        raise UnsupportedError(
+            f"{given} change graphs, and those of the bundle {arguments.source} are made: export "
+            "the checkpoint again"
+        )
+    return Bundle.open(arguments.source)
+
+
+def describe(bundle: Bundle) -> str:
+    """One line per file of a bundle."""
+    manifest = bundle.manifest
+    lines = [
+        f"{bundle.root}: {manifest.name}, T {manifest.timesteps}, chunk {manifest.chunk}, "
+        f"{manifest.layout}, {manifest.precision}"
+    ]
+    lines += [f"  {name}  {entry.bytes:,} bytes" for name, entry in manifest.files.items()]
+    return "\n".join(lines)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the parsed command; returns the exit status.
+
+    Raises:
+        ExportError: the options, the checkpoint, or a build failed.
+        SpikehaltError: a bundle cannot be read or written.
+    """
+    options = engine_options(arguments)
+    target, missing = _target(arguments.target, options)
+    is_bundle = arguments.source.is_dir()
+    bundle = open_bundle(arguments) if is_bundle else export_checkpoint(arguments, target, options)
+    if target is not None:
+        say(f"building for {target.flavour} {target.version}")
+        bundle = build_engines(bundle, target, options, say)
+    say(describe(bundle))
+    if missing:
+        say(
+            f"no engine was built: {missing}. The ONNX bundle above is complete and runs with ONNX "
+            "Runtime; --target onnx asks for just that."
+        )
+        return 3
+    say(f"run it with: python -m runtime run {bundle.root} IMAGES…")
+    return 0
+
+
+def _target(name: str, options: EngineOptions) -> tuple[Target | None, str]:
+    """The target, or None and why "auto" found none; a target asked for by name must be there."""
+    if name == ONNX:
+        return None, ""
+    try:
+        return open_target(name, options), ""
+    except TargetMissingError as error:
+        if name != AUTO:
+            raise
+        return None, str(error)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status.
+
+    0 when everything asked for was written, 3 when the bundle was but "auto" found nothing to build
+    engines with, 2 on an error.
+    """
+    arguments = parser().parse_args(argv)
+    try:
+        return run(arguments)
+    except (ExportError, SpikehaltError) as error:
+        complain("error", error)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,313 @@
+"""Unroll a network's timesteps into `first.onnx` and `next.onnx` (design section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+import plugins
+from export import int8_stem, stem, tokens
+from export.blocks import emit_block
+from export.builder import GraphBuilder, Shape
+from export.emitter import Emitter, Layout
+from export.errors import UnsupportedError
+from export.plan import NetworkPlan
+from export.precision import check_float16
+from export.rows import FullRows
+from export.spies import SpyingEmitter
+from export.states import States
+from export.tokens import Tokens
+
+FLOAT, INT32, INT64 = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64
+PRODUCER = "spikehalt"
+
+
+@dataclass(frozen=True)
+class GraphOptions:
+    """How a network is unrolled.
+
+    Attributes:
+        chunk: timesteps per graph, a divisor of T.
+        layout: `packed` (no rows for absent tokens), `dense` (static shapes and masks) or `lagged`
+            (no rows for tokens absent before the chunk).
+        dtype: float32 or float16, of weights and activations.
+        live_masks: also give out which slots ran, per block and timestep.
+        int8: weights rounded to int8 and integer matrix products; `dtype` is of everything else.
+        spikes: also give out every neuron's spikes (export/spies.py), for comparisons.
+    """
+
+    chunk: int = 1
+    layout: Layout = "packed"
+    dtype: Any = np.float32
+    live_masks: bool = False
+    int8: bool = False
+    spikes: bool = False
+
+
+@dataclass
+class _Record:
+    """Live tokens of a chunk: per timestep [B, L], and per block the masks [B, 1, K]."""
+
+    counts: list[str] = field(default_factory=list)
+    masks: dict[int, list[str]] = field(default_factory=dict)
+
+
+def unroll(plan: NetworkPlan, options: GraphOptions) -> dict[str, onnx.ModelProto]:
+    """The graphs of a bundle, by file name.
+
+    Raises:
+        UnsupportedError: the options do not fit the model.
+    """
+    check_options(plan, options)
+    if options.chunk == plan.config.timesteps:
+        return {"first.onnx": _graph(plan, options, "first", frozenset())[0]}
+    carried = _graph(plan, options, "next", None)[1]
+    following, _ = _graph(plan, options, "next", carried)
+    first, _ = _graph(plan, options, "first", carried)
+    return {"first.onnx": first, "next.onnx": following}
+
+
+def check_options(plan: NetworkPlan, options: GraphOptions) -> None:
+    """Refuse what cannot be built.
+
+    Raises:
+        UnsupportedError: chunk does not divide T, mode `block` in the packed layout, or values that
+            float16 cannot hold.
+    """
+    if np.dtype(options.dtype) == np.float16:
+        check_float16(plan)
+    timesteps = plan.config.timesteps
+    if options.chunk < 1 or timesteps % options.chunk:
+        divisors = [n for n in range(1, timesteps + 1) if timesteps % n == 0]
+        raise UnsupportedError(
+            f"chunk {options.chunk} does not divide T = {timesteps}; choose one of {divisors}"
+        )
+    if plan.config.halting.mode == "block" and options.layout != "dense":
+        raise UnsupportedError(
+            "halting mode 'block' lets a token come back at the next timestep, so its "
+            "membranes must be held; that exists in the dense layout only: use --layout dense"
+        )
+
+
+def _graph(
+    plan: NetworkPlan, options: GraphOptions, name: str, carried: Set[str] | None
+) -> tuple[onnx.ModelProto, set[str]]:
+    """One graph and the states it reads; `carried` None stands for its own."""
+    graph = GraphBuilder(name, options.dtype)
+    resumed = name == "next"
+    alive = graph.input("alive", INT64, ["B"]) if resumed else None
+    source = _source(graph, plan, options, resumed)
+    epsilon = graph.input("epsilon", FLOAT, [])
+    batch = graph.op("Shape", alive or str(source), start=0, end=1, name="batch")
+    states = States(graph, alive)
+    kind = SpyingEmitter if options.spikes else Emitter
+    emitter = kind(graph, plan, states, options.layout, batch, epsilon, options.int8)
+    record, logits, score = _chunk(emitter, options, source)
+    # Names without a scope are the graph's interface.
+    graph.output("logits", logits, FLOAT, ["B", plan.config.classes])
+    graph.output("halt_score", score, FLOAT, ["B"])
+    _record_outputs(emitter, options, record)
+    states.emit_outputs(states.inputs if carried is None else carried)
+    functions = plugins.onnx_functions(reset=plan.blocks[0].lif.reset, reset_to_zero=True)
+    return graph.model(functions, PRODUCER), states.inputs
+
+
+def _source(
+    graph: GraphBuilder, plan: NetworkPlan, options: GraphOptions, resumed: bool
+) -> str | None:
+    """The image or frames input; an image enters `first` only."""
+    height, width = plan.config.image_size
+    if plan.config.input == "frames":
+        shape: Shape = ["B", options.chunk, plan.config.channels, height, width]
+        return graph.input("frames", FLOAT, shape)
+    if resumed:
+        return None
+    return graph.input("image", TensorProto.UINT8, ["B", height, width, plan.config.channels])
+
+
+def _chunk(e: Emitter, options: GraphOptions, source: str | None) -> tuple[_Record, str, str]:
+    """All timesteps of a chunk; returns the record, the logits and the halting score."""
+    record = _Record()
+    zero_sum = lambda: e.graph.const(np.zeros((1, e.plan.config.dim)), np.float32)  # noqa: E731
+    total = e.states.read("readout", FLOAT, [e.plan.config.dim], zero_sum)
+    score = ""
+    for step in range(options.chunk):
+        with e.graph.scope(f"t{step + 1}"):
+            y, score = _timestep(e, options, source, step, record)
+            y = _head_spikes(e, y)
+            total = e.graph.op("Add", total, y, name="readout_sum")
+    e.states.write("readout", total, FLOAT, [e.plan.config.dim])
+    with e.graph.scope("head"):
+        return record, _logits(e, total, options.chunk), score
+
+
+def _timestep(
+    e: Emitter, options: GraphOptions, source: str | None, step: int, record: _Record
+) -> tuple[str, str]:
+    """One pass through the network; returns y_t float32 [B, D] and mean_k C(L, t) [B]."""
+    current = _entering(e, source, step)
+    readouts: list[str] = []
+    config = e.plan.config
+    counts: list[str] = []
+    for number in range(1, config.depth + 1):
+        with e.graph.scope(f"block{number}"):
+            current = current if number == 1 and _is_static(e) else tokens.merge(e, current, number)
+            counts.append(_count(e, current))
+            _record_mask(e, options, record, current, number)
+        current.x = emit_block(e, number, current.x, current.rows, _hoist(e, current, number))
+        if config.halting.mode != "none":
+            with e.graph.scope(f"block{number}"):
+                current, readout = tokens.halt(e, current, number)
+                readouts.append(_mean_over_slots(e, readout, number))
+    record.counts.append(e.graph.op("Concat", *counts, axis=1, name="live_tokens"))
+    if config.halting.mode == "none":
+        return _mean_over_tokens(e, current), _no_score(e)
+    y = readouts[0] if len(readouts) == 1 else e.graph.op("Sum", *readouts, name="readout")
+    score = e.graph.op(
+        "ReduceMean", str(current.cum), e.graph.ints(1), keepdims=0, name="halt_score"
+    )
+    return y, score
+
+
+def _head_spikes(e: Emitter, y: str) -> str:
+    """Spikes of the neuron between readout and head, float32 as the readout; y where none is."""
+    lif, dim = e.plan.head_lif, e.plan.config.dim
+    if lif is None:
+        return y
+    v = e.states.read("head_lif", FLOAT, [dim], lambda: e.graph.const([0.0], np.float32))
+    spike, v_next = e.graph.custom(
+        "LIF", [y, v], 2, name="head_lif", decay=lif.decay, threshold=lif.threshold,
+        reset=lif.reset, spike_type=FLOAT,
+    )  # fmt: skip
+    e.states.write("head_lif", v_next, FLOAT, [dim])
+    return spike
+
+
+def _is_static(e: Emitter) -> bool:
+    """With I-SPS the tokens that enter block 1 are the same at every timestep."""
+    return e.plan.config.stem.kind == "isps"
+
+
+def _entering(e: Emitter, source: str | None, step: int) -> Tokens:
+    """Tokens that enter block 1; with I-SPS after its merge, computed once."""
+    config = e.plan.config
+    if _is_static(e):
+        return _static_tokens(e, source)
+    with e.graph.scope("stem"):
+        if config.input == "frames":
+            current = stem.first_current(e, stem.frame_at(e, str(source), step))
+        else:
+            tail = [config.dim // 8, *config.image_size]
+            first = lambda: stem.first_current(e, stem.normalised(e, str(source)))  # noqa: E731
+            current = e.states.once("stem.current", e.graph.float_type, tail, first)
+        grid = stem.tokens_at(e, current)
+    rows = FullRows(e.graph, 1, config.tokens)
+    return Tokens(rows.from_grid(grid, config.dim), rows)
+
+
+def _static_tokens(e: Emitter, source: str | None) -> Tokens:
+    config, dim = e.plan.config, e.plan.config.dim
+    rows = FullRows(e.graph, 1, config.tokens_per_block[0])
+
+    @cache
+    def computed() -> Tokens:
+        with e.graph.scope("stem"):
+            on_bytes = e.int8 and int8_stem.fits(e)
+            emit = int8_stem.tokens_once if on_bytes else stem.tokens_once
+            grid = emit(e, stem.first_current(e, stem.normalised(e, str(source))))
+            before = FullRows(e.graph, 1, config.tokens)
+            return tokens.merge(e, Tokens(before.from_grid(grid, dim), before), 1)
+
+    grid = e.states.once(
+        "tokens", e.graph.float_type, [rows.slots, dim], lambda: rows.to_grid(computed().x, dim)
+    )
+    size = None
+    if config.gammas[0] > 0:
+        size = e.states.once("size", FLOAT, [rows.slots], lambda: str(computed().size))
+    return Tokens(rows.from_grid(grid, dim), rows, size)
+
+
+def _hoist(e: Emitter, current: Tokens, number: int):  # type: ignore[no-untyped-def]
+    """Block 1's q/k/v current under I-SPS is carried over timesteps; all others are emitted."""
+    if number > 1 or not _is_static(e):
+        return lambda emit: emit()
+    rows, width = current.rows, 3 * e.plan.config.dim
+
+    def once(emit) -> str:  # type: ignore[no-untyped-def]
+        grid = e.states.once(
+            "block1.current", e.graph.float_type, [rows.slots, width],
+            lambda: rows.to_grid(emit(), width),
+        )  # fmt: skip
+        return rows.from_grid(grid, width)
+
+    return once
+
+
+def _count(e: Emitter, current: Tokens) -> str:
+    """Live tokens of a block, int32 [B, 1]."""
+    if current.live is None:
+        return e.filled(1, current.rows.slots, INT32)
+    return e.graph.op("ReduceSum", current.live, e.graph.ints(1), keepdims=1, name="live_count")
+
+
+def _record_mask(
+    e: Emitter, options: GraphOptions, record: _Record, current: Tokens, number: int
+) -> None:
+    if options.live_masks:
+        live = current.live or e.filled(current.rows.slots, 1, INT32)
+        mask = e.graph.op("Unsqueeze", live, e.graph.ints(1), name="live_mask")
+        record.masks.setdefault(number, []).append(mask)
+
+
+def _mean_over_slots(e: Emitter, readout: str, number: int) -> str:
+    """1/K_l of the block's weighted sum."""
+    share = 1 / e.plan.config.tokens_per_block[number - 1]
+    return e.graph.op("Mul", readout, e.graph.const(share, np.float32), name="readout_mean")
+
+
+def _mean_over_tokens(e: Emitter, current: Tokens) -> str:
+    """Mode none: float32 mean over tokens after block L."""
+    graph = e.graph
+    grid = current.rows.to_grid(current.x, e.plan.config.dim)
+    if graph.float_type != FLOAT:
+        grid = graph.op("Cast", grid, to=FLOAT, name="grid_float32")
+    return graph.op("ReduceMean", grid, graph.ints(1), keepdims=0, name="readout")
+
+
+def _no_score(e: Emitter) -> str:
+    """Mode none has no halting score: zeros [B]."""
+    return e.graph.op("Expand", e.graph.const([0.0], np.float32), e.batch, name="no_halt_score")
+
+
+def _logits(e: Emitter, total: str, chunk: int) -> str:
+    """FC(1/t sum y), float32."""
+    graph, head = e.graph, e.plan.head
+    steps = graph.const(float(chunk), np.float32)
+    before = e.states.read_scalar("time", lambda: "")
+    time = graph.op("Add", before, steps, name="time") if before else steps
+    e.states.write_scalar("time", time)
+    mean = graph.op("Div", total, time, name="readout_mean")
+    weight, bias = graph.const(head.weight, np.float32), graph.const(head.bias, np.float32)
+    return graph.op("Gemm", mean, weight, bias, name="head")
+
+
+def _record_outputs(e: Emitter, options: GraphOptions, record: _Record) -> None:
+    with e.graph.scope("record"):
+        _stack(e, options, record)
+
+
+def _stack(e: Emitter, options: GraphOptions, record: _Record) -> None:
+    graph, chunk = e.graph, options.chunk
+    rows = [graph.op("Unsqueeze", c, graph.ints(1), name="live_tokens_at") for c in record.counts]
+    table = rows[0] if chunk == 1 else graph.op("Concat", *rows, axis=1, name="live_tokens")
+    graph.output("live_tokens", table, INT32, ["B", chunk, e.plan.config.depth])
+    for number, masks in record.masks.items():
+        joined = masks[0] if chunk == 1 else graph.op("Concat", *masks, axis=1, name="live_masks")
+        slots = e.plan.config.tokens_per_block[number - 1]
+        graph.output(f"live.block{number}", joined, INT32, ["B", chunk, slots])

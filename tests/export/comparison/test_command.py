@@ -1,0 +1,163 @@
+"""`python -m export compare`, with Polygraphy; engines run in a fake TensorRT."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+pytest.importorskip(
+    "polygraphy", reason="Polygraphy is not installed: pip install 'spikehalt[compare]'"
+)
+
+from export.__main__ import main
+from export.engines import build_engines
+from export.profiles import BatchRange
+from export.targets.base import EngineOptions
+from export.targets.choose import open_target
+from runtime.bundle import Bundle
+from tests.export.dyadic import pictures
+from tests.fakes.bundles import write_checkpoint, write_small_bundle
+from tests.fakes.install import install
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:polygraphy")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Six pictures in two class folders."""
+    for number, pixels in enumerate(pictures(6)):
+        folder = tmp_path / "images" / str(number % 2)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return tmp_path / "images"
+
+
+def compare(bundle: Bundle, images: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    out = bundle.root.with_suffix(".compare.json")
+    status = main(
+        ["compare", str(bundle.root), "--images", str(images), "--batch", "4", *arguments]
+    )
+    return status, json.loads(out.read_text()) if out.exists() else {}
+
+
+@pytest.mark.parametrize(("layout", "precision"), [("packed", "fp32"), ("lagged", "fp16")])
+def test_pytorch_and_onnx_runtime_agree(
+    tmp_path: Path,
+    images: Path,
+    layout: str,
+    precision: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bundle = write_small_bundle(tmp_path, layout, precision=precision)
+    status, result = compare(bundle, images, "--policy", "entropy", "--threshold", "0.9")
+    assert status == 0 and result["agrees"] is True
+    assert (result["reference"], result["images"], result["same_graphs"]) == ("pytorch", 6, True)
+    found = result["agreements"]["onnxruntime"]
+    assert (found["top1"], found["exits"], found["flips"]) == (1.0, 1.0, 0.0)
+    assert found["worst_neuron"].startswith("block")
+    assert set(result["left_out"]) == {"tensorrt", "tensorrt-rtx"}
+    out = capsys.readouterr().out
+    assert "flipped spikes" in out and "left out: tensorrt:" in out
+
+
+def test_disagreement_is_status_1_and_says_what(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_small_bundle(tmp_path, "dense")
+    other = write_checkpoint(tmp_path / "other.pt", pixel_mean=(0.3,), pixel_std=(0.2,))
+    shutil.copy(other, tmp_path / "small.pt")
+    from train.checkpoint import load_checkpoint, save_checkpoint
+
+    loaded = load_checkpoint(tmp_path / "small.pt")
+    loaded.weights["blocks.0.mlp.fc1.linear.weight"][:] = 0
+    save_checkpoint(tmp_path / "small.pt", loaded)
+    status, result = compare(bundle, images)
+    assert status == 1 and result["agrees"] is False and result["same_graphs"] is False
+    assert "median logit error" in result["violations"]["onnxruntime"][0]
+    out = capsys.readouterr().out
+    assert "onnxruntime disagrees: " in out and "gives other graphs" in out
+
+
+def test_tolerances_can_be_given(tmp_path: Path, images: Path) -> None:
+    bundle = write_small_bundle(tmp_path, "dense")
+    assert compare(bundle, images, "--logits", "-1")[0] == 1
+    status, result = compare(bundle, images, "--logits", "0.5", "--top1", "0.5")
+    assert status == 0
+    assert (result["tolerance"]["logits"], result["tolerance"]["top1"]) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("flavour", ["tensorrt", "tensorrt-rtx"])
+def test_engines_are_compared_and_their_spikes_seen(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch, flavour: str
+) -> None:
+    version = "10.13.3.9" if flavour == "tensorrt" else "1.7.1.116"
+    install(monkeypatch, tmp_path, flavour=flavour, version=version)
+    options = EngineOptions(batch=BatchRange(1, 2, 4))
+    bundle = build_engines(
+        write_small_bundle(tmp_path, "lagged"), open_target(flavour, options), options
+    )
+    status, result = compare(bundle, images, "--spikes", "4")
+    assert status == 0
+    assert set(result["agreements"]) == {"onnxruntime", flavour, f"{flavour} spikes"}
+    assert result["agreements"][flavour]["flips"] is None
+    assert result["agreements"][f"{flavour} spikes"]["flips"] == 0.0
+    before = set(Bundle.open(bundle.root).manifest.files)
+    assert before == set(bundle.manifest.files), "the bundle must not change"
+
+
+def test_engines_that_cannot_be_rebuilt_here_are_compared_without_spikes(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = install(monkeypatch, tmp_path)
+    options = EngineOptions(batch=BatchRange(1, 2, 4))
+    bundle = build_engines(
+        write_small_bundle(tmp_path, "lagged"), open_target("tensorrt", options), options
+    )
+    world.refuse_build = "no builder on this machine"
+    status, result = compare(bundle, images, "--with", "onnxruntime", "tensorrt")
+    assert status == 0 and result["reference"] == "onnxruntime"
+    assert "no builder on this machine" in result["left_out"]["tensorrt spikes"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--with", "onnxruntime"], "nothing to compare with"),
+        (["--with", "pytorsch"], "did you mean 'pytorch'"),
+        (["--policy", "halting"], "no calibrated threshold"),
+        (["--checkpoint", "missing.pt"], "missing.pt does not exist"),
+    ],
+)
+def test_mistakes_are_status_2_and_one_sentence(
+    tmp_path: Path,
+    images: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    bundle = write_small_bundle(tmp_path, "dense")
+    assert compare(bundle, images, *arguments) == (2, {})
+    assert message in capsys.readouterr().out
+
+
+def test_without_a_checkpoint_the_backends_are_compared(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_small_bundle(tmp_path, "dense")
+    (tmp_path / "small.pt").unlink()
+    assert compare(bundle, images)[0] == 2
+    assert "pytorch: there is no checkpoint" in capsys.readouterr().out
+
+
+def test_a_checkpoint_of_another_model_is_refused(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_small_bundle(tmp_path, "dense")
+    other = write_checkpoint(tmp_path / "other.pt", depth=3)
+    assert compare(bundle, images, "--checkpoint", str(other))[0] == 2
+    assert "holds another model than the bundle" in capsys.readouterr().out

@@ -1,0 +1,120 @@
+"""TensorRT-RTX really builds what is exported, ahead of time, with no GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export.engines import build_engines
+from export.errors import EngineBuildError, UnsupportedError
+from export.profiles import BatchRange, ShapedGraph, shape_graph
+from export.targets.base import EngineOptions
+from runtime.bundle import Bundle
+from runtime.sidecar import read_sidecars
+from tests.fakes.bundles import write_small_bundle
+from train.models import NAMED_MODELS
+
+pytestmark = pytest.mark.tensorrt
+tensorrt_rtx = pytest.importorskip(
+    "tensorrt_rtx", reason="TensorRT-RTX is not installed: pip install 'spikehalt[tensorrt-rtx]'"
+)
+
+from export.targets.tensorrt_rtx import TensorRTRTX  # noqa: E402
+
+ARCHITECTURES = sorted({config.arch for config in NAMED_MODELS.values()})
+# Stem and merging differ between the architectures, so that all of them are built somewhere.
+FORMS: dict[str, dict[str, Any]] = {
+    "spikformer": {"stem": "isps", "gamma": 0},
+    "spikingformer": {"stem": "sps", "gamma": 3},
+    "sdt": {"stem": "isps", "gamma": 3},
+}
+MAGIC = b"vtrt"
+
+
+def built(folder: Path, batch: str, **changes: Any) -> Bundle:
+    """A small bundle of two timesteps, and its engines for two kinds of GPU."""
+    bundle = write_small_bundle(folder, timesteps=2, **changes)
+    options = EngineOptions(batch=BatchRange.parse(batch), compute_capabilities=("8.6", "8.9"))
+    return build_engines(bundle, TensorRTRTX(options), options)
+
+
+def assert_complete(bundle: Bundle, precision: str) -> None:
+    """Both graphs have an engine that says what it is."""
+    sidecars = read_sidecars(bundle, "tensorrt-rtx")
+    assert sorted(sidecar.graph for sidecar in sidecars.values()) == ["first", "next"]
+    for name, sidecar in sidecars.items():
+        assert bundle.read(name).startswith(MAGIC)
+        assert sidecar.version == tensorrt_rtx.__version__
+        assert sidecar.precision == precision
+        assert sidecar.compute_capabilities == ("8.6", "8.9")
+        assert sidecar.plugins == ()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize(("mode", "layout"), [("none", "dense"), ("block_time", "lagged")])
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_every_architecture_builds(
+    tmp_path: Path, arch: str, mode: str, layout: str, precision: str
+) -> None:
+    form = FORMS[arch] if mode != "none" else {"stem": "isps"}
+    bundle = built(
+        tmp_path, "1:2:4", arch=arch, mode=mode, layout=layout, precision=precision, **form
+    )
+    assert_complete(bundle, precision)
+
+
+@pytest.mark.parametrize("mode", ["block", "block_time"])
+def test_halting_with_static_shapes_builds(tmp_path: Path, mode: str) -> None:
+    bundle = built(tmp_path, "1", mode=mode, layout="dense", precision="fp16")
+    assert_complete(bundle, "fp16")
+    (sidecar, _) = read_sidecars(bundle, "tensorrt-rtx").values()
+    assert sidecar.batch == (1, 1, 1)
+
+
+def test_the_parsers_verdict_is_one_sentence_that_names_the_node(tmp_path: Path) -> None:
+    bundle = write_small_bundle(tmp_path, "packed", timesteps=2)
+    options = EngineOptions()
+    with pytest.raises(UnsupportedError, match=r"packed layout.*--layout dense"):
+        build_engines(bundle, TensorRTRTX(options), options)
+
+    graph = packed_as_it_is(bundle)
+    with pytest.raises(EngineBuildError) as refused:
+        TensorRTRTX(options).build(graph)
+    text = str(refused.value)
+    assert f"TensorRT-RTX {tensorrt_rtx.__version__} cannot parse first.onnx: node t1/" in text
+    assert "(NonZero)" in text and "\n" not in text
+
+
+def packed_as_it_is(bundle: Bundle) -> ShapedGraph:
+    """A graph that our own check would have stopped."""
+    from export.engines import load_graphs
+
+    batch = BatchRange(1, 1, 1)
+    model = load_graphs(bundle)["first"]
+    nodes = [node for node in model.graph.node if node.op_type == "NonZero"]
+    for node in nodes:
+        node.op_type = "Identity"
+    graph = shape_graph(model, (batch,), (64, 64))
+    for node in graph.model.graph.node:
+        if node.name in {each.name for each in nodes}:
+            node.op_type = "NonZero"
+    return graph
+
+
+def test_the_builders_verdict_is_one_sentence(tmp_path: Path) -> None:
+    bundle = write_small_bundle(tmp_path, "dense", mode="none", timesteps=2)
+    from export.engines import load_graphs
+
+    shaped = shape_graph(load_graphs(bundle)["first"], (BatchRange(1, 2, 4),), (64, 64))
+    unprofiled = ShapedGraph(shaped.model, shaped.ranges, (), {})
+    with pytest.raises(
+        EngineBuildError, match=r"cannot build an engine from first\.onnx: .*profile"
+    ):
+        TensorRTRTX(EngineOptions()).build(unprofiled)
+
+
+def test_a_gpu_it_does_not_know_is_refused_with_those_it_knows() -> None:
+    with pytest.raises(UnsupportedError, match=r"no GPU of compute capability 8\.7.*8\.6, 8\.9"):
+        TensorRTRTX(EngineOptions(compute_capabilities=("8.7",)))

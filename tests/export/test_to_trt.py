@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from export.to_trt import main
+from runtime.bundle import Bundle
+from runtime.sidecar import read_sidecars
+from tests.fakes.bundles import write_checkpoint, write_small_bundle
+from tests.fakes.install import install
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    return write_checkpoint(tmp_path / "small.pt")
+
+
+def test_onnx_alone_writes_a_packed_bundle(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(checkpoint), "--target", "onnx"]) == 0
+    bundle = Bundle.open(checkpoint.with_suffix(".bundle"))
+    assert bundle.manifest.layout == "packed"
+    assert sorted(bundle.manifest.files) == ["first.onnx", "next.onnx"]
+    assert "python -m runtime run" in capsys.readouterr().out
+
+
+def test_onnx_only_is_another_word_for_it(checkpoint: Path) -> None:
+    assert main([str(checkpoint), "--onnx-only", "--fp16", "--chunk", "4"]) == 0
+    manifest = Bundle.open(checkpoint.with_suffix(".bundle")).manifest
+    assert (manifest.precision, manifest.chunk, list(manifest.files)) == ("fp16", 4, ["first.onnx"])
+
+
+def test_auto_without_tensorrt_writes_the_bundle_and_says_why_no_engine(
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    install(monkeypatch, tmp_path, gpu=False)
+    assert main([str(checkpoint)]) == 3
+    out = capsys.readouterr().out
+    assert "no engine was built: TensorRT builds engines only on the GPU" in out
+    assert "TensorRT-RTX is not installed" in out
+    assert Bundle.open(checkpoint.with_suffix(".bundle")).manifest.layout == "packed"
+
+
+def test_a_target_asked_for_by_name_must_be_there(
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    install(monkeypatch, tmp_path, gpu=False)
+    assert main([str(checkpoint), "--target", "tensorrt"]) == 2
+    assert "error: TensorRT builds engines only on the GPU" in capsys.readouterr().out
+    assert not checkpoint.with_suffix(".bundle").exists()
+
+
+def test_engines_get_the_layout_that_suits_them_unless_one_is_named(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path)
+    for arguments, layout in (
+        ([], "lagged"),
+        (["--batch", "1"], "dense"),
+        (["--chunk", "4"], "dense"),
+    ):
+        assert main([str(checkpoint), *arguments]) == 0
+        bundle = Bundle.open(checkpoint.with_suffix(".bundle"))
+        assert bundle.manifest.layout == layout
+        assert read_sidecars(bundle, "tensorrt")
+    assert main([str(checkpoint), "--layout", "dense", "--out", str(tmp_path / "o")]) == 0
+    assert Bundle.open(tmp_path / "o").manifest.layout == "dense"
+
+
+def test_packed_engines_are_refused_before_anything_is_built(
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    install(monkeypatch, tmp_path)
+    assert main([str(checkpoint), "--layout", "packed"]) == 2
+    assert "--layout dense or --layout lagged" in capsys.readouterr().out
+
+
+def test_a_bundle_gets_engines_from_its_own_graphs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(monkeypatch, tmp_path)
+    bundle = write_small_bundle(tmp_path, "dense")
+    assert main([str(bundle.root), "--batch", "2", "--no-plugins"]) == 0
+    after = Bundle.open(bundle.root, verify=True)
+    assert after.manifest.files["first.onnx"] == bundle.manifest.files["first.onnx"]
+    assert {s.batch for s in read_sidecars(after, "tensorrt").values()} == {(2, 2, 2)}
+
+    assert main([str(bundle.root), "--fp16", "--layout", "lagged"]) == 2
+    assert "--fp16, --layout change graphs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--batch", "8:1"], "batch '8:1' is not N or MIN:OPT:MAX"),
+        (["--target", "onnx", "--chunk", "3"], "chunk 3 does not divide T = 4"),
+    ],
+)
+def test_mistakes_end_with_status_2_and_one_sentence(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main([str(checkpoint), *arguments]) == 2
+    assert f"error: {message}" in capsys.readouterr().out
+
+
+def test_a_file_that_is_no_checkpoint_ends_with_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.pt").write_bytes(b"nothing")
+    assert main([str(tmp_path / "x.pt"), "--target", "onnx"]) == 2
+    assert "is not a spikehalt checkpoint" in capsys.readouterr().out
+
+
+WITHOUT_TORCH = """
+import sys
+for name in ("torch", "train", "tensorrt"):
+    sys.modules[name] = None
+from export.to_trt import main
+sys.exit(main([sys.argv[1], "--target", "tensorrt"]))
+"""
+
+
+def test_building_from_a_bundle_needs_no_torch(tmp_path: Path) -> None:
+    """As on a Jetson; TensorRT is not there either, so it ends with the sentence about that."""
+    bundle = write_small_bundle(tmp_path, "dense")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, str(bundle.root)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "TensorRT is not installed" in done.stdout.replace("\n", " ")
+
+
+def test_the_file_runs_as_a_script(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "export/to_trt.py", "--help"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "--compute-capability" in done.stdout
