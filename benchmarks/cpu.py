@@ -1,0 +1,316 @@
+"""How fast on a CPU: ours against what one would use instead, in one alternating run.
+
+    python -m benchmarks.cpu                    batch 1 and 16, one thread
+    python -m benchmarks.cpu --threads 2 --json cpu.json
+    python -m benchmarks.cpu --quick            few rounds, to see that it works
+
+The `spikformer-4-384` shape at 32 x 32, T 4, random weights; every candidate in a process of its
+own, which sleeps while another is timed. Live tokens and exits are those of the trained digits
+model on its test images, replayed (benchmarks/replay.py): `--trained` names the folder that
+`make demo` left, and without one the demo's models are trained first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks import cpu_models as models
+from benchmarks.demo import as_pixels, choose_threshold, train_and_export
+from benchmarks.replay import Replay, record
+from train.data import load_data
+from train.recipes import load_recipe
+
+console = Console()
+console.width = max(console.width, 150)  # the table is useless when cut
+PEERS = ("spikingjelly", "ann")  # ratios are given to these
+SAMPLE = 16
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one candidate did.
+
+    Attributes:
+        name: of the candidate.
+        what: in words.
+        batch: images at once.
+        ms: wall time per image, median of the rounds.
+        spread_ms: interquartile range of the rounds.
+        cpu_ms: process time per image, median.
+        macs: multiply-accumulates done per image, millions.
+        tokens: live tokens over K, averaged over blocks and executed timesteps.
+        timesteps: executed, average.
+        peak_share: of the matrix product's rate measured in the same run (None without MACs).
+        failed: why there are no figures, None if there are.
+    """
+
+    name: str
+    what: str
+    batch: int
+    ms: float | None = None
+    spread_ms: float | None = None
+    cpu_ms: float | None = None
+    macs: float | None = None
+    tokens: float | None = None
+    timesteps: float | None = None
+    peak_share: float | None = None
+    failed: str | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is computed: `stem` None is a peer; `steps` None runs all, 0 exits as recorded."""
+
+    what: str
+    stem: str | None = None
+    halting: bool = False
+    int8: bool = False
+    steps: int | None = None
+
+
+def _fixed(precision: str, int8: bool) -> dict[str, Kind]:
+    return {
+        f"{'int8' if int8 else 'halting'}-t{t}": Kind(
+            f"ours: halting{precision}, all images stop at t = {t}", "isps", True, int8, t
+        )
+        for t in (1, 2, 3)
+    }
+
+
+KINDS = {
+    "spikingjelly": Kind("SpikingJelly spikformer_cifar10, eager"),
+    "spikingjelly-compiled": Kind("the same, torch.compile"),
+    "spikingjelly-onnx": Kind("the same, torch.onnx.export, ONNX Runtime"),
+    "ann": Kind("dense ANN of this shape, ONNX Runtime"),
+    "ann-int8": Kind("the same, int8 (dynamic quantisation)", int8=True),
+    "sps": Kind("ours: static, SPS", "sps"),
+    "isps": Kind("ours: static, I-SPS", "isps"),
+    "halting": Kind("ours: halting", "isps", True),
+    "halting-exit": Kind("ours: halting + early exit", "isps", True, False, 0),
+    **_fixed("", int8=False),
+    "int8": Kind("ours: halting, int8", "isps", True, True),
+    "int8-exit": Kind("ours: halting + early exit, int8", "isps", True, True, 0),
+    **_fixed(", int8", int8=True),
+}
+PEAKS = {"gemm": False, "gemm-int8": True}
+
+
+class Worker:
+    """A candidate's process."""
+
+    def __init__(self, name: str, batch: int, threads: int, replay: Path) -> None:
+        command = [sys.executable, "-m", "benchmarks.cpu_worker", name, "--batch", str(batch)]
+        command += ["--threads", str(threads), "--replay", str(replay)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+        )  # fmt: skip
+        self.rounds: list[dict[str, float]] = []
+        self.failed: str | None = self._answer().get("failed")
+
+    def run(self) -> None:
+        """One timed round."""
+        if self.failed is None:
+            _pipe(self.process.stdin).write("run\n")
+            _pipe(self.process.stdin).flush()
+            self.rounds.append(self._answer())
+
+    def close(self) -> None:
+        """End the process."""
+        _pipe(self.process.stdin).close()
+        self.process.wait(timeout=30)
+        _pipe(self.process.stdout).close()
+
+    def median(self, key: str) -> float:
+        """Over the rounds."""
+        return statistics.median(each[key] for each in self.rounds)
+
+    def _answer(self) -> dict[str, Any]:
+        line = _pipe(self.process.stdout).readline()
+        if not line:
+            return {"failed": f"its process ended with status {self.process.wait()}"}
+        return json.loads(line)  # type: ignore[no-any-return]
+
+
+def _pipe(stream: IO[str] | None) -> IO[str]:
+    assert stream is not None
+    return stream
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark; returns the exit status."""
+    arguments = parser().parse_args(argv)
+    recorded = load_replay(arguments.trained)
+    console.print(_conditions(arguments, recorded), highlight=False)
+    rows: list[Row] = []
+    for batch in [1] if arguments.quick else arguments.batch:
+        found = measure(batch, arguments, recorded)
+        console.print(table(found, batch))
+        rows += found
+    if arguments.json:
+        content = {
+            "conditions": _conditions(arguments, recorded),
+            "rows": [asdict(r) for r in rows],
+        }
+        arguments.json.write_text(json.dumps(content, indent=2) + "\n")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Arguments of the command."""
+    p = argparse.ArgumentParser(
+        prog="python -m benchmarks.cpu", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    p.add_argument("--batch", type=int, nargs="+", default=[1, 16])
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--rounds", type=int, default=9)
+    p.add_argument("--quick", action="store_true", help="two rounds, batch 1")
+    p.add_argument("--only", nargs="+", choices=KINDS, help="candidates (default: all)")
+    p.add_argument("--trained", type=Path, default=Path("demo-out"), metavar="DIR")
+    p.add_argument("--json", type=Path, metavar="FILE")
+    return p
+
+
+def load_replay(folder: Path) -> Replay:
+    """What the trained digits model does on its test images, for four blocks of 64 tokens."""
+    config = load_recipe("digits")
+    data = load_data(config.data, config.model, config.seed)
+    if not (folder / "halting.pt").is_file():
+        bundles = train_and_export(replace(config, out=str(folder)), folder)
+        choose_threshold(bundles["halting"], data.validation)
+    shape = models.config_of("isps", halting=True)
+    return record(folder, as_pixels(data.test)).stretched(shape.depth, shape.tokens)
+
+
+def measure(batch: int, arguments: argparse.Namespace, recorded: Replay) -> list[Row]:
+    """All candidates at one batch size."""
+    sample = recorded.sample(SAMPLE)
+    names = [*(arguments.only or KINDS), *PEAKS]
+    with workers(names, batch, arguments.threads, sample) as running:
+        rounds = 2 if arguments.quick else arguments.rounds
+        for _ in track(range(rounds), f"batch {batch}", transient=True, console=console):
+            for worker in running.values():
+                worker.run()
+        rate = {int8: peak_rate(running[name]) for name, int8 in PEAKS.items()}
+        chosen = [name for name in names if name in KINDS]
+        return [row(name, running[name], batch, sample, rate) for name in chosen]
+
+
+@contextmanager
+def workers(
+    names: Sequence[str], batch: int, threads: int, sample: Replay
+) -> Iterator[dict[str, Worker]]:
+    """One process per candidate, started one after the other."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        path = Path(folder) / "replay.npz"
+        sample.save(path)
+        running: dict[str, Worker] = {}
+        for name in track(names, "starting", transient=True, console=console):
+            running[name] = Worker(name, batch, threads, path)
+            stack.callback(running[name].close)
+        yield running
+
+
+def peak_rate(worker: Worker) -> float:
+    """Million multiply-accumulates per millisecond of the matrix product, its best round."""
+    return 1024**3 / 1e6 / min(each["wall_ms"] for each in worker.rounds)
+
+
+def row(name: str, worker: Worker, batch: int, sample: Replay, rate: dict[bool, float]) -> Row:
+    """One candidate's line."""
+    kind = KINDS[name]
+    empty = Row(name, kind.what, batch, failed=worker.failed)
+    if worker.failed is not None:
+        return empty
+    times = [each["wall_ms"] for each in worker.rounds]
+    low, _, high = statistics.quantiles(times, n=4)
+    tokens, timesteps, macs = work(kind, sample)
+    ms = statistics.median(times)
+    share = None if macs is None else macs / ms / rate[kind.int8]
+    return replace(
+        empty, ms=ms, spread_ms=high - low, cpu_ms=worker.median("cpu_ms"),
+        tokens=tokens, timesteps=timesteps, macs=macs, peak_share=share,
+    )  # fmt: skip
+
+
+def work(kind: Kind, sample: Replay) -> tuple[float, float, float | None]:
+    """Average tokens and timesteps, and million multiply-accumulates per image."""
+    config = models.config_of(kind.stem or "isps", halting=kind.halting)
+    if kind.stem is None:
+        if not kind.what.startswith(("dense", "the same, int8")):
+            return 1.0, config.timesteps, None
+        live = np.full((1, config.depth), config.tokens)
+        return 1.0, 1, models.spiking_macs(config, live, 1) / 1e6
+    live = sample.live if kind.halting else np.full_like(sample.live, config.tokens)
+    steps = (
+        sample.timesteps if kind.steps == 0 else np.full(len(live), kind.steps or config.timesteps)
+    )
+    macs = [models.spiking_macs(config, each, int(t)) for each, t in zip(live, steps, strict=True)]
+    run = np.arange(config.timesteps) < steps[:, None]
+    share = (live.mean(-1) / config.tokens)[run].mean()
+    return float(share), float(steps.mean()), float(np.mean(macs)) / 1e6
+
+
+def table(rows: list[Row], batch: int) -> Table:
+    """All candidates of a batch size."""
+    result = Table(title=f"batch {batch}")
+    for title in ("", "ms/image", "±", "CPU ms", "images/s", "tokens", "T", "MMAC", "of peak"):
+        result.add_column(title, justify="right" if title else "left", no_wrap=bool(title))
+    for peer in PEERS:
+        result.add_column(f"× {peer}", justify="right", no_wrap=True)
+    base = {each.name: each.ms for each in rows}
+    for each in rows:
+        if each.failed is not None:
+            result.add_row(f"{each.what}: {each.failed}")
+        else:
+            result.add_row(*_cells(each), *(_ratio(base.get(peer), each.ms) for peer in PEERS))
+    return result
+
+
+def _cells(each: Row) -> list[str]:
+    assert each.ms is not None
+    macs = "" if each.macs is None else f"{each.macs:,.0f}"
+    share = "" if each.peak_share is None else f"{each.peak_share:.0%}"
+    return [
+        each.what, f"{each.ms:.2f}", f"{each.spread_ms:.2f}", f"{each.cpu_ms:.2f}",
+        f"{1e3 / each.ms:,.0f}", f"{each.tokens:.2f}", f"{each.timesteps:.2f}", macs, share,
+    ]  # fmt: skip
+
+
+def _ratio(base: float | None, ms: float | None) -> str:
+    return "" if base is None or ms is None else f"{base / ms:.2f}"
+
+
+def _conditions(arguments: argparse.Namespace, recorded: Replay) -> str:
+    sample = recorded.sample(SAMPLE)
+    rounds = 2 if arguments.quick else arguments.rounds
+    return (
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
+        f"{arguments.threads} thread(s); median of {rounds} rounds\n"
+        f"tokens of the trained digits model on {len(recorded.timesteps)} test images: "
+        f"{recorded.tokens(early_exit=False):.3f} over all timesteps, "
+        f"{recorded.timesteps.mean():.2f} timesteps with early exit; of the {SAMPLE} replayed: "
+        f"{sample.tokens(early_exit=False):.3f}, {sample.timesteps.mean():.2f}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

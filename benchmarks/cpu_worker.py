@@ -1,0 +1,253 @@
+"""One candidate of `benchmarks.cpu` in a process of its own: waits for "run", answers with times.
+
+    python -m benchmarks.cpu_worker NAME --batch 1 --threads 1 --replay FILE
+
+Reads lines from standard input, writes one JSON object per line to standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from benchmarks import cpu_models as models
+from benchmarks.replay import Replay
+
+Step = Callable[[], int]  # one repetition; returns how many images it classified
+GEMM = 1024
+ROUND_S = 0.25
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name", choices=[*CANDIDATES])
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--replay", type=Path, required=True)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    say = _own_output()
+    try:
+        step = CANDIDATES[arguments.name](arguments)
+        step()
+        step()
+    except Exception as error:  # a peer that cannot be built is reported, not hidden
+        say({"failed": f"{type(error).__name__}: {error}".splitlines()[0][:300]})
+        return
+    say({"ready": True})
+    for line in sys.stdin:
+        if line.strip() == "run":
+            say(timed(step))
+
+
+def _own_output() -> Callable[[dict[str, Any]], None]:
+    """Write JSON lines to the real standard output; libraries' prints go to standard error."""
+    out, sys.stdout = sys.stdout, sys.stderr
+
+    def say(message: dict[str, Any]) -> None:
+        out.write(json.dumps(message) + "\n")
+        out.flush()
+
+    return say
+
+
+def timed(step: Step) -> dict[str, float]:
+    """Wall and process time per image, milliseconds, over at least ROUND_S seconds."""
+    images, wall, cpu = 0, time.perf_counter(), time.process_time()
+    while images == 0 or time.perf_counter() - wall < ROUND_S:
+        images += step()
+    return {
+        "wall_ms": (time.perf_counter() - wall) * 1e3 / images,
+        "cpu_ms": (time.process_time() - cpu) * 1e3 / images,
+    }
+
+
+def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """In ONNX Runtime on the CPU, all optimisations."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+
+
+class Ours:
+    """Our graphs, states handed on inside ONNX Runtime, exits and live sets replayed."""
+
+    def __init__(
+        self,
+        arguments: argparse.Namespace,
+        stem: str,
+        *,
+        halting: bool,
+        int8: bool,
+        exits: bool,
+        steps: int | None,
+    ) -> None:
+        config = models.config_of(stem, halting=halting)
+        graphs = models.our_graphs(config, int8=int8)
+        self.sessions = {
+            name: session(model.SerializeToString(), arguments.threads)
+            for name, model in graphs.items()
+        }
+        self.replay = Replay.load(arguments.replay)
+        self.timesteps, self.halting, self.exits = steps or config.timesteps, halting, exits
+        count = len(self.replay.timesteps)
+        self.batches = np.array_split(np.arange(count), max(1, count // arguments.batch))
+        shape = (count, *config.image_size, config.channels)
+        self.images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+    def __call__(self) -> int:
+        """Classify every recorded image once."""
+        for batch in self.batches:
+            self._classify(batch)
+        return len(self.images)
+
+    def _classify(self, batch: NDArray[np.int64]) -> None:
+        feed: dict[str, Any] = {"image": self.images[batch]}
+        states = self._run("first.onnx", feed | self._replayed(batch, 0), {})
+        for step in range(1, self.timesteps):
+            alive = np.flatnonzero(self.replay.timesteps[batch] > step) if self.exits else None
+            alive = np.arange(len(batch)) if alive is None else alive
+            batch = batch[alive]
+            if len(batch) == 0:
+                return
+            states = self._run("next.onnx", {"alive": alive, **self._replayed(batch, step)}, states)
+
+    def _replayed(self, batch: NDArray[np.int64], step: int) -> dict[str, NDArray[Any]]:
+        inputs = {"epsilon": np.array(0.01, np.float32)}
+        return inputs | (self.replay.inputs(batch, step) if self.halting else {})
+
+    def _run(self, name: str, feed: dict[str, Any], states: dict[str, Any]) -> dict[str, Any]:
+        graph = self.sessions[name]
+        binding = graph.io_binding()
+        for each in graph.get_inputs():
+            if each.name in states:
+                binding.bind_ortvalue_input(each.name, states[each.name])
+            elif each.name in feed:
+                binding.bind_cpu_input(each.name, feed[each.name])
+        outputs = [each.name for each in graph.get_outputs()]
+        for output in outputs:
+            binding.bind_output(output)
+        graph.run_with_iobinding(binding)
+        values = dict(zip(outputs, binding.get_outputs(), strict=True))
+        values["logits"].numpy()
+        return {n.removeprefix("next."): v for n, v in values.items() if n.startswith("next.")}
+
+
+def _ours(
+    stem: str,
+    *,
+    halting: bool = False,
+    int8: bool = False,
+    exits: bool = False,
+    steps: int | None = None,
+) -> Callable[[argparse.Namespace], Step]:
+    return lambda arguments: Ours(
+        arguments, stem, halting=halting, int8=int8, exits=exits, steps=steps
+    )
+
+
+def _pictures(batch: int) -> torch.Tensor:
+    return torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def _spikingjelly(arguments: argparse.Namespace, *, compiled: bool = False) -> Step:
+    network = models.Fresh(models.spikingjelly_model(timesteps=4))
+    if compiled:
+        network.network.compile()
+    images = _pictures(arguments.batch)
+
+    def step() -> int:
+        with torch.inference_mode():
+            network(images)
+        return arguments.batch
+
+    return step
+
+
+def _spikingjelly_onnx(arguments: argparse.Namespace) -> Step:
+    network = models.Fresh(models.spikingjelly_model(timesteps=4))
+    images = _pictures(arguments.batch)
+    return _onnx_step(models.plain_onnx(network, images), images, arguments)
+
+
+def _dense(arguments: argparse.Namespace, *, int8: bool = False) -> Step:
+    torch.manual_seed(0)
+    network = models.DenseTransformer(models.config_of("isps", halting=False)).eval()
+    images = _pictures(arguments.batch)
+    model = models.plain_onnx(network, images)
+    if int8:
+        with tempfile.TemporaryDirectory() as folder:
+            model = models.int8_dynamic(model, Path(folder))
+    return _onnx_step(model, images, arguments)
+
+
+def _onnx_step(model: bytes, images: torch.Tensor, arguments: argparse.Namespace) -> Step:
+    graph = session(model, arguments.threads)
+    feed = {graph.get_inputs()[0].name: images.numpy()}
+
+    def step() -> int:
+        graph.run(None, feed)
+        return arguments.batch
+
+    return step
+
+
+def _gemm(arguments: argparse.Namespace, *, int8: bool = False) -> Step:
+    """A matrix product of side 1024: this machine's peak, as ONNX Runtime reaches it."""
+    from export.builder import GraphBuilder
+
+    graph = GraphBuilder("gemm")
+    rng = np.random.default_rng(0)
+    x = graph.input("x", 2 if int8 else 1, [GEMM, GEMM])
+    weight = rng.integers(-127, 128, (GEMM, GEMM)).astype(np.int8)
+    kind, constant = ("MatMulInteger", weight) if int8 else ("MatMul", weight.astype(np.float32))
+    product = graph.op(kind, x, graph.const(constant, constant.dtype), name="product")
+    graph.output("y", product, 6 if int8 else 1, [GEMM, GEMM])
+    peak = session(graph.model([], "benchmark").SerializeToString(), arguments.threads)
+    feed = {"x": rng.integers(0, 2, (GEMM, GEMM)).astype(np.uint8 if int8 else np.float32)}
+
+    def step() -> int:
+        peak.run(None, feed)
+        return 1
+
+    return step
+
+
+def _with(build: Any, **options: bool) -> Callable[[argparse.Namespace], Step]:
+    return lambda arguments: build(arguments, **options)
+
+
+CANDIDATES: dict[str, Callable[[argparse.Namespace], Step]] = {
+    "spikingjelly": _with(_spikingjelly),
+    "spikingjelly-compiled": _with(_spikingjelly, compiled=True),
+    "spikingjelly-onnx": _spikingjelly_onnx,
+    "ann": _with(_dense),
+    "ann-int8": _with(_dense, int8=True),
+    "sps": _ours("sps"),
+    "isps": _ours("isps"),
+    "halting": _ours("isps", halting=True),
+    "halting-exit": _ours("isps", halting=True, exits=True),
+    "int8": _ours("isps", halting=True, int8=True),
+    "int8-exit": _ours("isps", halting=True, int8=True, exits=True),
+    **{f"halting-t{t}": _ours("isps", halting=True, steps=t) for t in (1, 2, 3)},
+    **{f"int8-t{t}": _ours("isps", halting=True, int8=True, steps=t) for t in (1, 2, 3)},
+    "gemm": _with(_gemm),
+    "gemm-int8": _with(_gemm, int8=True),
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""The README's export and embed examples run as printed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from train.checkpoint import Checkpoint, save_checkpoint
+from train.models import SpikingTransformer
+from train.recipes import load_recipe
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sources and an (untrained) checkpoint where the README says it is."""
+    folder = tmp_path_factory.mktemp("board")
+    (folder / "export").symlink_to(ROOT / "export")
+    model = load_recipe("digits").model
+    weights = SpikingTransformer(model).state_dict()
+    classes = tuple(str(n) for n in range(10))
+    save_checkpoint(folder / "demo-out/halting.pt", Checkpoint(model, weights, classes, "halting"))
+    return folder
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+
+
+def run(folder: Path, *command: str) -> str:
+    result = subprocess.run(
+        [sys.executable, *command], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_export_and_embed_examples_run_as_printed(board: Path) -> None:
+    (export,) = [b for b in blocks("sh") if "to_trt.py" in b]
+    run(board, *shlex.split(export)[1:])
+    (embed,) = blocks("python")
+    answers = run(board, "-c", embed).splitlines()
+    assert len(answers) == 2 and all(len(line.split()) == 4 for line in answers)
+    (info,) = [b for b in blocks("sh") if "runtime info" in b]
+    assert "spikformer-3-64" in run(board, *shlex.split(info.splitlines()[0])[1:])
+
+
+def test_training_commands_of_the_readme_are_accepted(tmp_path: Path) -> None:
+    (train,) = [b for b in blocks("sh") if "train run" in b]
+    recipes, training, _ = train.splitlines()
+    assert "digits" in run(ROOT, *shlex.split(recipes)[1:])
+    quick = ["--static.epochs", "0", "--halting.epochs", "1", "--out", str(tmp_path)]
+    run(ROOT, *shlex.split(training)[1:-2], *quick)
+    run(ROOT, "-m", "train", "resume", str(tmp_path / "last.pt"))
