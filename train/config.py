@@ -298,6 +298,9 @@ class PhaseConfig:
         warmup_fraction: part of the phase's steps over which the rate rises linearly.
         final_fraction: of the peak, where the cosine ends.
         ponder_weight: delta_p, weight of the ponder loss (halting phase).
+        timesteps: executed in the first epochs, one entry each; all T in the epochs after them. With
+            a task loss on running logits (`loss.anytime`), an epoch at t = 1 teaches nearly as much
+            as one at T, for a fraction of its cost.
     """
 
     epochs: int = 10
@@ -305,9 +308,14 @@ class PhaseConfig:
     warmup_fraction: float = 0.1
     final_fraction: float = 0.0
     ponder_weight: float = 0.0
+    timesteps: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         require(self.epochs >= 0, "epochs must be >= 0")
+        require(
+            len(self.timesteps) <= self.epochs or self.epochs == 0,
+            f"timesteps has {len(self.timesteps)} entries for {self.epochs} epochs",
+        )
         require(self.learning_rate > 0, "learning_rate must be positive")
         require(0 <= self.warmup_fraction <= 1, "warmup_fraction must be in [0, 1]")
         require(0 <= self.final_fraction <= 1, "final_fraction must be in [0, 1]")
@@ -388,6 +396,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         require(self.batch_size >= 2, "batch_size must be >= 2 (batch normalisation)")
         require(min(self.devices, self.nodes) >= 1, "devices and nodes must be >= 1")
+        for name in ("static", "halting"):
+            require(
+                all(1 <= t <= self.model.timesteps for t in getattr(self, name).timesteps),
+                f"{name}.timesteps must lie in 1..{self.model.timesteps}, the model's timesteps",
+            )
         frames = self.data.name == "events"
         require(
             frames == (self.model.input == "frames"),

@@ -112,7 +112,8 @@ def batch_loss(phase: Phase, batch: Split) -> Tensor:
     images, targets = phase.augment(batch.images), batch.labels
     if phase.mix is not None:
         images, targets = phase.mix(images, targets)
-    output = phase.model(images)
+    with phase.network.first_timesteps(phase.timesteps):
+        output = phase.model(images)
     return total_loss(output, targets, phase.config.loss, phase.settings.ponder_weight)
 
 

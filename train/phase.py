@@ -102,6 +102,13 @@ class Phase:
         return self.position.epoch * self.steps_per_epoch + self.position.step
 
     @property
+    def timesteps(self) -> int:
+        """Timesteps that the current epoch executes."""
+        fewer = self.settings.timesteps
+        epoch = self.position.epoch
+        return fewer[epoch] if epoch < len(fewer) else self.config.model.timesteps
+
+    @property
     def last_path(self) -> Path:
         """The resumable checkpoint."""
         return Path(self.config.out) / "last.pt"

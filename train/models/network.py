@@ -6,7 +6,8 @@ the neurons' membranes and the halting history, both of which are running sums o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -62,6 +63,7 @@ class SpikingTransformer(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.running_timesteps = config.timesteps
         self.stem = Stem(config)
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.depth)])
         if config.head_lif:
@@ -100,10 +102,29 @@ class SpikingTransformer(nn.Module):
         score = halting.halt_score(steps[-1].cum) if steps else torch.zeros_like(y[..., 0])
         return ModelOutput(self._logits(y), steps, score, lives, y, moves)
 
+    @contextmanager
+    def first_timesteps(self, count: int) -> Iterator[None]:
+        """Run only timesteps 1..count of T inside the context.
+
+        Outputs are those of all timesteps cut off after `count`, and cost that much less: what is
+        computed once (I-SPS) still sees T.
+        """
+        nodes = [module for module in self.modules() if isinstance(module, LIF)]
+        self._run(nodes, count)
+        try:
+            yield
+        finally:
+            self._run(nodes, self.config.timesteps)
+
+    def _run(self, nodes: list[LIF], timesteps: int) -> None:
+        self.running_timesteps = timesteps
+        for node in nodes:
+            node.steps = timesteps
+
     def _sequence(self, images: Tensor) -> Tensor:
         """Normalised [1, B, C, H, W], or frames [T, B, C, H, W]."""
         if self.config.input == "frames":
-            return images.transpose(0, 1).float()
+            return images.transpose(0, 1)[: self.running_timesteps].float()
         pixels = images.float() * self.pixel_scale + self.pixel_shift
         return pixels.unsqueeze(0)
 

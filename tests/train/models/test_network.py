@@ -183,3 +183,23 @@ def test_a_configuration_decides_everything_that_is_stored() -> None:
     config = ModelConfig(depth=1, dim=8, heads=1, image_size=(8, 8))
     names = SpikingTransformer(config).state_dict().keys()
     assert not [name for name in names if "pixel" in name]
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize(
+    ("stem", "source"), [("isps", "image"), ("sps", "image"), ("sps", "frames")]
+)
+def test_the_first_timesteps_are_a_prefix_of_all(arch: str, stem: str, source: str) -> None:
+    channels = 2 if source == "frames" else 1
+    changes = {"channels": channels, "input": source, "merge_gamma": 2}
+    config = tiny_model(arch=arch, stem=stem, halting="block_time", timesteps=4, **changes)
+    network, images = lively_network(config), random_images(config, 3)
+    with torch.no_grad():
+        everything = network(images)
+        for count in (1, 2, 4):
+            with network.first_timesteps(count):
+                prefix = network(images)
+            torch.testing.assert_close(prefix.logits, everything.logits[:count])
+            for ran, of in zip(prefix.live, everything.live, strict=True):
+                assert torch.equal(ran, of[:count])
+        assert torch.equal(network(images).logits, everything.logits)
