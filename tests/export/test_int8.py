@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from export import to_trt
 from export.bundle import ExportOptions, check_model, export_bundle
 from export.errors import UnsupportedError
-from export.int8 import Exact, integer_steps, quantise, rate_range, token_range
+from export.int8 import LARGEST_ACTIVATION, Exact, integer_steps, quantise, rate_range, token_range
 from export.plan import NetworkPlan, make_plan
 from export.unroll import GraphOptions, unroll
 from runtime import Engine
@@ -72,6 +73,30 @@ def test_a_rounded_weight_is_off_by_at_most_half_a_step(seed: int) -> None:
     assert (error <= q.scale * 0.5 * (1 + 1e-5)).all()
     largest = np.abs(weight).max(0)
     assert np.array_equal(np.abs(q.values).max(0), np.where(largest > 0, 127, 0))
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_the_largest_sums_of_the_largest_bytes_do_not_saturate(sign: int) -> None:
+    """Processors without VNNI add pairs of byte products in 16 bits."""
+    weight = np.full((64, 32), sign * 127, np.int8)
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMulInteger", ["x", "weight"], ["y"])],
+        "product",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.UINT8, [None, 64])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.INT32, [None, 32])],
+        [onnx.numpy_helper.from_array(weight, "weight")],
+    )
+    opset = [onnx.helper.make_opsetid("", 17)]
+    model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    x = np.full((5, 64), LARGEST_ACTIVATION, np.uint8)
+    (y,) = session.run(None, {"x": x})
+    assert (y == 64 * LARGEST_ACTIVATION * sign * 127).all()
+
+
+def test_what_could_saturate_stays_float() -> None:
+    assert Exact(1.0, LARGEST_ACTIVATION).fits
+    assert not Exact(1.0, LARGEST_ACTIVATION + 1).fits
 
 
 @given(
