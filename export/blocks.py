@@ -37,13 +37,15 @@ def _attention(e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows, hois
     dim = e.plan.config.dim
     if plan.in_lif is not None:
         x = e.lif(f"{block}.in_lif", x, rows, plan.in_lif, dim, for_linear=True)
-        current = e.linear(x, plan.qkv, "qkv", SPIKES)
+        current = e.linear(x, plan.qkv, "qkv", rows, SPIKES)
     else:
         entering = token_range(e.plan.config, rows.block)
-        current = hoist(lambda: e.linear(x, plan.qkv, "qkv", entering))
+        current = hoist(lambda: e.linear(x, plan.qkv, "qkv", rows, entering))
     spikes = e.lif(f"{block}.qkv_lif", current, rows, plan.lif, 3 * dim)
+    e.attended(spikes, rows)
     if e.plan.config.arch == "sdt":
-        return e.linear(_mask_and_sum(e, block, plan, spikes, rows), plan.proj, "proj", SPIKES)
+        gated = _mask_and_sum(e, block, plan, spikes, rows)
+        return e.linear(gated, plan.proj, "proj", rows, SPIKES)
     mixed = e.lif(
         f"{block}.attn_lif",
         _self_attention(e, spikes, rows),
@@ -52,7 +54,7 @@ def _attention(e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows, hois
         dim,
         for_linear=True,
     )
-    current = e.linear(mixed, plan.proj, "proj", SPIKES)
+    current = e.linear(mixed, plan.proj, "proj", rows, SPIKES)
     if plan.in_lif is not None:
         return current
     return e.lif(f"{block}.proj_lif", current, rows, plan.lif, dim)
@@ -97,11 +99,11 @@ def _mlp(e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows) -> str:
     dim, width = config.dim, config.hidden
     if plan.in_lif is not None:
         x = e.lif(f"{block}.fc1_lif", x, rows, plan.in_lif, dim, for_linear=True)
-        hidden = e.linear(x, plan.fc1, "fc1", SPIKES)
+        hidden = e.linear(x, plan.fc1, "fc1", rows, SPIKES)
         spikes = e.lif(f"{block}.fc2_lif", hidden, rows, plan.lif, width, for_linear=True)
-        return e.linear(spikes, plan.fc2, "fc2", SPIKES)
+        return e.linear(spikes, plan.fc2, "fc2", rows, SPIKES)
     entering = token_range(config, rows.block, after_attention=True)
-    current = e.linear(x, plan.fc1, "fc1", entering)
+    current = e.linear(x, plan.fc1, "fc1", rows, entering)
     hidden = e.lif(f"{block}.fc1_lif", current, rows, plan.lif, width, for_linear=True)
-    current = e.linear(hidden, plan.fc2, "fc2", SPIKES)
+    current = e.linear(hidden, plan.fc2, "fc2", rows, SPIKES)
     return e.lif(f"{block}.fc2_lif", current, rows, plan.lif, dim)

@@ -17,7 +17,7 @@ from runtime.bundle import Bundle, write_bundle
 from runtime.manifest import EnergySpec, ExitSpec, HaltingSpec, InputSpec, Manifest
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import ModelConfig
-from train.energy import energy_model
+from train.energy import AC_PJ, MAC_PJ, energy_model
 from train.models import SpikingTransformer
 from train.strict import to_dict
 
@@ -38,6 +38,8 @@ class ExportOptions:
         merge_gamma: tokens merged per block in place of the checkpoint's; None keeps it.
         live_masks: also give out which token slots ran, for heat maps; the lagged layout always
             does.
+        instrument: also count the operations that each image's spikes cause, for measured energy
+            estimates; costs a little time.
     """
 
     chunk: int = 1
@@ -45,6 +47,7 @@ class ExportOptions:
     precision: Precision = "fp32"
     merge_gamma: int | None = None
     live_masks: bool = False
+    instrument: bool = False
 
 
 def export_bundle(
@@ -72,7 +75,7 @@ def export_bundle(
         options = replace(options, live_masks=True)
     graph_options = GraphOptions(
         options.chunk, layout, _DTYPES[options.precision], options.live_masks,
-        int8=options.precision == "int8",
+        int8=options.precision == "int8", instrument=options.instrument,
     )  # fmt: skip
     models = unroll(make_plan(network), graph_options)
     for name, model in models.items():
@@ -126,8 +129,9 @@ def make_manifest(
         tokens_per_block=model.tokens_per_block,
         halting=HaltingSpec(mode=model.halting.mode, epsilon=model.halting.epsilon),
         exit=ExitSpec(),
-        energy=_energy_spec(checkpoint, network),
+        energy=_energy_spec(checkpoint, network, options),
         live_masks=options.live_masks,
+        instrumented=options.instrument,
     )
 
 
@@ -147,11 +151,13 @@ def _input_spec(model: ModelConfig) -> InputSpec:
     )
 
 
-def _energy_spec(checkpoint: Checkpoint, network: SpikingTransformer) -> EnergySpec | None:
-    """None for a checkpoint without measured firing rates (an imported one)."""
+def _energy_spec(
+    checkpoint: Checkpoint, network: SpikingTransformer, options: ExportOptions
+) -> EnergySpec | None:
+    """From measured firing rates; an imported checkpoint has none, but its graphs may count."""
     rates = checkpoint.metrics.get("firing_rates")
     if not rates:
-        return None
+        return _constants_alone(checkpoint.model) if options.instrument else None
     energy = energy_model(network, rates)
     return EnergySpec(
         mac_pj=energy.mac_pj,
@@ -161,3 +167,11 @@ def _energy_spec(checkpoint: Checkpoint, network: SpikingTransformer) -> EnergyS
         per_token_mj=energy.per_token_mj,
         source=f"firing rates of {energy.source}",
     )
+
+
+def _constants_alone(model: ModelConfig) -> EnergySpec:
+    """What an operation costs; how many there are is counted in the graphs."""
+    return EnergySpec(
+        mac_pj=MAC_PJ, ac_pj=AC_PJ, once_mj=0.0, per_timestep_mj=0.0,
+        per_token_mj=(0.0,) * model.depth, source="operations counted in the graphs",
+    )  # fmt: skip

@@ -52,8 +52,10 @@ class Emitter:
         """In mode `block` an absent token can come back, so its membranes are held (section 2)."""
         return self.plan.config.halting.mode == "block"
 
-    def linear(self, x: str, layer: FoldedLinear, name: str, exact: Exact | None = None) -> str:
-        """X [M, in] -> [M, out]; one Gemm, bias included.
+    def linear(
+        self, x: str, layer: FoldedLinear, name: str, rows: Rows, exact: Exact | None = None
+    ) -> str:
+        """X [M, in] on `rows` -> [M, out]; one Gemm, bias included.
 
         In int8, and where `exact` says that bytes hold x: an integer matrix product.
         """
@@ -70,6 +72,15 @@ class Emitter:
         scale = graph.const(weights.scale * np.float32(exact.unit))
         scaled = graph.op("Mul", wide, scale, name=f"{name}_scaled")
         return graph.op("Add", scaled, graph.const(layer.bias), name=name)
+
+    def reused(self, x: str, rows: Rows, width: int) -> None:
+        """A linear layer's output [M, width] of x was carried over, not computed again."""
+
+    def attended(self, spikes: str, rows: Rows) -> None:
+        """Attention mixes the spikes q, k, v [M, 3D]."""
+
+    def timestep_done(self, live: str) -> None:
+        """A timestep is complete; `live` int32 [B, L] are the tokens that ran."""
 
     def as_bytes(self, x: str, exact: Exact, name: str) -> str:
         """The integers n of x = unit * n, as uint8."""

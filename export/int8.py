@@ -33,7 +33,7 @@ class Exact:
 
     @property
     def fits(self) -> bool:
-        """Whether integer products of every n are exact on every processor, and float32 values too."""
+        """Whether integer products of n are exact on any processor, and float32 values too."""
         return bool(self.highest <= LARGEST_ACTIVATION and np.log2(self.unit).is_integer())
 
 

@@ -29,7 +29,16 @@ from export.targets.choose import AUTO, ONNX, open_target, target_names
 from runtime.bundle import Bundle
 from runtime.errors import SpikehaltError
 
-_GRAPH_OPTIONS = ("out", "fp16", "int8", "chunk", "layout", "merge_gamma", "live_masks")
+_GRAPH_OPTIONS = (
+    "out",
+    "fp16",
+    "int8",
+    "chunk",
+    "layout",
+    "merge_gamma",
+    "live_masks",
+    "instrument",
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,6 +69,7 @@ def _add_graph_arguments(p: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     p.add_argument("--merge-gamma", type=int, metavar="N", help="merge N tokens per block instead")
     p.add_argument("--live-masks", action="store_true", help="give out which tokens ran")
+    p.add_argument("--instrument", action="store_true", help="count every image's operations")
 
 
 def _add_engine_arguments(p: argparse._ArgumentGroup) -> None:
@@ -127,6 +137,7 @@ def export_checkpoint(
                 precision="int8" if arguments.int8 else "fp16" if arguments.fp16 else "fp32",
                 merge_gamma=arguments.merge_gamma,
                 live_masks=arguments.live_masks,
+                instrument=arguments.instrument,
             ),
         )
     except TrainError as error:

@@ -17,6 +17,7 @@ from export.blocks import emit_block
 from export.builder import GraphBuilder, Shape
 from export.emitter import Emitter, Layout
 from export.errors import UnsupportedError
+from export.instrument import CountingEmitter
 from export.plan import NetworkPlan
 from export.precision import check_float16
 from export.rows import FullRows
@@ -40,6 +41,7 @@ class GraphOptions:
         live_masks: also give out which slots ran, per block and timestep.
         int8: weights rounded to int8 and integer matrix products; `dtype` is of everything else.
         spikes: also give out every neuron's spikes (export/spies.py), for comparisons.
+        instrument: also give out the operations that spikes cause (export/instrument.py).
     """
 
     chunk: int = 1
@@ -48,6 +50,7 @@ class GraphOptions:
     live_masks: bool = False
     int8: bool = False
     spikes: bool = False
+    instrument: bool = False
 
 
 @dataclass
@@ -77,8 +80,8 @@ def check_options(plan: NetworkPlan, options: GraphOptions) -> None:
     """Refuse what cannot be built.
 
     Raises:
-        UnsupportedError: chunk does not divide T, mode `block` in the packed layout, or values that
-            float16 cannot hold.
+        UnsupportedError: chunk does not divide T, mode `block` in the packed layout, values that
+            float16 cannot hold, or int8 instrumented.
     """
     if np.dtype(options.dtype) == np.float16:
         check_float16(plan)
@@ -87,6 +90,11 @@ def check_options(plan: NetworkPlan, options: GraphOptions) -> None:
         divisors = [n for n in range(1, timesteps + 1) if timesteps % n == 0]
         raise UnsupportedError(
             f"chunk {options.chunk} does not divide T = {timesteps}; choose one of {divisors}"
+        )
+    if options.instrument and options.int8:
+        raise UnsupportedError(
+            "integer graphs are not instrumented: an operation count does not depend on precision, "
+            "so export a second bundle with --instrument and without --int8"
         )
     if plan.config.halting.mode == "block" and options.layout != "dense":
         raise UnsupportedError(
@@ -106,16 +114,24 @@ def _graph(
     epsilon = graph.input("epsilon", FLOAT, [])
     batch = graph.op("Shape", alive or str(source), start=0, end=1, name="batch")
     states = States(graph, alive)
-    kind = SpyingEmitter if options.spikes else Emitter
+    kind = _emitter_kind(options)
     emitter = kind(graph, plan, states, options.layout, batch, epsilon, options.int8)
     record, logits, score = _chunk(emitter, options, source)
     # Names without a scope are the graph's interface.
     graph.output("logits", logits, FLOAT, ["B", plan.config.classes])
     graph.output("halt_score", score, FLOAT, ["B"])
     _record_outputs(emitter, options, record)
+    if isinstance(emitter, CountingEmitter):
+        emitter.give_out()
     states.emit_outputs(states.inputs if carried is None else carried)
     functions = plugins.onnx_functions(reset=plan.blocks[0].lif.reset, reset_to_zero=True)
     return graph.model(functions, PRODUCER), states.inputs
+
+
+def _emitter_kind(options: GraphOptions) -> type[Emitter]:
+    if options.instrument:
+        return CountingEmitter
+    return SpyingEmitter if options.spikes else Emitter
 
 
 def _source(
@@ -166,6 +182,7 @@ def _timestep(
                 current, readout = tokens.halt(e, current, number)
                 readouts.append(_mean_over_slots(e, readout, number))
     record.counts.append(e.graph.op("Concat", *counts, axis=1, name="live_tokens"))
+    e.timestep_done(record.counts[-1])
     if config.halting.mode == "none":
         return _mean_over_tokens(e, current), _no_score(e)
     y = readouts[0] if len(readouts) == 1 else e.graph.op("Sum", *readouts, name="readout")
@@ -240,10 +257,16 @@ def _hoist(e: Emitter, current: Tokens, number: int):  # type: ignore[no-untyped
     rows, width = current.rows, 3 * e.plan.config.dim
 
     def once(emit) -> str:  # type: ignore[no-untyped-def]
-        grid = e.states.once(
-            "block1.current", e.graph.float_type, [rows.slots, width],
-            lambda: rows.to_grid(emit(), width),
-        )  # fmt: skip
+        emitted: list[str] = []
+
+        def first() -> str:
+            emitted.append(emit())
+            return rows.to_grid(emitted[0], width)
+
+        tail = [rows.slots, width]
+        grid = e.states.once("block1.current", e.graph.float_type, tail, first)
+        if not emitted:
+            e.reused(current.x, rows, width)
         return rows.from_grid(grid, width)
 
     return once
