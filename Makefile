@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check format lint types demo nightly clean
+.PHONY: help install test check format lint types demo zoo-eval nightly clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -38,6 +38,10 @@ check: lint types test  ## format, lint, types, tests
 
 demo: install  ## train on scanned digits, export, run with early exit; prints one table
 	$(BIN)/python -m benchmarks.demo
+
+DATA ?= cifar10.zip
+zoo-eval: install  ## every number of zoo/README.md again, from CIFAR-10 images (DATA=folder or zip)
+	$(BIN)/python -m benchmarks.zoo --data $(DATA)
 
 nightly: install  ## long fuzzing, eight threads, a soak of 200,000 images
 	SPIKEHALT_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/runtime/fuzz -q
