@@ -25,6 +25,7 @@ from rich.table import Table
 from benchmarks import cpu_models as models
 from benchmarks.cpu import Worker
 from benchmarks.replay import Replay
+from train.config import ModelConfig
 
 console = Console()
 SHARES = (0.0625, 0.25, 0.5, 0.75, 1.0)
@@ -46,9 +47,9 @@ def fit(tokens: NDArray[np.float64], ms: NDArray[np.float64]) -> Line:
     return Line(float(fixed), float(slope), float(1 - rest.var() / ms.var()))
 
 
-def thinned(share: float, images: int = 4) -> Replay:
+def thinned(share: float, images: int = 4, config: ModelConfig | None = None) -> Replay:
     """`share` of the tokens run in all blocks, the others in block 1 alone; never an early exit."""
-    config = models.config_of("isps", halting=True)
+    config = config or models.config_of("isps", halting=True)
     stays = np.arange(config.tokens) < round(share * config.tokens)
     mixed = np.random.default_rng(0).permutation(stays)
     last = np.broadcast_to(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.replay import SILENT, imposed
+from export.emitter import Layout
 from export.plan import make_plan
 from export.unroll import GraphOptions, unroll
 from train.config import HaltingConfig, ModelConfig
@@ -42,10 +43,12 @@ def random_network(config: ModelConfig) -> SpikingTransformer:
     return network
 
 
-def our_graphs(config: ModelConfig, *, int8: bool) -> dict[str, onnx.ModelProto]:
-    """One timestep per graph; packed and replayed where tokens halt."""
+def our_graphs(
+    config: ModelConfig, *, int8: bool = False, layout: Layout = "packed"
+) -> dict[str, onnx.ModelProto]:
+    """One timestep per graph; replayed where tokens halt, dense where they do not."""
     halting = config.halting.mode != "none"
-    options = GraphOptions(chunk=1, layout="packed" if halting else "dense", int8=int8)
+    options = GraphOptions(chunk=1, layout=layout if halting else "dense", int8=int8)
     plan = make_plan(random_network(config))
     if not halting:
         return unroll(plan, options)

@@ -12,17 +12,19 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
 
 from benchmarks import cpu_models as models
 from benchmarks.replay import Replay
+from train.config import ModelConfig
 
 Step = Callable[[], int]  # one repetition; returns how many images it classified
 GEMM = 1024
@@ -87,24 +89,22 @@ class Ours:
 
     def __init__(
         self,
-        arguments: argparse.Namespace,
-        stem: str,
+        config: ModelConfig,
+        graphs: Mapping[str, onnx.ModelProto],
+        replay: Replay,
         *,
-        halting: bool,
-        int8: bool,
-        exits: bool,
-        steps: int | None,
+        batch: int,
+        threads: int,
+        exits: bool = False,
+        steps: int | None = None,
     ) -> None:
-        config = models.config_of(stem, halting=halting)
-        graphs = models.our_graphs(config, int8=int8)
         self.sessions = {
-            name: session(model.SerializeToString(), arguments.threads)
-            for name, model in graphs.items()
+            name: session(model.SerializeToString(), threads) for name, model in graphs.items()
         }
-        self.replay = Replay.load(arguments.replay)
-        self.timesteps, self.halting, self.exits = steps or config.timesteps, halting, exits
-        count = len(self.replay.timesteps)
-        self.batches = np.array_split(np.arange(count), max(1, count // arguments.batch))
+        self.replay, self.halting = replay, config.halting.mode != "none"
+        self.timesteps, self.exits = steps or config.timesteps, exits
+        count = len(replay.timesteps)
+        self.batches = np.array_split(np.arange(count), max(1, count // batch))
         shape = (count, *config.image_size, config.channels)
         self.images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
@@ -154,9 +154,15 @@ def _ours(
     exits: bool = False,
     steps: int | None = None,
 ) -> Callable[[argparse.Namespace], Step]:
-    return lambda arguments: Ours(
-        arguments, stem, halting=halting, int8=int8, exits=exits, steps=steps
-    )
+    def build(arguments: argparse.Namespace) -> Step:
+        config = models.config_of(stem, halting=halting)
+        graphs, replay = models.our_graphs(config, int8=int8), Replay.load(arguments.replay)
+        return Ours(
+            config, graphs, replay, batch=arguments.batch, threads=arguments.threads,
+            exits=exits, steps=steps,
+        )  # fmt: skip
+
+    return build
 
 
 def _pictures(batch: int) -> torch.Tensor:

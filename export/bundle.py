@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import onnx
 
+from export.choose_layout import ChosenLayout, choose_layout
 from export.errors import ExportError
 from export.plan import make_plan
 from export.unroll import GraphOptions, unroll
@@ -22,7 +23,6 @@ from train.models import SpikingTransformer
 from train.strict import to_dict
 
 Precision = Literal["fp32", "fp16", "int8"]
-ChosenLayout = Literal["packed", "dense", "lagged"]
 _DTYPES = {"fp32": np.float32, "fp16": np.float16, "int8": np.float32}  # what is not integer
 
 
@@ -32,7 +32,7 @@ class ExportOptions:
 
     Attributes:
         chunk: timesteps per graph, a divisor of T; exit decisions fall between chunks.
-        layout: `packed`, `dense`, `lagged`, or `auto`: packed where tokens can disappear for good.
+        layout: `packed`, `dense`, `lagged`, or `auto`: see export/choose_layout.py.
         precision: of weights and activations; int8 is for ONNX Runtime on a CPU: activations are
             exact there, weights are rounded per output channel.
         merge_gamma: tokens merged per block in place of the checkpoint's; None keeps it.
@@ -88,10 +88,8 @@ def export_bundle(
 
 
 def resolve_layout(model: ModelConfig, layout: ChosenLayout | Literal["auto"]) -> ChosenLayout:
-    """`auto` packs where absent tokens never come back; mode `block` needs the dense layout."""
-    if layout == "auto":
-        return "dense" if model.halting.mode == "block" else "packed"
-    return layout
+    """The layout asked for; `auto` is the one that runs fastest in ONNX Runtime on a CPU."""
+    return choose_layout(model).layout if layout == "auto" else layout
 
 
 def check_model(name: str, model: onnx.ModelProto) -> None:

@@ -19,6 +19,8 @@ if __name__ == "__main__":  # run as a file: this folder's modules must not shad
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import argparse
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from export.console import complain, say
 from export.engines import build_engines, suggested_layout
@@ -28,6 +30,9 @@ from export.targets.base import EngineOptions, Target
 from export.targets.choose import AUTO, ONNX, open_target, target_names
 from runtime.bundle import Bundle
 from runtime.errors import SpikehaltError
+
+if TYPE_CHECKING:
+    from train.config import ModelConfig
 
 _GRAPH_OPTIONS = (
     "out",
@@ -124,10 +129,10 @@ def export_checkpoint(
         )
     try:
         layout = arguments.layout
-        if layout == AUTO and target is not None:
-            model = load_checkpoint(arguments.source).model
-            unrolled = arguments.chunk == model.timesteps
-            layout = suggested_layout(model.halting.mode, options, unrolled=unrolled)
+        if layout == AUTO:
+            layout = _best_layout(
+                load_checkpoint(arguments.source).model, arguments, target, options
+            )
         return export_bundle(
             arguments.source,
             arguments.out,
@@ -142,6 +147,22 @@ def export_checkpoint(
         )
     except TrainError as error:
         raise ExportError(str(error)) from error
+
+
+def _best_layout(
+    model: ModelConfig, arguments: argparse.Namespace, target: Target | None, options: EngineOptions
+) -> str:
+    """What runs best on the target; for ONNX Runtime the choice is explained."""
+    if target is not None:
+        unrolled = arguments.chunk == model.timesteps
+        return suggested_layout(model.halting.mode, options, unrolled=unrolled)
+    from export.choose_layout import choose_layout
+
+    if arguments.merge_gamma is not None:
+        model = replace(model, merge_gamma=arguments.merge_gamma)
+    choice = choose_layout(model)
+    say(f"layout {choice.layout}: {choice.reason} (--layout overrides)")
+    return choice.layout
 
 
 def open_bundle(arguments: argparse.Namespace) -> Bundle:

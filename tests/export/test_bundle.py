@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import onnx
 import pytest
 
 from export.bundle import ExportOptions, check_model, export_bundle, resolve_layout
+from export.choose_layout import choose_layout
 from export.errors import ExportError, UnsupportedError
 from runtime.bundle import Bundle
 from tests.export.dyadic import dyadic_config, dyadic_network
@@ -45,7 +45,7 @@ def test_bundle_lies_beside_the_checkpoint_and_says_what_it_is(checkpoint: Path)
     manifest = export_bundle(checkpoint).manifest
     assert Bundle.open(checkpoint.with_suffix(".bundle")).manifest == manifest
     assert (manifest.name, manifest.timesteps, manifest.chunk) == ("spikformer-3-16", 4, 1)
-    assert (manifest.layout, manifest.precision) == ("packed", "fp32")
+    assert (manifest.layout, manifest.precision) == ("dense", "fp32")
     assert (manifest.tokens, manifest.tokens_per_block) == (64, (61, 58, 55))
     assert manifest.classes == ("a", "b", "c", "d", "e")
     assert (manifest.halting.mode, manifest.halting.epsilon) == ("block_time", 0.01)
@@ -92,12 +92,10 @@ def test_a_foreign_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
         export_bundle(path)
 
 
-def test_auto_layout_packs_unless_tokens_can_come_back() -> None:
+def test_a_layout_asked_for_is_taken_and_auto_chooses() -> None:
     config = dyadic_config("spikformer", "isps", "block_time", 0)
-    assert resolve_layout(config, "auto") == "packed"
-    back = replace(config, halting=replace(config.halting, mode="block"))
-    assert resolve_layout(back, "auto") == "dense"
-    assert resolve_layout(config, "dense") == "dense"
+    assert resolve_layout(config, "packed") == "packed"
+    assert resolve_layout(config, "auto") == choose_layout(config).layout == "dense"
 
 
 def test_an_invalid_graph_is_never_written() -> None:

@@ -20,14 +20,16 @@ def checkpoint(tmp_path: Path) -> Path:
     return write_checkpoint(tmp_path / "small.pt")
 
 
-def test_onnx_alone_writes_a_packed_bundle(
+def test_onnx_alone_writes_a_bundle_and_explains_its_layout(
     checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(checkpoint), "--target", "onnx"]) == 0
     bundle = Bundle.open(checkpoint.with_suffix(".bundle"))
-    assert bundle.manifest.layout == "packed"
+    assert bundle.manifest.layout == "dense"
     assert sorted(bundle.manifest.files) == ["first.onnx", "next.onnx"]
-    assert "python -m runtime run" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "layout dense: a block's linear layers cost" in out and "--layout overrides" in out
+    assert "python -m runtime run" in out
 
 
 def test_onnx_only_is_another_word_for_it(checkpoint: Path) -> None:
@@ -47,7 +49,7 @@ def test_auto_without_tensorrt_writes_the_bundle_and_says_why_no_engine(
     out = capsys.readouterr().out
     assert "no engine was built: TensorRT builds engines only on the GPU" in out
     assert "TensorRT-RTX is not installed" in out
-    assert Bundle.open(checkpoint.with_suffix(".bundle")).manifest.layout == "packed"
+    assert Bundle.open(checkpoint.with_suffix(".bundle")).manifest.layout == "dense"
 
 
 def test_a_target_asked_for_by_name_must_be_there(

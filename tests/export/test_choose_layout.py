@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from export.choose_layout import block_mmacs, choose_layout
+from train.config import HaltingConfig, ModelConfig
+from train.models import named_model
+from train.recipes import load_recipe
+
+
+def halting(model: ModelConfig, mode: str = "block_time") -> ModelConfig:
+    return replace(model, halting=HaltingConfig(mode=mode))  # type: ignore[arg-type]
+
+
+def test_a_papers_model_is_packed() -> None:
+    choice = choose_layout(halting(named_model("spikformer-4-384")))
+    assert choice.layout == "packed" and "113.25 M" in choice.reason
+
+
+def test_a_tiny_model_runs_dense_and_the_reason_names_the_bound() -> None:
+    choice = choose_layout(load_recipe("digits").model)
+    assert choice.layout == "dense"
+    assert "0.79 M" in choice.reason and "below 2 M" in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"), [("none", "no token halts"), ("block", "tokens come back")]
+)
+def test_modes_that_cannot_gain_from_packing_run_dense(mode: str, reason: str) -> None:
+    choice = choose_layout(halting(named_model("spikformer-4-384"), mode))
+    assert choice.layout == "dense" and reason in choice.reason
+
+
+def test_merging_lowers_what_packing_could_save() -> None:
+    model = halting(named_model("spikformer-4-384"))
+    merged = replace(model, merge_gamma=32)
+    assert block_mmacs(merged) == block_mmacs(model) / 2
