@@ -1,4 +1,4 @@
-"""What a phase says while it trains: a live bar on a terminal, one plain line per epoch elsewhere."""
+"""What a phase says while it trains: a live bar on a terminal, elsewhere a line per epoch."""
 
 from __future__ import annotations
 
