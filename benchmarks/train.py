@@ -6,7 +6,9 @@
 
 Every candidate does whole optimiser steps (forward, loss, backward, clipping, AdamW) on the same
 random images at the same batch, precision, device and thread count. Candidates take turns, so that
-whatever else the machine does slows all of them alike; medians and spread are over rounds.
+whatever else the machine does slows all of them alike; medians and spread are over rounds. Beside
+the wall clock stands the processor time of this process, all threads together: other work on the
+machine lengthens the former and hardly the latter.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import tyro
@@ -72,11 +74,27 @@ class Options:
     json: Path | None = None
 
 
+class Turn(NamedTuple):
+    """One candidate's turn: images per second of wall time, processor milliseconds per image."""
+
+    images_per_s: float
+    cpu_ms: float
+
+
 @dataclass(frozen=True)
 class Figure:
-    """One candidate's throughput over rounds, and its ratio to SpikingJelly's.
+    """One candidate's throughput over rounds, and its ratios to SpikingJelly's.
 
-    The ratio is the median of each round's own, so that slow rounds do not count against either.
+    Ratios are the medians of each round's own, so that slow rounds do not count against either.
+
+    Attributes:
+        name: of the candidate.
+        images_per_s: by the wall clock, median.
+        lowest: of the rounds.
+        highest: of the rounds.
+        ratio: of images per second; above 1 is faster than SpikingJelly.
+        cpu_ms: processor time per image, all threads, median.
+        cpu_ratio: SpikingJelly's processor time over this one's; above 1 is cheaper.
     """
 
     name: str
@@ -84,6 +102,8 @@ class Figure:
     lowest: float
     highest: float
     ratio: float
+    cpu_ms: float
+    cpu_ratio: float
 
 
 def main(options: Options) -> list[Figure]:
@@ -124,14 +144,16 @@ def measure(options: Options) -> list[Figure]:
     return [_figure(name, rounds) for name in candidates]
 
 
-def turn(step: Step, options: Options) -> float:
-    """Images per second over a turn of steps."""
+def turn(step: Step, options: Options) -> Turn:
+    """Throughput and processor time over a turn of steps."""
     synchronise()
-    start = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(options.steps):
         step()
     synchronise()
-    return options.steps * options.batch / (time.perf_counter() - start)
+    images = options.steps * options.batch
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return Turn(images / wall, 1000 * cpu / images)
 
 
 def spikingjelly(options: Options, model: ModelConfig) -> Step:
@@ -223,10 +245,18 @@ def device_name() -> str:
     return f"CPU, {torch.get_num_threads()} threads"
 
 
-def _figure(name: str, rounds: list[dict[str, float]]) -> Figure:
-    rates = [turns[name] for turns in rounds]
-    ratios = [turns[name] / turns["spikingjelly"] for turns in rounds]
-    return Figure(name, statistics.median(rates), min(rates), max(rates), statistics.median(ratios))
+def _figure(name: str, rounds: list[dict[str, Turn]]) -> Figure:
+    rates, cpu = zip(*(turns[name] for turns in rounds), strict=True)
+    peers = [turns["spikingjelly"] for turns in rounds]
+    return Figure(
+        name,
+        statistics.median(rates),
+        min(rates),
+        max(rates),
+        statistics.median(a / b.images_per_s for a, b in zip(rates, peers, strict=True)),
+        statistics.median(cpu),
+        statistics.median(b.cpu_ms / a for a, b in zip(cpu, peers, strict=True)),
+    )
 
 
 def _table(options: Options, figures: list[Figure]) -> Table:
@@ -234,11 +264,13 @@ def _table(options: Options, figures: list[Figure]) -> Table:
         title=f"{options.model}, {options.stem}, batch {options.batch}, {options.precision}, "
         f"{device_name()}, {options.rounds} rounds of {options.steps} steps"
     )
-    for column in ("candidate", "images/s", "lowest", "highest", "× SpikingJelly"):
+    columns = ("images/s", "lowest", "highest", "× SpikingJelly", "CPU ms/image", "× by CPU time")
+    for column in ("candidate", *columns):
         table.add_column(column, justify="left" if column == "candidate" else "right")
     for figure in figures:
         rates = (figure.images_per_s, figure.lowest, figure.highest)
-        table.add_row(figure.name, *(f"{rate:.2f}" for rate in rates), f"{figure.ratio:.2f}")
+        cpu = (f"{figure.cpu_ms:.1f}", f"{figure.cpu_ratio:.2f}")
+        table.add_row(figure.name, *(f"{rate:.2f}" for rate in rates), f"{figure.ratio:.2f}", *cpu)
     return table
 
 

@@ -15,7 +15,7 @@ from train.evaluate import evaluate
 from train.losses import total_loss
 from train.memory import is_out_of_memory, largest_fitting_batch
 from train.phase import Phase
-from train.progress import progress_bar
+from train.progress import Extent, progress
 
 
 class Report(NamedTuple):
@@ -26,6 +26,13 @@ class Report(NamedTuple):
     save: bool
 
 
+class EpochFigures(NamedTuple):
+    """Mean training loss of an epoch, and the validation accuracy after it."""
+
+    loss: float
+    accuracy: float
+
+
 def train_phase(phase: Phase) -> None:
     """Run the phase to its end from where it stands.
 
@@ -33,18 +40,20 @@ def train_phase(phase: Phase) -> None:
         KeyboardInterrupt: after Ctrl-C, once a resumable checkpoint is written.
         DivergedError: the loss is no longer finite; the last checkpoint is named.
     """
-    with progress_bar(shown=phase.fabric.is_global_zero) as bar:
-        task = bar.add_task(phase.name, total=phase.total_steps, note="")
+    extent = Extent(
+        phase.name, phase.settings.epochs, phase.steps_per_epoch, phase.config.batch_size
+    )
+    with progress(extent, shown=phase.fabric.is_global_zero) as reporter:
         while phase.position.epoch < phase.settings.epochs:
             for report in epoch(phase):
-                bar.update(task, completed=phase.steps_done, note=f"loss {report.loss:.3f}")
+                reporter.step(phase.steps_done, report.loss)
                 phase.check_finite(report.loss)
                 if report.save or report.stop:
                     phase.save()
                 if report.stop:
                     raise KeyboardInterrupt
-            accuracy = finish_epoch(phase)
-            bar.update(task, note=f"validation {accuracy:.1%}")
+            figures = finish_epoch(phase)
+            reporter.epoch(phase.position.epoch, figures.loss, figures.accuracy)
 
 
 def epoch(phase: Phase) -> Iterator[Report]:
@@ -122,8 +131,8 @@ def _read(said: Tensor) -> Report:
     return Report(loss, stop > 0, save > 0)
 
 
-def finish_epoch(phase: Phase) -> float:
-    """Evaluate, log, leave a resumable checkpoint; returns the validation accuracy."""
+def finish_epoch(phase: Phase) -> EpochFigures:
+    """Evaluate, log, leave a resumable checkpoint."""
     done = phase.position
     loss = float(done.loss_sum) / phase.steps_per_epoch
     phase.check_finite(loss)
@@ -139,4 +148,4 @@ def finish_epoch(phase: Phase) -> float:
     )
     phase.start_epoch(done.epoch + 1)
     phase.save()
-    return result.accuracy[-1]
+    return EpochFigures(loss, result.accuracy[-1])

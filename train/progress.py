@@ -1,17 +1,152 @@
-"""The progress bar of training."""
+"""What a phase says while it trains: a live bar on a terminal, elsewhere a line per epoch."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-def progress_bar(*, shown: bool = True) -> Progress:
-    """Phase, bar, time left, and a note; only one process shows it."""
+@dataclass(frozen=True)
+class Extent:
+    """How much a phase has to do.
+
+    Attributes:
+        phase: its name.
+        epochs: in all.
+        steps: optimiser steps per epoch.
+        images: per step, of all processes together.
+    """
+
+    phase: str
+    epochs: int
+    steps: int
+    images: int
+
+
+class Reporter(Protocol):
+    """Hears of every step and every epoch."""
+
+    def step(self, done: int, loss: float) -> None:
+        """`done` steps of the phase are taken; the last one's loss."""
+
+    def epoch(self, number: int, loss: float, accuracy: float) -> None:
+        """Epoch `number`, from 1, is over: its mean loss and the validation accuracy."""
+
+
+class Bar:
+    """Phase, bar, time left and a note on a terminal."""
+
+    def __init__(self, bar: Progress, extent: Extent) -> None:
+        self.bar = bar
+        self.task = bar.add_task(extent.phase, total=extent.epochs * extent.steps, note="")
+
+    def step(self, done: int, loss: float) -> None:
+        """Move the bar."""
+        self.bar.update(self.task, completed=done, note=f"loss {loss:.3f}")
+
+    def epoch(self, number: int, loss: float, accuracy: float) -> None:
+        """Note the accuracy."""
+        self.bar.update(self.task, note=f"validation {accuracy:.1%}")
+
+
+class Lines:
+    """One line per epoch, for a log file.
+
+    Args:
+        extent: of the phase.
+        write: takes a line.
+        clock: seconds, never going back.
+    """
+
+    def __init__(
+        self,
+        extent: Extent,
+        write: Callable[[str], None],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.extent, self.write, self.clock = extent, write, clock
+        self._begin()
+
+    def _begin(self) -> None:
+        self.began = self.trained = self.clock()
+        self.taken = 0
+
+    def step(self, done: int, loss: float) -> None:
+        """Count the step."""
+        self.taken += 1
+        self.trained = self.clock()
+
+    def epoch(self, number: int, loss: float, accuracy: float) -> None:
+        """Write the line; the time left is at this epoch's pace, validation included."""
+        extent = self.extent
+        parts = [
+            f"{extent.phase} {number}/{extent.epochs}",
+            f"loss {loss:.4f}",
+            f"validation {accuracy:.2%}",
+        ]
+        if self.taken:  # a run stopped at an epoch's last step resumes without any
+            rate = self.taken * extent.images / max(self.trained - self.began, 1e-9)
+            per_step = (self.clock() - self.began) / self.taken
+            left = per_step * extent.steps * (extent.epochs - number)
+            parts += [f"{rate:,.0f} images/s", f"{duration(left)} left"]
+        self.write("  ".join(parts))
+        self._begin()
+
+
+class Silence:
+    """Processes other than the first say nothing."""
+
+    def step(self, done: int, loss: float) -> None:
+        """Nothing."""
+
+    def epoch(self, number: int, loss: float, accuracy: float) -> None:
+        """Nothing."""
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min` or `3 h 05 min`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+@contextmanager
+def progress(
+    extent: Extent, *, shown: bool = True, console: Console | None = None
+) -> Iterator[Reporter]:
+    """The reporter that fits where the output goes.
+
+    Args:
+        extent: of the phase.
+        shown: whether this process speaks.
+        console: where to; standard output if none is given.
+    """
+    console = console or Console()
+    if not shown:
+        yield Silence()
+    elif console.is_terminal:
+        with _bar(console) as bar:
+            yield Bar(bar, extent)
+    else:
+        yield Lines(
+            extent,
+            lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+        )
+
+
+def _bar(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description:>8}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
-        disable=not shown,
+        console=console,
     )

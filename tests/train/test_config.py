@@ -32,7 +32,13 @@ from train.errors import ConfigError
         (DataConfig, {"name": "folder"}, "needs data.path"),
         (DataConfig, {"validation_fraction": 1.0}, "validation_fraction"),
         (PhaseConfig, {"learning_rate": 0.0}, "learning_rate must be positive"),
+        (PhaseConfig, {"epochs": 1, "timesteps": (1, 1)}, "timesteps has 2 entries for 1 epochs"),
         (TrainConfig, {"batch_size": 1}, "batch_size must be >= 2"),
+        (
+            TrainConfig,
+            {"static": PhaseConfig(timesteps=(5,))},
+            r"static.timesteps must lie in 1\.\.4",
+        ),
         (
             TrainConfig,
             {"halting": PhaseConfig(epochs=1)},

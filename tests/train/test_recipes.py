@@ -27,6 +27,25 @@ def test_recipes_hold_the_papers_values(name: str) -> None:
     assert config.halting.ponder_weight == (1e-4 if "imagenet" in name else 1e-3)
 
 
+PUBLISHED = {  # epochs, batch, peak rate, last rate, warm-up epochs, weight decay, erasing
+    "cifar10-static": (300, 128, 5e-4, 1e-5, 20, 0.06, 0.25),
+    "cifar10-spikingformer-static": (400, 64, 5e-4, 1e-5, 20, 0.06, 0.25),
+    "cifar10-sdt-static": (300, 64, 3e-4, 1e-5, 20, 0.06, 0.0),
+    "imagenet-static": (300, 192, 5e-4, 1e-5, 20, 0.05, 0.25),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_static_schedules_are_those_of_the_published_repositories(name: str) -> None:
+    config = load_recipe(name)
+    static, erase = config.static, config.data.augment.erase
+    epochs, batch, rate, last, warmup, decay, erased = PUBLISHED[name]
+    assert (static.epochs, config.batch_size, static.learning_rate) == (epochs, batch, rate)
+    assert (config.weight_decay, erase) == (decay, erased)
+    assert static.learning_rate * static.final_fraction == pytest.approx(last, rel=0.01)
+    assert static.epochs * static.warmup_fraction == pytest.approx(warmup, rel=0.01)
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_loads_and_its_network_can_be_built(name: str) -> None:
     import torch

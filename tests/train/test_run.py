@@ -88,6 +88,47 @@ def test_a_resumed_run_equals_an_unbroken_one(
     assert figures(tmp_path) == figures(unbroken)
 
 
+def test_a_run_that_begins_with_fewer_timesteps_resumes_as_unbroken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """t = 1 in the first epoch, all of them in the second; stopped once in each."""
+    executed: list[int] = []
+    total_loss, step = loop.total_loss, loop.train_step
+    stops = {7, 27}
+
+    def observed(output, *rest):  # type: ignore[no-untyped-def]
+        executed.append(len(output.logits))
+        return total_loss(output, *rest)
+
+    def stopped(phase, batch):  # type: ignore[no-untyped-def]
+        phase.interrupt.requested = len(executed) + 1 in stops
+        stops.discard(len(executed) + 1)
+        return step(phase, batch)
+
+    def growing(out: Path):  # type: ignore[no-untyped-def]
+        static = {"epochs": 2, "timesteps": [1]}
+        return quick_run(out, static=static, halting={"epochs": 0}, loss={"anytime": 0.5})
+
+    monkeypatch.setattr(loop, "total_loss", observed)
+    run(growing(tmp_path / "unbroken"))
+    steps = len(executed) // 2
+    assert executed == [1] * steps + [2] * steps
+
+    executed.clear()
+    monkeypatch.setattr(loop, "train_step", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(growing(tmp_path / "broken"))
+    with pytest.raises(KeyboardInterrupt):
+        resume(tmp_path / "broken" / "last.pt")
+    resume(tmp_path / "broken" / "last.pt")
+    assert not stops and executed == [1] * steps + [2] * steps
+    ours, theirs = (
+        load_checkpoint(tmp_path / name / "static.pt") for name in ("broken", "unbroken")
+    )
+    assert same_tensors(ours.weights, theirs.weights) and ours.metrics == theirs.metrics
+    assert figures(tmp_path / "broken") == figures(tmp_path / "unbroken")
+
+
 def test_a_run_stopped_between_its_phases_goes_on(
     unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ def import_checkpoint(
         path: a state dict, alone or inside a training script's checkpoint.
         model: what the tensors cannot tell: heads, image size, pools, timesteps, normalisation.
             What the repository's code fixes (pooling before or after the neuron, a neuron before
-            the head) is set here.
+            the head, another attention scale) is set here.
         classes: names in label order; numbers if empty.
 
     Returns:
@@ -54,4 +54,5 @@ def _fixed(model: ModelConfig, form: Format) -> ModelConfig:
         model.stem, kind="sps", pool_position=form.settings.get("pool_position", "after_lif")
     )
     head_lif = form.settings.get("head_lif", False)
-    return replace(model.static(), stem=stem, head_lif=head_lif)
+    scale = form.settings.get("attention_scale", model.attention_scale)
+    return replace(model.static(), stem=stem, head_lif=head_lif, attention_scale=scale)

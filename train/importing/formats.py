@@ -1,6 +1,7 @@
 """How other repositories name the layers of the networks that we have.
 
-    spikformer                  ZK-Zhou/spikformer: CIFAR (nn.Linear), ImageNet (convolutions)
+    spikformer                  ZK-Zhou/spikformer: CIFAR (nn.Linear), ImageNet (convolutions),
+                                CIFAR10-DVS (convolutions, a position embedding never called)
     spikingformer               zhouchenlin2096/Spikingformer, both of its tokenizers' namings
     sdt                         BICLab/Spike-Driven-Transformer
     spikingjelly-spikformer     spikingjelly.activation_based.model.spikformer
@@ -121,6 +122,7 @@ def _spikingjelly_sdt_block(i: int) -> tuple[Layer, ...]:
 
 
 _NORMS = r"block\.\d+\.norm[12]\.(weight|bias)"
+_DVS_UNUSED = rf"{_NORMS}|pos_embed|norm\.(weight|bias)"
 _PATCH = "patch_embed"
 _STAGES = [f"{_PATCH}.stages.{n}.conv_bn.block" for n in range(4)]
 _STAGES.append(f"{_PATCH}.positional_encoding.conv_bn.block")
@@ -136,6 +138,17 @@ FORMATS: tuple[Format, ...] = (
         block=_spikformer_block("linear"),
         blocks="block",
         unused=_NORMS,
+    ),
+    Format(
+        "spikformer",
+        "spikformer",
+        sign="pos_embed",
+        absent="block.0.attn.talking_heads.weight",
+        stem=_repository_stem(_PATCH),
+        block=_spikformer_block("conv"),
+        blocks="block",
+        unused=_DVS_UNUSED,
+        settings={"attention_scale": 0.25},
     ),
     Format(
         "spikformer",

@@ -31,6 +31,8 @@ class Repository:
     lif_first: bool
     norms: bool = True
     talking_heads: bool = False
+    scale: float = 0.125
+    position: bool = False
 
 
 SPIKFORMER_STEM = ("proj_conv", "proj_conv1", "proj_conv2", "proj_conv3", "rpe_conv")
@@ -39,6 +41,8 @@ REPOSITORIES = (
                ("fc1_linear", "fc2_linear"), 2, False),
     Repository("spikformer-imagenet", "spikformer", SPIKFORMER_STEM, "conv", False, 3,
                ("fc1_conv", "fc2_conv"), 4, False),
+    Repository("spikformer-dvs", "spikformer", SPIKFORMER_STEM, "conv", False, 3,
+               ("fc1_conv", "fc2_conv"), 3, False, scale=0.25, position=True),
     Repository("spikingformer-cifar", "spikingformer", tuple(f"block{n}_conv" for n in range(5)),
                "conv", False, 3, ("mlp1_conv", "mlp2_conv"), 4, True),
     Repository("spikingformer-imagenet", "spikingformer",
@@ -102,6 +106,10 @@ def state_dict(
                 writer.weights[f"block.{i}.{norm}.bias"] = torch.zeros(dim)
         if repo.talking_heads:
             writer.weights[f"block.{i}.attn.talking_heads.weight"] = torch.randn(heads, heads, 1)
+    if repo.position:  # created by the repository's code and never called
+        writer.weights["pos_embed"] = torch.randn(1, 16, dim)
+        writer.weights["norm.weight"] = torch.ones(dim)
+        writer.weights["norm.bias"] = torch.zeros(dim)
     writer.weights["head.weight"] = writer.draw((classes, dim), 1 / dim**0.5)
     writer.weights["head.bias"] = writer.draw((classes,), 0.1)
     return writer.weights
@@ -175,9 +183,9 @@ class Network:
         return out if self.repo.lif_first else self.fire(f"{name}.proj", out)
 
     def mix(self, name: str, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """(q k^T) v * 0.125 per head, [B, C, N]."""
+        """(q k^T) v * scale per head, [B, C, N]."""
         q, k, v = (part.unflatten(1, (self.heads, -1)).transpose(-1, -2) for part in (q, k, v))
-        x = (q @ k.transpose(-1, -2)) @ v * 0.125
+        x = (q @ k.transpose(-1, -2)) @ v * self.repo.scale
         return self.fire(f"{name}.attn", x.transpose(-1, -2).flatten(1, 2), 0.5)
 
     def gate(self, name: str, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
