@@ -33,8 +33,9 @@ class ExportOptions:
     Attributes:
         chunk: timesteps per graph, a divisor of T; exit decisions fall between chunks.
         layout: `packed`, `dense`, `lagged`, or `auto`: packed where tokens can disappear for good.
-        precision: of weights and activations; int8 is for ONNX Runtime on a CPU: activations are
-            exact there, weights are rounded per output channel.
+        precision: of weights and activations; in int8 activations are exact, weights are rounded
+            per output channel.
+        qdq: with int8: for engines (Q/DQ pairs), not for ONNX Runtime on a CPU.
         merge_gamma: tokens merged per block in place of the checkpoint's; None keeps it.
         live_masks: also give out which token slots ran, for heat maps; the lagged layout always
             does.
@@ -43,6 +44,7 @@ class ExportOptions:
     chunk: int = 1
     layout: Literal["auto", "packed", "dense", "lagged"] = "auto"
     precision: Precision = "fp32"
+    qdq: bool = False
     merge_gamma: int | None = None
     live_masks: bool = False
 
@@ -72,7 +74,7 @@ def export_bundle(
         options = replace(options, live_masks=True)
     graph_options = GraphOptions(
         options.chunk, layout, _DTYPES[options.precision], options.live_masks,
-        int8=options.precision == "int8",
+        int8=options.precision == "int8", qdq=options.qdq,
     )  # fmt: skip
     models = unroll(make_plan(network), graph_options)
     for name, model in models.items():
