@@ -33,8 +33,9 @@ class ExportOptions:
     Attributes:
         chunk: timesteps per graph, a divisor of T; exit decisions fall between chunks.
         layout: `packed`, `dense`, `lagged`, or `auto`: see export/choose_layout.py.
-        precision: of weights and activations; int8 is for ONNX Runtime on a CPU: activations are
-            exact there, weights are rounded per output channel.
+        precision: of weights and activations; in int8 activations are exact, weights are rounded
+            per output channel.
+        qdq: with int8: for engines (Q/DQ pairs), not for ONNX Runtime on a CPU.
         merge_gamma: tokens merged per block in place of the checkpoint's; None keeps it.
         live_masks: also give out which token slots ran, for heat maps; the lagged layout always
             does.
@@ -45,6 +46,7 @@ class ExportOptions:
     chunk: int = 1
     layout: Literal["auto", "packed", "dense", "lagged"] = "auto"
     precision: Precision = "fp32"
+    qdq: bool = False
     merge_gamma: int | None = None
     live_masks: bool = False
     instrument: bool = False
@@ -75,7 +77,7 @@ def export_bundle(
         options = replace(options, live_masks=True)
     graph_options = GraphOptions(
         options.chunk, layout, _DTYPES[options.precision], options.live_masks,
-        int8=options.precision == "int8", instrument=options.instrument,
+        int8=options.precision == "int8", qdq=options.qdq, instrument=options.instrument,
     )  # fmt: skip
     models = unroll(make_plan(network), graph_options)
     for name, model in models.items():

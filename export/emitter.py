@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from onnx import TensorProto
 
+from export import qdq
 from export.builder import GraphBuilder
 from export.fold import FoldedConv, FoldedLIF, FoldedLinear
 from export.int8 import Exact, quantise
@@ -33,7 +34,8 @@ class Emitter:
         layout: `packed`, `dense` or `lagged`.
         batch: int64 [1], the number of images.
         epsilon: float32 [].
-        int8: integer matrix products where activations are exact in bytes.
+        int8: products of bytes where activations are exact in them.
+        qdq: those products are written for engines, not for ONNX Runtime (export/qdq.py).
     """
 
     graph: GraphBuilder
@@ -43,6 +45,7 @@ class Emitter:
     batch: str
     epsilon: str
     int8: bool = False
+    qdq: bool = False
     _bytes: set[str] = field(default_factory=set)
     _filled: dict[tuple[int, int, float], str] = field(default_factory=dict)
     _lagged: dict[int, LaggedIndex] = field(default_factory=dict)
@@ -57,12 +60,24 @@ class Emitter:
     ) -> str:
         """X [M, in] on `rows` -> [M, out]; one Gemm, bias included.
 
-        In int8, and where `exact` says that bytes hold x: an integer matrix product.
+        In int8, and where `exact` says that bytes hold x: a product of bytes.
         """
         graph = self.graph
-        if self.int8 and exact is not None and exact.fits:
-            return self._integer_linear(x, layer, name, exact)
-        return graph.op("Gemm", x, graph.const(layer.weight), graph.const(layer.bias), name=name)
+        weight = ""
+        if self._in_bytes(exact):
+            assert exact is not None
+            if not self.qdq:
+                return self._integer_linear(x, layer, name, exact)
+            known = qdq.from_bytes if x in self._bytes else qdq.activation
+            x, weight = known(graph, x, exact, name), qdq.linear_weight(graph, layer, name)
+        weight = weight or graph.const(layer.weight)
+        return graph.op("Gemm", x, weight, graph.const(layer.bias), name=name)
+
+    def _in_bytes(self, exact: Exact | None) -> bool:
+        """Whether a layer whose input is `exact` becomes a product of bytes."""
+        if not self.int8 or exact is None:
+            return False
+        return exact.fits_signed if self.qdq else exact.fits
 
     def _integer_linear(self, x: str, layer: FoldedLinear, name: str, exact: Exact) -> str:
         graph, weights = self.graph, quantise(layer.weight)
@@ -90,10 +105,19 @@ class Emitter:
             x = self.graph.op("Mul", x, self.graph.const(1 / exact.unit), name=f"{name}_in_units")
         return self.graph.op("Cast", x, to=TensorProto.UINT8, name=f"{name}_bytes")
 
-    def conv(self, x: str, layer: FoldedConv, name: str) -> str:
-        """X [B, C, H, W] -> [B, C', H, W]."""
+    def conv(self, x: str, layer: FoldedConv, name: str, exact: Exact | None = None) -> str:
+        """X [B, C, H, W] -> [B, C', H, W]; for engines in int8 where `exact` allows it.
+
+        ONNX Runtime's CPU has no integer convolution that is faster than the float one.
+        """
         graph = self.graph
-        weight, bias = graph.const(layer.weight), graph.const(layer.bias)
+        bias = graph.const(layer.bias)
+        if self.qdq and self._in_bytes(exact):
+            assert exact is not None
+            x = qdq.activation(graph, x, exact, name)
+            weight = qdq.conv_weight(graph, layer, name)
+        else:
+            weight = graph.const(layer.weight)
         return graph.op("Conv", x, weight, bias, kernel_shape=[3, 3], pads=[1, 1, 1, 1], name=name)
 
     def pool(self, x: str, name: str) -> str:
@@ -152,8 +176,9 @@ class Emitter:
     def fire(
         self, name: str, current: str, v: str, lif: FoldedLIF, *, as_bytes: bool = False
     ) -> tuple[str, str]:
-        """The LIF node: spike, uint8 if `as_bytes`, and next membrane."""
-        spike_type = TensorProto.UINT8 if as_bytes else self.graph.float_type
+        """The LIF node: spike, a byte if `as_bytes`, and next membrane."""
+        byte = qdq.SPIKE_TYPE if self.qdq else TensorProto.UINT8
+        spike_type = byte if as_bytes else self.graph.float_type
         spike, v_next = self.graph.custom(
             "LIF", [current, v], 2, name=name.split(".")[-1], decay=lif.decay,
             threshold=lif.threshold, reset=lif.reset, spike_type=spike_type,

@@ -15,7 +15,6 @@ from typing import Literal
 
 import onnx
 
-from export.errors import UnsupportedError
 from export.profiles import ROW_STEP, ShapedGraph, shape_graph
 from export.targets.base import BuiltEngine, EngineOptions, Say, Target
 from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Bundle, add_files
@@ -55,15 +54,11 @@ def build_engines(
         The bundle with the engines in it.
 
     Raises:
-        UnsupportedError: the layout or precision, or an option the target does not have.
+        UnsupportedError: the packed layout, int8 for ONNX Runtime on a CPU, or an option the target
+            does not have.
         EngineBuildError: the parser or builder refused; nothing was added.
         BundleError: the bundle cannot be read or written.
     """
-    if bundle.manifest.precision == "int8":
-        raise UnsupportedError(
-            f"{bundle.root} has int8 graphs, which are for ONNX Runtime on a CPU: export the "
-            "checkpoint with --fp16 for engines"
-        )
     build, files = secrets.token_hex(8), dict[str, bytes | Path]()
     for built in _build_all(bundle, target, options, say):
         sidecar = make_sidecar(bundle.manifest, target, options, built, build)

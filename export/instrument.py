@@ -50,7 +50,7 @@ class CountingEmitter(Emitter):
         # Two products, each reading a third of the spikes on average.
         self._note(self._units(spikes, rows), 2 * meets / 3)
 
-    def conv(self, x: str, layer: FoldedConv, name: str) -> str:
+    def conv(self, x: str, layer: FoldedConv, name: str, exact: Exact | None = None) -> str:
         """See `Emitter.conv`."""
         stage = int(name.removeprefix("conv")) - 1
         macs = layer.weight.size * float(np.prod(self._resolution(stage)))
@@ -59,7 +59,7 @@ class CountingEmitter(Emitter):
         else:
             isps = self.plan.config.stem.kind == "isps"
             self._note(self._mean(x), macs * (self.plan.config.timesteps if isps else 1))
-        return super().conv(x, layer, name)
+        return super().conv(x, layer, name, exact)
 
     def timestep_done(self, live: str) -> None:
         """See `Emitter.timestep_done`."""

@@ -1,12 +1,14 @@
-"""int8 for ONNX Runtime on a CPU: exact activations, rounded weights (design section 7).
+"""int8: exact activations, rounded weights (design section 7).
 
-Spikes, sums of spikes and spike counts are small integers, or integers over T; an unsigned byte
-holds them exactly. So a linear layer is
+Spikes, sums of spikes and spike counts are small integers, or integers over T; a byte holds them
+exactly. So a linear layer is
 
     W x + b  ~  (s * unit) * (Q n) + b        x = unit * n,  W ~ s Q
 
-with n uint8, Q int8 and one s per output channel: only weights are rounded, and no calibration data
-is needed. This module proves the ranges; what does not fit stays float.
+with n a byte, Q int8 and one s per output channel: only weights are rounded, and no calibration
+data is needed. There are two forms of it: n is uint8 for ONNX Runtime on a CPU (export/int8_stem.py
+and `Emitter`), and int8 for engines (export/qdq.py). This module proves the ranges; what does not
+fit stays float.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from export.fold import Array
 from train.config import ModelConfig
 
+SIGNED_BYTE = 127
 LARGEST_WEIGHT = 127
 # x86 without VNNI adds two byte products in 16 bits and saturates there: a pair must stay below.
 LARGEST_ACTIVATION = np.iinfo(np.int16).max // (2 * LARGEST_WEIGHT)  # 129
@@ -35,6 +38,11 @@ class Exact:
     def fits(self) -> bool:
         """Whether integer products of n are exact on any processor, and float32 values too."""
         return bool(self.highest <= LARGEST_ACTIVATION and np.log2(self.unit).is_integer())
+
+    @property
+    def fits_signed(self) -> bool:
+        """The same for a signed byte."""
+        return self.fits and self.highest <= SIGNED_BYTE
 
 
 SPIKES = Exact(1.0, 1)

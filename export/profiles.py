@@ -106,9 +106,11 @@ def shape_graph(
         tokens_per_block: K_l.
 
     Raises:
-        UnsupportedError: the graph's shapes depend on the data (packed layout).
+        UnsupportedError: the graph's shapes depend on the data (packed layout), or it has integer
+            products, which are for ONNX Runtime on a CPU.
     """
     refuse_packed(model)
+    refuse_integer_products(model)
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     most = ranges[-1].largest
@@ -141,6 +143,20 @@ def refuse_packed(model: onnx.ModelProto) -> None:
                 "that depend on the data, which engines cannot have; export with --layout dense "
                 "or --layout lagged"
             )
+
+
+def refuse_integer_products(model: onnx.ModelProto) -> None:
+    """Refuse a graph in int8 as ONNX Runtime's CPU runs it.
+
+    Raises:
+        UnsupportedError: it has a MatMulInteger node; says how to export for engines.
+    """
+    if any(node.op_type == "MatMulInteger" for node in model.graph.node):
+        raise UnsupportedError(
+            f"{model.graph.name}.onnx has int8 products for ONNX Runtime on a CPU, which engines "
+            "do not have: export the checkpoint again with --int8 --target tensorrt or "
+            "tensorrt-rtx, or with --int8 --qdq --layout lagged to build elsewhere"
+        )
 
 
 def _fix(model: onnx.ModelProto, values: Mapping[str, int]) -> None:

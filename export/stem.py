@@ -6,6 +6,7 @@ import numpy as np
 from onnx import TensorProto
 
 from export.emitter import Emitter
+from export.int8 import rate_range
 
 
 def normalised(e: Emitter, image: str) -> str:
@@ -34,12 +35,16 @@ def first_current(e: Emitter, x: str) -> str:
     return e.conv(x, e.plan.stem.convs[0], "conv1")
 
 
+def _spike_conv(e: Emitter, x: str, number: int) -> str:
+    """Convolution `number` (2 to 5), which takes spikes or firing rates."""
+    layer = e.plan.stem.convs[number - 1]
+    return e.conv(x, layer, f"conv{number}", rate_range(e.plan.config))
+
+
 def tokens_once(e: Emitter, current: str) -> str:
     """I-SPS: the first convolution's current to tokens [B, K, D], each convolution once."""
     for stage in range(3):
-        current = e.conv(
-            _rate_stage(e, current, stage), e.plan.stem.convs[stage + 1], f"conv{stage + 2}"
-        )
+        current = _spike_conv(e, _rate_stage(e, current, stage), stage + 2)
     return _to_tokens(e, _tail_once(e, current))
 
 
@@ -57,9 +62,9 @@ def _tail_once(e: Emitter, current: str) -> str:
     if arch == "sdt":
         current = e.pool(current, "pool4") if e.plan.config.stem.pool[3] else current
         rate = e.rate(current, plan.residual_stairs, "rate4")
-        return e.graph.op("Add", current, e.conv(rate, plan.convs[4], "conv5"), name="embedded")
+        return e.graph.op("Add", current, _spike_conv(e, rate, 5), name="embedded")
     x = _rate_stage(e, current, 3)
-    current = e.conv(x, plan.convs[4], "conv5")
+    current = _spike_conv(e, x, 5)
     if arch == "spikingformer":
         return current
     return e.graph.op("Add", x, e.rate(current, plan.stairs, "rate5"), name="embedded")
@@ -69,7 +74,7 @@ def tokens_at(e: Emitter, current: str) -> str:
     """SPS: one timestep of the stem, the first convolution's current to tokens [B, K, D]."""
     for stage in range(3):
         x = _spike_stage(e, current, stage)
-        current = e.conv(x, e.plan.stem.convs[stage + 1], f"conv{stage + 2}")
+        current = _spike_conv(e, x, stage + 2)
     return _to_tokens(e, _tail_at(e, current))
 
 
@@ -93,9 +98,9 @@ def _tail_at(e: Emitter, current: str) -> str:
         current = e.pool(current, "pool4") if e.plan.config.stem.pool[3] else current
         tail = _map_shape(e, 3, pooled=True)
         spike = e.lif_per_image("stem.lif4", current, plan.residual_lif, tail)
-        return e.graph.op("Add", current, e.conv(spike, plan.convs[4], "conv5"), name="embedded")
+        return e.graph.op("Add", current, _spike_conv(e, spike, 5), name="embedded")
     x = _spike_stage(e, current, 3)
-    current = e.conv(x, plan.convs[4], "conv5")
+    current = _spike_conv(e, x, 5)
     if arch == "spikingformer":
         return current
     spike = e.lif_per_image("stem.lif5", current, plan.lif, _map_shape(e, 4, pooled=False))

@@ -38,6 +38,7 @@ _GRAPH_OPTIONS = (
     "out",
     "fp16",
     "int8",
+    "qdq",
     "chunk",
     "layout",
     "merge_gamma",
@@ -66,7 +67,14 @@ def _add_graph_arguments(p: argparse._ArgumentGroup) -> None:
     p.add_argument("--out", metavar="DIR", help="the bundle's folder (default: CKPT with .bundle)")
     precision = p.add_mutually_exclusive_group()
     precision.add_argument("--fp16", action="store_true", help="weights and activations in float16")
-    precision.add_argument("--int8", action="store_true", help="for ONNX Runtime on a CPU")
+    precision.add_argument(
+        "--int8", action="store_true",
+        help="exact activations, rounded weights; for the target's engines, or without one for "
+        "ONNX Runtime on a CPU",
+    )  # fmt: skip
+    p.add_argument(
+        "--qdq", action="store_true", help="int8 for engines that are built from the bundle later"
+    )
     p.add_argument("--chunk", type=int, default=1, help="timesteps per graph (default 1)")
     p.add_argument(
         "--layout", choices=("auto", "packed", "dense", "lagged"), default="auto",
@@ -122,11 +130,8 @@ def export_checkpoint(
     from train.checkpoint import load_checkpoint
     from train.errors import TrainError
 
-    if arguments.int8 and target is not None:
-        raise UnsupportedError(
-            "--int8 graphs are for ONNX Runtime on a CPU, no engine is built from them: "
-            "add --target onnx, or use --fp16"
-        )
+    if arguments.qdq and not arguments.int8:
+        raise UnsupportedError("--qdq says what --int8 is for: give both")
     try:
         layout = arguments.layout
         if layout == AUTO:
@@ -140,6 +145,7 @@ def export_checkpoint(
                 chunk=arguments.chunk,
                 layout=layout,
                 precision="int8" if arguments.int8 else "fp16" if arguments.fp16 else "fp32",
+                qdq=arguments.int8 and (arguments.qdq or target is not None),
                 merge_gamma=arguments.merge_gamma,
                 live_masks=arguments.live_masks,
                 instrument=arguments.instrument,
@@ -158,6 +164,8 @@ def _best_layout(
         return suggested_layout(model.halting.mode, options, unrolled=unrolled)
     from export.choose_layout import choose_layout
 
+    if arguments.qdq:
+        return "dense"  # engines, which are built later, have no packed layout
     if arguments.merge_gamma is not None:
         model = replace(model, merge_gamma=arguments.merge_gamma)
     choice = choose_layout(model)

@@ -39,7 +39,8 @@ class GraphOptions:
             (no rows for tokens absent before the chunk).
         dtype: float32 or float16, of weights and activations.
         live_masks: also give out which slots ran, per block and timestep.
-        int8: weights rounded to int8 and integer matrix products; `dtype` is of everything else.
+        int8: weights rounded to int8 and products of bytes; `dtype` is of everything else.
+        qdq: with int8: written for engines (export/qdq.py) instead of ONNX Runtime on a CPU.
         spikes: also give out every neuron's spikes (export/spies.py), for comparisons.
         instrument: also give out the operations that spikes cause (export/instrument.py).
     """
@@ -49,6 +50,7 @@ class GraphOptions:
     dtype: Any = np.float32
     live_masks: bool = False
     int8: bool = False
+    qdq: bool = False
     spikes: bool = False
     instrument: bool = False
 
@@ -115,7 +117,7 @@ def _graph(
     batch = graph.op("Shape", alive or str(source), start=0, end=1, name="batch")
     states = States(graph, alive)
     kind = _emitter_kind(options)
-    emitter = kind(graph, plan, states, options.layout, batch, epsilon, options.int8)
+    emitter = kind(graph, plan, states, options.layout, batch, epsilon, options.int8, options.qdq)
     record, logits, score = _chunk(emitter, options, source)
     # Names without a scope are the graph's interface.
     graph.output("logits", logits, FLOAT, ["B", plan.config.classes])
@@ -235,7 +237,7 @@ def _static_tokens(e: Emitter, source: str | None) -> Tokens:
     @cache
     def computed() -> Tokens:
         with e.graph.scope("stem"):
-            on_bytes = e.int8 and int8_stem.fits(e)
+            on_bytes = e.int8 and not e.qdq and int8_stem.fits(e)
             emit = int8_stem.tokens_once if on_bytes else stem.tokens_once
             grid = emit(e, stem.first_current(e, stem.normalised(e, str(source))))
             before = FullRows(e.graph, 1, config.tokens)

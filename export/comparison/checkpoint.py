@@ -11,6 +11,7 @@ import onnx
 from export.errors import UnsupportedError
 from export.plan import make_plan
 from export.unroll import GraphOptions, unroll
+from runtime.bundle import FIRST_GRAPH, Bundle
 from runtime.manifest import Manifest
 from train.checkpoint import load_checkpoint
 from train.config import ModelConfig
@@ -40,26 +41,34 @@ def load_network(manifest: Manifest, checkpoint: Path) -> SpikingTransformer:
 
 
 def export_again(
-    manifest: Manifest, network: SpikingTransformer, *, spikes: bool
+    bundle: Bundle, network: SpikingTransformer, *, spikes: bool
 ) -> dict[str, onnx.ModelProto]:
     """The bundle's graphs once more, with or without spikes."""
+    manifest = bundle.manifest
     options = GraphOptions(
         chunk=manifest.chunk,
         layout=manifest.layout,
         dtype=np.float16 if manifest.precision == "fp16" else np.float32,
         live_masks=spikes or manifest.live_masks,
         int8=manifest.precision == "int8",
+        qdq=manifest.precision == "int8" and _is_for_engines(bundle),
         spikes=spikes,
     )
     return unroll(make_plan(network), options)
 
 
-def gives_same_graphs(manifest: Manifest, network: SpikingTransformer) -> bool:
+def gives_same_graphs(bundle: Bundle, network: SpikingTransformer) -> bool:
     """Whether exporting the network again gives the bundle's graphs byte for byte."""
-    models = export_again(manifest, network, spikes=False)
+    models = export_again(bundle, network, spikes=False)
     digests = {
         name: hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
         for name, model in models.items()
     }
-    stored = {name: entry.sha256 for name, entry in manifest.files.items() if name in digests}
-    return digests == stored
+    files = bundle.manifest.files
+    return digests == {name: entry.sha256 for name, entry in files.items() if name in digests}
+
+
+def _is_for_engines(bundle: Bundle) -> bool:
+    """Whether an int8 bundle has Q/DQ pairs; the manifest does not say."""
+    first = onnx.load_model_from_string(bundle.read(FIRST_GRAPH))
+    return any(node.op_type == "DequantizeLinear" for node in first.graph.node)

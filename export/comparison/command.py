@@ -157,7 +157,7 @@ def _same_graphs(setup: _Setup) -> bool | None:
         return None
     from export.comparison.checkpoint import gives_same_graphs
 
-    return gives_same_graphs(setup.manifest, setup.network)
+    return gives_same_graphs(setup.bundle, setup.network)
 
 
 def _spying_models(setup: _Setup) -> Any:
@@ -166,7 +166,7 @@ def _spying_models(setup: _Setup) -> Any:
         return None
     from export.comparison.checkpoint import export_again
 
-    return export_again(setup.manifest, setup.network, spikes=True)
+    return export_again(setup.bundle, setup.network, spikes=True)
 
 
 def _runners(setup: _Setup, folder: Path) -> list[Any]:

@@ -8,6 +8,22 @@ namespace spikehalt
 using nvinfer1::PluginCapabilityType;
 using nvinfer1::TensorFormat;
 
+namespace
+{
+
+//! The largest shape of every input.
+std::vector<Dims> largestOf(DynamicPluginTensorDesc const* inputs, int32_t count)
+{
+    std::vector<Dims> largest;
+    for (int32_t i = 0; i < count; ++i)
+    {
+        largest.push_back(inputs[i].max);
+    }
+    return largest;
+}
+
+} // namespace
+
 PluginBase::PluginBase(char const* op, int32_t inputs, int32_t outputs)
     : mOp(op)
     , mInputs(inputs)
@@ -54,6 +70,8 @@ int32_t PluginBase::configurePlugin(DynamicPluginTensorDesc const* in, int32_t n
     return guarded<int32_t>(mOp, -1, [&] {
         require(in != nullptr && out != nullptr, "configurePlugin got no tensors.");
         requireCounts(nbInputs, nbOutputs);
+        // getWorkspaceSize cannot say no: sizes without a workspace are refused here.
+        workspaceFor(largestOf(in, nbInputs).data());
         return 0;
     });
 }
@@ -119,12 +137,7 @@ size_t PluginBase::getWorkspaceSize(DynamicPluginTensorDesc const* inputs, int32
 {
     return guarded<size_t>(mOp, 0, [&] {
         requireCounts(nbInputs, nbOutputs);
-        std::vector<Dims> largest;
-        for (int32_t i = 0; i < nbInputs; ++i)
-        {
-            largest.push_back(inputs[i].max);
-        }
-        return workspaceFor(largest.data());
+        return workspaceFor(largestOf(inputs, nbInputs).data());
     });
 }
 

@@ -179,7 +179,10 @@ int32_t checkAndLaunch(Params const* params, Tensors const* tensors, bool sum, v
     {
         return kSPIKEHALT_NULL_POINTER;
     }
-    if (params->width < 1 || !productFits({params->images, params->tokens, params->width}))
+    // Without tokens the whole product is 0, but the sum's readout is images * width all the same.
+    bool const fits = productFits({params->images, params->tokens, params->width})
+        && productFits({params->images, params->width});
+    if (params->width < 1 || !fits)
     {
         return kSPIKEHALT_BAD_SHAPE;
     }

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from export import engines
@@ -311,7 +312,24 @@ def test_sidecars_are_json_that_people_can_read(
         assert text.count("\n") > 20
 
 
-def test_int8_graphs_get_no_engines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_int8_graphs_for_onnx_runtime_get_no_engines(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     install(monkeypatch, tmp_path)
-    with pytest.raises(UnsupportedError, match="int8 graphs, which are for ONNX Runtime on a CPU"):
+    with pytest.raises(UnsupportedError, match=r"for ONNX Runtime on a CPU.*--int8 --target"):
         build(write_small_bundle(tmp_path, "dense", precision="int8"))
+
+
+def test_int8_graphs_for_engines_become_engines_whose_plugins_write_bytes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install(monkeypatch, tmp_path)
+    bundle = write_small_bundle(tmp_path, precision="int8", qdq=True)
+    assert {sidecar.precision for sidecar in build(bundle).values()} == {"int8"}
+    nodes = engines.load_graphs(bundle)["next"].graph.node
+    types = {
+        attribute.i
+        for node in nodes if node.op_type == "LIF"
+        for attribute in node.attribute if attribute.name == "spike_type"
+    }  # fmt: skip
+    assert types == {onnx.TensorProto.FLOAT, onnx.TensorProto.INT8}

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from export import to_trt
 from export.bundle import ExportOptions, check_model, export_bundle
-from export.errors import UnsupportedError
 from export.int8 import LARGEST_ACTIVATION, Exact, integer_steps, quantise, rate_range, token_range
 from export.plan import NetworkPlan, make_plan
 from export.unroll import GraphOptions, unroll
@@ -206,18 +205,61 @@ def test_numpy_and_onnx_runtime_agree_in_every_layout_and_chunk(arch: str, gamma
             assert_same(expected, found)
 
 
-def test_with_weights_that_int8_holds_the_graph_decides_as_float32() -> None:
+def plan_that_int8_holds(arch: str = "spikformer", stem: str = "isps") -> NetworkPlan:
     """Each channel's largest weight is made 127 / 128 of a power of two: nothing is rounded."""
-    network = dyadic_network(dyadic_config("spikformer", "isps", "block_time", 0))
+    network = dyadic_network(dyadic_config(arch, stem, "block_time", 0))
     for parameter in network.parameters():
         if parameter.ndim > 1:
             parameter.data = (parameter * 8).round().clamp(-63, 63) / 64
             parameter.data.flatten(1)[:, 0] = 127 / 128
-    plan = make_plan(network)
+    return make_plan(network)
+
+
+def test_with_weights_that_int8_holds_the_graph_decides_as_float32() -> None:
+    plan = plan_that_int8_holds()
     full = unroll(plan, GraphOptions(chunk=4, live_masks=True))
     expected = Bundle(OnnxRuntime, full, plan.config, 4).run(pictures(5))
     found = Bundle(OnnxRuntime, int8_graphs(plan), plan.config, 4).run(pictures(5))
     assert_same(expected, found)
+
+
+@pytest.mark.parametrize("stem", ["sps", "isps"])
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_for_engines_too_it_decides_as_float32_with_weights_that_int8_holds(
+    arch: str, stem: str
+) -> None:
+    plan = plan_that_int8_holds(arch, stem)
+    options = GraphOptions(chunk=4, layout="dense", live_masks=True)
+    expected = Bundle(OnnxRuntime, unroll(plan, options), plan.config, 4).run(pictures(5))
+    graphs = unroll(plan, replace(options, int8=True, qdq=True))
+    check_model("first", graphs["first.onnx"])
+    assert_same(expected, Bundle(OnnxRuntime, graphs, plan.config, 4).run(pictures(5)))
+
+
+def kinds_of_inputs(model: onnx.ModelProto, kind: str) -> list[tuple[str, ...]]:
+    """Which ops the first two inputs of every node of a kind come from."""
+    made_by = {name: node.op_type for node in model.graph.node for name in node.output}
+    nodes = (node for node in model.graph.node if node.op_type == kind)
+    return [tuple(made_by.get(name, "constant") for name in node.input[:2]) for node in nodes]
+
+
+@pytest.mark.parametrize("stem", ["sps", "isps"])
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_engines_get_both_inputs_of_every_layer_dequantised_but_the_first_and_the_last(
+    arch: str, stem: str
+) -> None:
+    plan = make_plan(dyadic_network(replace(dyadic_config(arch, stem, "block_time", 0), depth=1)))
+    graph = unroll(plan, GraphOptions(chunk=4, layout="dense", int8=True, qdq=True))["first.onnx"]
+    both = ("DequantizeLinear", "DequantizeLinear")
+    linear, conv = kinds_of_inputs(graph, "Gemm"), kinds_of_inputs(graph, "Conv")
+    assert [pair for pair in linear if pair != both] == [("Div", "constant")], "the head"
+    assert [pair for pair in conv if pair != both] == [conv[0]], "the first convolution"
+    assert not products(graph)
+
+
+def test_signed_bytes_hold_half_of_what_bytes_do() -> None:
+    assert Exact(0.25, 127).fits_signed and not Exact(0.25, 128).fits_signed
+    assert Exact(0.25, 128).fits and not Exact(1 / 3, 3).fits_signed
 
 
 def test_other_lengths_than_powers_of_two_keep_spike_rates_in_float() -> None:
@@ -269,9 +311,3 @@ def test_the_command_writes_an_int8_bundle(trained: Path, tmp_path: Path) -> Non
         assert engine.manifest.precision == "int8"
     size, full = ((root / "first.onnx").stat().st_size for root in (target, whole.root))
     assert size < 0.5 * full
-
-
-def test_engines_from_int8_graphs_are_refused_with_a_remedy() -> None:
-    arguments = to_trt.parser().parse_args(["some.pt", "--int8"])
-    with pytest.raises(UnsupportedError, match="--target onnx"):
-        to_trt.export_checkpoint(arguments, object(), object())  # type: ignore[arg-type]

@@ -35,6 +35,7 @@ MAGIC = b"vtrt"
 
 def built(folder: Path, batch: str, **changes: Any) -> Bundle:
     """A small bundle of two timesteps, and its engines for two kinds of GPU."""
+    changes["qdq"] = changes.get("precision") == "int8"
     bundle = write_small_bundle(folder, timesteps=2, **changes)
     options = EngineOptions(batch=BatchRange.parse(batch), compute_capabilities=("8.6", "8.9"))
     return build_engines(bundle, TensorRTRTX(options), options)
@@ -52,8 +53,10 @@ def assert_complete(bundle: Bundle, precision: str) -> None:
         assert sidecar.plugins == ()
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
-@pytest.mark.parametrize(("mode", "layout"), [("none", "dense"), ("block_time", "lagged")])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize(
+    ("mode", "layout"), [("none", "dense"), ("block_time", "dense"), ("block_time", "lagged")]
+)
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_every_architecture_builds(
     tmp_path: Path, arch: str, mode: str, layout: str, precision: str

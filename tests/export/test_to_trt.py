@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 
 from export.to_trt import main
@@ -81,6 +82,23 @@ def test_engines_get_the_layout_that_suits_them_unless_one_is_named(
     assert Bundle.open(tmp_path / "o").manifest.layout == "dense"
 
 
+def test_int8_is_for_what_the_target_runs(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path)
+    for arguments, kind in (
+        (["--target", "onnx"], "MatMulInteger"),
+        (["--target", "onnx", "--qdq", "--layout", "dense"], "DequantizeLinear"),
+        ([], "DequantizeLinear"),
+    ):
+        assert main([str(checkpoint), "--int8", *arguments]) == 0
+        bundle = Bundle.open(checkpoint.with_suffix(".bundle"))
+        kinds = {node.op_type for node in onnx.load(bundle.root / "next.onnx").graph.node}
+        assert bundle.manifest.precision == "int8"
+        assert kinds & {"MatMulInteger", "DequantizeLinear"} == {kind}
+        assert bool(read_sidecars(bundle, "tensorrt")) == (arguments == [])
+
+
 def test_packed_engines_are_refused_before_anything_is_built(
     checkpoint: Path,
     tmp_path: Path,
@@ -111,6 +129,7 @@ def test_a_bundle_gets_engines_from_its_own_graphs(
     [
         (["--batch", "8:1"], "batch '8:1' is not N or MIN:OPT:MAX"),
         (["--target", "onnx", "--chunk", "3"], "chunk 3 does not divide T = 4"),
+        (["--target", "onnx", "--qdq"], "--qdq says what --int8 is for: give both"),
     ],
 )
 def test_mistakes_end_with_status_2_and_one_sentence(

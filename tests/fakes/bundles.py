@@ -26,7 +26,8 @@ def write_checkpoint(
 
 def write_small_bundle(folder: Path, layout: str = "lagged", **changes: Any) -> Bundle:
     """The bundle of such a checkpoint; keyword arguments of `ExportOptions` go there."""
-    options = {n: changes.pop(n) for n in ("chunk", "precision", "live_masks") if n in changes}
+    names = ("chunk", "precision", "qdq", "live_masks")
+    options = {name: changes.pop(name) for name in names if name in changes}
     checkpoint = write_checkpoint(folder / "small.pt", **changes)
     chosen = ExportOptions(layout=layout, **options)  # type: ignore[arg-type]
     return export_bundle(checkpoint, folder / "small.bundle", chosen)

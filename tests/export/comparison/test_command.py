@@ -45,6 +45,14 @@ def compare(bundle: Bundle, images: Path, *arguments: str) -> tuple[int, dict[st
     return status, json.loads(out.read_text()) if out.exists() else {}
 
 
+def test_int8_of_either_form_is_exported_again_as_it_was(tmp_path: Path, images: Path) -> None:
+    for layout, qdq in (("packed", False), ("dense", True)):
+        bundle = write_small_bundle(tmp_path / layout, layout, precision="int8", qdq=qdq)
+        result = compare(bundle, images, "--count", "2", "--top1", "0", "--exits", "0")[1]
+        assert result["same_graphs"] is True
+        assert result["agreements"]["onnxruntime"]["flips"] is not None
+
+
 @pytest.mark.parametrize(("layout", "precision"), [("packed", "fp32"), ("lagged", "fp16")])
 def test_pytorch_and_onnx_runtime_agree(
     tmp_path: Path,

@@ -74,6 +74,7 @@ def test_no_tokens_give_an_empty_or_a_zero_readout(device):
         ({"width": 0}, "size"),
         ({"images": -1}, "size"),
         ({"tokens": 2**61}, "size"),
+        ({"tokens": 0, "images": 2**40, "width": 2**40}, "size"),
     ],
 )
 def test_a_wrong_call_gets_an_error_code(device, function, changes, message):
