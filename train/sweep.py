@@ -47,6 +47,7 @@ class SweepPoint:
         values: by key.
         accuracy: after all timesteps.
         accuracy_t1: after the first.
+        accuracy_t2: after the second, or the first of one.
         average_tokens: live tokens over K_0.
         checkpoint: of its last phase.
     """
@@ -54,6 +55,7 @@ class SweepPoint:
     values: dict[str, Any]
     accuracy: float
     accuracy_t1: float
+    accuracy_t2: float
     average_tokens: float
     checkpoint: Path
 
@@ -137,15 +139,16 @@ def _trained(config: TrainConfig, start: Checkpoint | None) -> Path:
 
 def _point(values: dict[str, Any], path: Path) -> SweepPoint:
     metrics = load_checkpoint(path).metrics
-    accuracy = metrics["validation_accuracy"]
-    return SweepPoint(values, accuracy[-1], accuracy[0], metrics["average_tokens"], path)
+    accuracy, tokens = metrics["validation_accuracy"], metrics["average_tokens"]
+    return SweepPoint(values, accuracy[-1], accuracy[0], accuracy[:2][-1], tokens, path)
 
 
 def _write(path: Path, points: list[SweepPoint]) -> None:
-    names = ["validation_accuracy", "validation_accuracy_t1", "average_tokens", "checkpoint"]
+    accuracies = [f"validation_accuracy{part}" for part in ("", "_t1", "_t2")]
+    names = [*accuracies, "average_tokens", "checkpoint"]
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*points[0].values, *names])
         for point in points:
-            figures = (point.accuracy, point.accuracy_t1, point.average_tokens, point.checkpoint)
-            writer.writerow([*point.values.values(), *figures])
+            figures = (point.accuracy, point.accuracy_t1, point.accuracy_t2, point.average_tokens)
+            writer.writerow([*point.values.values(), *figures, point.checkpoint])
