@@ -91,7 +91,8 @@ def sweep(config: TrainConfig, axes: list[Axis]) -> Iterator[SweepPoint]:
     `sweep.csv` there holds all points that are done.
 
     Raises:
-        ConfigError: a key or a combination is not valid; nothing was trained.
+        ConfigError: a key or a combination is not valid, and nothing was trained; or a folder holds
+            a run of other settings.
     """
     grid = [
         dict(zip((axis.key for axis in axes), values, strict=True))
@@ -131,10 +132,25 @@ def _trained(config: TrainConfig, start: Checkpoint | None) -> Path:
     out = Path(config.out)
     finished = out / ("halting.pt" if config.halting.epochs else "static.pt")
     if finished.exists():
+        _check_settings(finished, config)
         return finished
     last = out / "last.pt"
-    result = resume(last) if last.exists() else run(config, start=start)
+    if last.exists():
+        _check_settings(last, config)
+        result = resume(last)
+    else:
+        result = run(config, start=start)
     return list(result.checkpoints.values())[-1]
+
+
+def _check_settings(path: Path, config: TrainConfig) -> None:
+    """Refuse a checkpoint that another configuration left where this one's belongs."""
+    stored, asked = load_checkpoint(path).run, to_dict(config)
+    differing = [key for key in asked if key != "out" and stored.get(key) != asked[key]]
+    if differing:
+        raise ConfigError(
+            f"{path} is of a run with another {', '.join(differing)}: sweep into another --out"
+        )
 
 
 def _point(values: dict[str, Any], path: Path) -> SweepPoint:
