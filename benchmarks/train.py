@@ -262,9 +262,10 @@ def _figure(name: str, rounds: list[dict[str, Turn]]) -> Figure:
 def _table(options: Options, figures: list[Figure]) -> Table:
     table = Table(
         title=f"{options.model}, {options.stem}, batch {options.batch}, {options.precision}, "
-        f"{device_name()}, {options.rounds} rounds of {options.steps} steps"
+        f"{device_name()}, {options.rounds} rounds of {options.steps} steps",
+        caption="×: images/s over SpikingJelly's; × CPU: SpikingJelly's processor time over this",
     )
-    columns = ("images/s", "lowest", "highest", "× SpikingJelly", "CPU ms/image", "× by CPU time")
+    columns = ("images/s", "lowest", "highest", "×", "CPU ms/image", "× CPU")
     for column in ("candidate", *columns):
         table.add_column(column, justify="left" if column == "candidate" else "right")
     for figure in figures:

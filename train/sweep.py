@@ -47,6 +47,7 @@ class SweepPoint:
         values: by key.
         accuracy: after all timesteps.
         accuracy_t1: after the first.
+        accuracy_t2: after the second, or the first of one.
         average_tokens: live tokens over K_0.
         checkpoint: of its last phase.
     """
@@ -54,6 +55,7 @@ class SweepPoint:
     values: dict[str, Any]
     accuracy: float
     accuracy_t1: float
+    accuracy_t2: float
     average_tokens: float
     checkpoint: Path
 
@@ -89,7 +91,8 @@ def sweep(config: TrainConfig, axes: list[Axis]) -> Iterator[SweepPoint]:
     `sweep.csv` there holds all points that are done.
 
     Raises:
-        ConfigError: a key or a combination is not valid; nothing was trained.
+        ConfigError: a key or a combination is not valid, and nothing was trained; or a folder holds
+            a run of other settings.
     """
     grid = [
         dict(zip((axis.key for axis in axes), values, strict=True))
@@ -129,23 +132,39 @@ def _trained(config: TrainConfig, start: Checkpoint | None) -> Path:
     out = Path(config.out)
     finished = out / ("halting.pt" if config.halting.epochs else "static.pt")
     if finished.exists():
+        _check_settings(finished, config)
         return finished
     last = out / "last.pt"
-    result = resume(last) if last.exists() else run(config, start=start)
+    if last.exists():
+        _check_settings(last, config)
+        result = resume(last)
+    else:
+        result = run(config, start=start)
     return list(result.checkpoints.values())[-1]
+
+
+def _check_settings(path: Path, config: TrainConfig) -> None:
+    """Refuse a checkpoint that another configuration left where this one's belongs."""
+    stored, asked = load_checkpoint(path).run, to_dict(config)
+    differing = [key for key in asked if key != "out" and stored.get(key) != asked[key]]
+    if differing:
+        raise ConfigError(
+            f"{path} is of a run with another {', '.join(differing)}: sweep into another --out"
+        )
 
 
 def _point(values: dict[str, Any], path: Path) -> SweepPoint:
     metrics = load_checkpoint(path).metrics
-    accuracy = metrics["validation_accuracy"]
-    return SweepPoint(values, accuracy[-1], accuracy[0], metrics["average_tokens"], path)
+    accuracy, tokens = metrics["validation_accuracy"], metrics["average_tokens"]
+    return SweepPoint(values, accuracy[-1], accuracy[0], accuracy[:2][-1], tokens, path)
 
 
 def _write(path: Path, points: list[SweepPoint]) -> None:
-    names = ["validation_accuracy", "validation_accuracy_t1", "average_tokens", "checkpoint"]
+    accuracies = [f"validation_accuracy{part}" for part in ("", "_t1", "_t2")]
+    names = [*accuracies, "average_tokens", "checkpoint"]
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*points[0].values, *names])
         for point in points:
-            figures = (point.accuracy, point.accuracy_t1, point.average_tokens, point.checkpoint)
-            writer.writerow([*point.values.values(), *figures])
+            figures = (point.accuracy, point.accuracy_t1, point.accuracy_t2, point.average_tokens)
+            writer.writerow([*point.values.values(), *figures, point.checkpoint])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,15 +52,27 @@ def test_every_combination_is_trained_once_and_the_static_phase_shared(
 
 def test_a_stopped_point_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = quick_run(tmp_path, halting={"epochs": 0})
+    axis = parse_axis("seed=3")
+    point = next(sweep(config, [axis])).checkpoint
+    point.unlink()  # as after a kill before the end: last.pt alone is there
     resumed: list[str] = []
-    monkeypatch.setattr(
-        module, "resume", lambda path: resumed.append(str(path)) or module.run(config)
-    )
-    stopped = tmp_path / "seed=3"
-    stopped.mkdir()
-    (stopped / "last.pt").write_bytes(b"of a stopped run")
-    next(sweep(config, [parse_axis("seed=3")]))
-    assert resumed == [str(stopped / "last.pt")]
+    original = module.resume
+    monkeypatch.setattr(module, "resume", lambda path: resumed.append(path.name) or original(path))
+    assert next(sweep(config, [axis])).checkpoint == point and point.exists()
+    assert resumed == ["last.pt"]
+
+
+@pytest.mark.parametrize("left", ["static.pt", "last.pt"])
+def test_what_other_settings_left_in_the_folder_is_not_taken_for_a_point(
+    tmp_path: Path, left: str
+) -> None:
+    config = quick_run(tmp_path, halting={"epochs": 0})
+    axis = parse_axis("seed=3")
+    point = next(sweep(config, [axis])).checkpoint
+    if left == "last.pt":
+        point.unlink()
+    with pytest.raises(ConfigError, match=rf"{left} is of a run with another batch_size: sweep"):
+        next(sweep(replace(config, batch_size=32), [axis]))
 
 
 def test_a_key_that_does_not_exist_is_refused_before_anything_is_trained(tmp_path: Path) -> None:

@@ -38,12 +38,13 @@ def sweep_command(arguments: list[str]) -> int:
 
 def _table(points: list[SweepPoint]) -> Table:
     table = Table(title="validation split")
-    for name in (*points[0].values, "accuracy", "at t = 1", "average tokens"):
+    for name in (*points[0].values, "accuracy", "at t = 1", "at t = 2", "tokens"):
         table.add_column(name, justify="right")
     for point in points:
         figures = (
             f"{point.accuracy:.2%}",
             f"{point.accuracy_t1:.2%}",
+            f"{point.accuracy_t2:.2%}",
             f"{point.average_tokens:.3f}",
         )
         table.add_row(*map(str, point.values.values()), *figures)

@@ -16,7 +16,11 @@ def test_a_sweep_prints_a_row_per_point(tmp_path: Path, capsys: pytest.CaptureFi
     recipe.write_text(yaml.safe_dump(to_dict(config)))
     assert main(["sweep", str(recipe), "--over", "seed=1,2", "--model.depth", "1"]) == 0
     said = capsys.readouterr().out
-    assert "average tokens" in said and (tmp_path / "out" / "seed=2" / "static.pt").exists()
+    assert (
+        "at t = 2" in said
+        and "tokens" in said
+        and (tmp_path / "out" / "seed=2" / "static.pt").exists()
+    )
     rows = (tmp_path / "out" / "sweep.csv").read_text().splitlines()[1:]
     assert [row.split(",")[0] for row in rows] == ["1", "2"]
 
