@@ -14,8 +14,9 @@ from export.choose_layout import ChosenLayout, choose_layout
 from export.errors import ExportError
 from export.plan import make_plan
 from export.unroll import GraphOptions, unroll
+from export.weights import share_weights
 from runtime.bundle import Bundle, write_bundle
-from runtime.manifest import EnergySpec, ExitSpec, HaltingSpec, InputSpec, Manifest
+from runtime.manifest import WEIGHTS_FILE, EnergySpec, ExitSpec, HaltingSpec, InputSpec, Manifest
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import ModelConfig
 from train.energy import AC_PJ, MAC_PJ, energy_model
@@ -82,9 +83,12 @@ def export_bundle(
     models = unroll(make_plan(network), graph_options)
     for name, model in models.items():
         check_model(name, model)
+    weights = share_weights(models)
     files: dict[str, bytes | Path] = {
         name: model.SerializeToString(deterministic=True) for name, model in models.items()
     }
+    if weights:
+        files[WEIGHTS_FILE] = weights
     target = Path(out) if out is not None else Path(checkpoint).with_suffix(".bundle")
     return write_bundle(target, make_manifest(loaded, network, options, layout), files)
 

@@ -17,6 +17,7 @@ import onnx
 
 from export.profiles import ROW_STEP, ShapedGraph, shape_graph
 from export.targets.base import BuiltEngine, EngineOptions, Say, Target
+from export.weights import load_graph
 from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Bundle, add_files
 from runtime.manifest import Manifest
 from runtime.sidecar import (
@@ -119,11 +120,9 @@ def make_sidecar(
 
 
 def load_graphs(bundle: Bundle) -> dict[GraphName, onnx.ModelProto]:
-    """The graphs of a bundle, checked against their sha256."""
+    """The graphs of a bundle with their weights, checked against their sha256."""
     return {
-        graph: onnx.load_model_from_string(bundle.read(file))
-        for graph, file in _GRAPHS
-        if file in bundle.manifest.files
+        graph: load_graph(bundle, file) for graph, file in _GRAPHS if file in bundle.manifest.files
     }
 
 

@@ -24,6 +24,7 @@ MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "manifest.sig"
 FIRST_GRAPH = "first.onnx"
 NEXT_GRAPH = "next.onnx"
+WEIGHTS_FILE = "weights.bin"  # what both graphs read
 
 # Declared sizes are bounded before anything is allocated by them.
 MAX_MANIFEST_BYTES = 8 * 2**20

@@ -49,8 +49,8 @@ class OnnxRuntimeSession:
         self._ort, self._closed = _import(), False
         self._device = options.device or "cpu"
         _check_device(self._ort, self._device)
-        manifest = bundle.manifest
-        sessions = {name: self._load(bundle, name, options) for name in _graphs(bundle)}
+        manifest, weights = bundle.manifest, _Weights(bundle)
+        sessions = {name: self._load(bundle, name, options, weights) for name in _graphs(bundle)}
         self._first, self._next = sessions[FIRST_GRAPH], sessions.get(NEXT_GRAPH)
         following = None if self._next is None else _ports(self._next)
         self._plans = graph_io.plan_graphs(manifest, _ports(self._first), following)
@@ -97,13 +97,13 @@ class OnnxRuntimeSession:
             raise BackendError(f"{NEXT_GRAPH} does not exist: the first chunk runs all timesteps")
         return session, plan
 
-    def _load(self, bundle: Bundle, name: str, options: SessionOptions) -> Any:
-        model = bundle.read(name)
-        source = _source(bundle, name, model)
+    def _load(self, bundle: Bundle, name: str, options: SessionOptions, weights: _Weights) -> Any:
+        model, chosen = bundle.read(name), _session_options(self._ort, options)
+        source = weights.attach(name, model, chosen)
         with _mapped_errors(f"loading {bundle.root / name}"):
             session = self._ort.InferenceSession(
                 source,
-                _session_options(self._ort, options),
+                chosen,
                 providers=[PROVIDERS[self._device]],
                 enable_fallback=0,  # it would print, and then fail the same way again
             )
@@ -145,18 +145,38 @@ def _graphs(bundle: Bundle) -> list[str]:
     return [name for name in (FIRST_GRAPH, NEXT_GRAPH) if name in bundle.manifest.files]
 
 
-def _source(bundle: Bundle, name: str, model: bytes) -> bytes | str:
-    """The verified bytes, or the path if the model keeps weights in other files of the bundle."""
-    files = external_files(model, f"{bundle.root.name}/{name}")
-    foreign = sorted(files - set(bundle.manifest.files))
-    if foreign:
-        raise BundleFormatError(
-            f"{bundle.root / name} refers to {foreign[0][:200]!r}, which is not a file of the "
-            "bundle: export the checkpoint again"
-        )
-    for each in files:
-        bundle.path(each)
-    return str(bundle.path(name)) if files else model
+class _Weights:
+    """Weights that graphs keep in other files of the bundle: each read and checked once."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._read: dict[str, bytes] = {}
+
+    def attach(self, name: str, model: bytes, options: Any) -> bytes | str:
+        """What to load graph `name` from; its weights are given to the session's `options`.
+
+        They are handed over as checked bytes, so nothing on disk is trusted afterwards. An older
+        ONNX Runtime, which cannot take bytes, opens the checked files itself.
+        """
+        root = self._bundle.root
+        files = sorted(external_files(model, f"{root.name}/{name}"))
+        foreign = [each for each in files if each not in self._bundle.manifest.files]
+        if foreign:
+            raise BundleFormatError(
+                f"{root / name} refers to {foreign[0][:200]!r}, which is not a file of the "
+                "bundle: export the checkpoint again"
+            )
+        for each in files:
+            if each not in self._read:
+                self._read[each] = self._bundle.read(each)
+        if not files:
+            return model
+        give = getattr(options, "add_external_initializers_from_files_in_memory", None)
+        if give is None:
+            return str(self._bundle.path(name))
+        contents = [self._read[each] for each in files]
+        give(files, contents, [len(content) for content in contents])
+        return model
 
 
 def _session_options(ort: Any, options: SessionOptions) -> Any:

@@ -27,7 +27,7 @@ def test_onnx_alone_writes_a_bundle_and_explains_its_layout(
     assert main([str(checkpoint), "--target", "onnx"]) == 0
     bundle = Bundle.open(checkpoint.with_suffix(".bundle"))
     assert bundle.manifest.layout == "dense"
-    assert sorted(bundle.manifest.files) == ["first.onnx", "next.onnx"]
+    assert sorted(bundle.manifest.files) == ["first.onnx", "next.onnx", "weights.bin"]
     out = capsys.readouterr().out
     assert "layout dense: a block's linear layers cost" in out and "--layout overrides" in out
     assert "python -m runtime run" in out
