@@ -298,9 +298,9 @@ class PhaseConfig:
         warmup_fraction: part of the phase's steps over which the rate rises linearly.
         final_fraction: of the peak, where the cosine ends.
         ponder_weight: delta_p, weight of the ponder loss (halting phase).
-        timesteps: executed in the first epochs, one entry each; all T in the epochs after them. With
-            a task loss on running logits (`loss.anytime`), an epoch at t = 1 teaches nearly as much
-            as one at T, for a fraction of its cost.
+        timesteps: executed in the first epochs, one entry each; all T in the epochs after them.
+            With a task loss on running logits (`loss.anytime`), an epoch at t = 1 teaches nearly as
+            much as one at T, for a fraction of its cost.
     """
 
     epochs: int = 10
