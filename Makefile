@@ -43,7 +43,14 @@ DATA ?= cifar10.zip
 zoo-eval: install  ## every number of zoo/README.md again, from CIFAR-10 images (DATA=folder or zip)
 	$(BIN)/python -m benchmarks.zoo --data $(DATA)
 
+# atheris has wheels for Linux on x86-64 only; elsewhere the readers are fuzzed by hypothesis alone.
 nightly: install  ## long fuzzing, eight threads, a soak of 200,000 images
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris || \
+	    echo "NOT RUN: coverage-guided fuzzing, since atheris cannot be installed here"
+	for target in manifest graph image array frames; do \
+	    ! $(BIN)/python -c 'import atheris' 2>/dev/null || \
+	    $(BIN)/python -m tests.runtime.fuzz.atheris_readers $$target -atheris_runs=20000 || exit 1; \
+	done
 	SPIKEHALT_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/runtime/fuzz -q
 	SPIKEHALT_CALLS=10000 SPIKEHALT_SOAK_IMAGES=200000 $(BIN)/python -m pytest tests/runtime/test_faults.py -q
 

@@ -83,8 +83,8 @@ def _public(key: Key) -> Any:
 
 
 def _load(key: Key, kind: str, expected: Any, from_pem: Any, from_raw: Any) -> Any:
+    data = key if isinstance(key, bytes) else _read(Path(key), kind)
     try:
-        data = key if isinstance(key, bytes) else _read(Path(key))
         loaded = from_pem(data) if b"-----BEGIN" in data else from_raw(data)
     except Exception as error:  # the library raises several kinds for malformed keys
         raise ConfigError(f"this is no Ed25519 {kind} key (PEM, or 32 bytes): {error}") from error
@@ -93,9 +93,15 @@ def _load(key: Key, kind: str, expected: Any, from_pem: Any, from_raw: Any) -> A
     return loaded
 
 
-def _read(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(_MAX_KEY_BYTES)
+def _read(path: Path, kind: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(_MAX_KEY_BYTES)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"the {kind} key {path} cannot be read: {error}; `openssl genpkey -algorithm ed25519` "
+            "makes one"
+        ) from error
 
 
 def _cryptography(module: str) -> Any:

@@ -182,7 +182,7 @@ def _figures(
         "energy_estimated_mj": (
             sums.energy_mj,
             sums.energy_images,
-            "the bundle has no energy constants",
+            "the bundle has no energy constants" if n else "no image yet",
         ),
     }
     figures = {name: a / b for name, (a, b, _) in quotients.items() if b}

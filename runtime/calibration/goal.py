@@ -29,7 +29,9 @@ class Goal:
         if (self.max_drop is None) == (self.timesteps is None):
             raise ConfigError("a goal is either max_drop or timesteps: give exactly one")
         if self.max_drop is not None and not 0.0 <= self.max_drop < 1.0:
-            raise ConfigError(f"max_drop {self.max_drop!r} is not in [0, 1)")
+            raise ConfigError(
+                f"max_drop {self.max_drop!r} is not in [0, 1): it is a share, 0.005 is 0.5%"
+            )
         if self.timesteps is not None and not self.timesteps >= 1.0:
             raise ConfigError(f"timesteps {self.timesteps!r} is below 1")
         if self.confidence is None:

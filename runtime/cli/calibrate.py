@@ -53,6 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Record, choose, show, and write the thresholds into the manifest."""
     goal = _goal(arguments)
+    if arguments.plot is not None:
+        options.check_output(arguments.plot)
     if not arguments.json:
         console.require_rich()
     bundle = Bundle.open(arguments.bundle, verify=False, public_key=arguments.public_key)
@@ -99,7 +101,10 @@ def record(
 
 def percentage(text: str) -> float:
     """A share given as 0.005 or 0.5%, for argparse."""
-    return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share such as 0.005 or 0.5%") from None
 
 
 def _goal(arguments: argparse.Namespace) -> Goal:

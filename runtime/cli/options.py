@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from runtime import backends
 from runtime.engine import Engine
+from runtime.errors import BundleWriteError
 from runtime.exit import POLICIES
 
 
@@ -42,10 +44,25 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def positive(text: str) -> int:
     """An integer of at least 1, for argparse."""
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not positive")
     return value
+
+
+def check_output(path: Path) -> None:
+    """Refuse a file that cannot be written before any work is done for it.
+
+    Raises:
+        BundleWriteError: its folder does not exist, or a folder is in its place.
+    """
+    if path.is_dir():
+        raise BundleWriteError(f"cannot write {path}: it is a folder, name a file in it")
+    if not path.absolute().parent.is_dir():
+        raise BundleWriteError(f"cannot write {path}: there is no folder {path.parent}, make it")
 
 
 def open_engine(options: argparse.Namespace, **changes: Any) -> Engine:

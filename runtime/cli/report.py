@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the files and write the page."""
+    options.check_output(arguments.output)
+    if arguments.data_json is not None:
+        options.check_output(arguments.data_json)
     bundle = Bundle.open(arguments.bundle, public_key=arguments.public_key)
     with options.open_engine(arguments, max_batch=arguments.batch) as engine:
         samples = _some(

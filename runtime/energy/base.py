@@ -74,13 +74,17 @@ class EnergyMeter:
             self._problem = str(error)
 
     def energy_mj(self) -> tuple[float | None, str]:
-        """Energy since the window started and "", or None and the reason."""
+        """Energy since the window started and "", or None and the reason.
+
+        A window in which a reading failed has no number any more, even if later readings work.
+        """
         if self._problem:
             return None, self._problem
         try:
             used = self._read() - self._start_mj
         except SensorError as error:
-            return None, str(error)
+            self._problem = str(error)  # what the counter missed is missing until `reset`
+            return None, self._problem
         window = self._clock() - self._start_s
         if window < self.min_window_s:
             return None, (

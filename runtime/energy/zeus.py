@@ -29,6 +29,7 @@ class ZeusSensor:
         self._monitor = _make() if monitor is None else monitor
         self._total_mj = 0.0
         self._begin()
+        self.energy_mj()  # zeus opens where it has nothing to measure, too
         self.name = "zeus"
 
     def energy_mj(self) -> float:

@@ -104,13 +104,22 @@ def test_what_is_no_key_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     spki = serialization.PublicFormat.SubjectPublicKeyInfo
     (tmp_path / "ec.pem").write_bytes(other.public_bytes(serialization.Encoding.PEM, spki))
 
-    for key in (b"short", tmp_path / "missing.pem", b"-----BEGIN nonsense"):
+    for key in (b"short", b"-----BEGIN nonsense"):
         with pytest.raises(ConfigError, match="no Ed25519 public key"):
             Bundle.open(bundle.root, public_key=key)
         with pytest.raises(ConfigError, match="no Ed25519 private key"):
             sign_bundle(bundle.root, key)
     with pytest.raises(ConfigError, match="no Ed25519 public key but"):
         Bundle.open(bundle.root, public_key=tmp_path / "ec.pem")
+
+
+def test_a_key_file_that_cannot_be_read_is_named(bundle: Bundle, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.pem"
+
+    with pytest.raises(ConfigError, match=r"public key .*missing\.pem cannot be read"):
+        Bundle.open(bundle.root, public_key=missing)
+    with pytest.raises(ConfigError, match=r"private key .*missing\.pem cannot be read"):
+        sign_bundle(bundle.root, missing)
 
 
 def test_an_opened_bundle_is_too_late_for_a_key(bundle: Bundle) -> None:

@@ -29,6 +29,7 @@ def test_an_engine_not_yet_used_has_reasons_and_no_zeros(bundle: Bundle) -> None
     assert (stats.calls, stats.images) == (0, 0)
     assert missing == set(stats.reasons)
     assert len(missing) == 13
+    assert stats.reasons["energy_estimated_mj"] == "no image yet"
 
 
 def test_figures_describe_the_calls(make_bundle: MakeBundle, images: Images) -> None:

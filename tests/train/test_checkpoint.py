@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pickle
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,43 @@ def test_a_failed_write_leaves_the_old_file(
     with pytest.raises(OSError, match="No space left"):
         save_checkpoint(path, sample())
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["c.pt"]
+
+
+KILLED = """
+import os, sys
+from train.checkpoint import load_checkpoint, save_checkpoint
+checkpoint = load_checkpoint(sys.argv[1])
+checkpoint.metrics["validation_accuracy"] = [1.0]
+name = sys.argv[2]
+real = getattr(os, name)
+def dying(*arguments):
+    if sys.argv[3] == "after":
+        real(*arguments)
+    os.kill(os.getpid(), 9)
+setattr(os, name, dying)
+save_checkpoint(sys.argv[1], checkpoint)
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "when", "accuracy"),
+    [
+        ("fsync", "before", [0.5, 0.75]),
+        ("replace", "before", [0.5, 0.75]),
+        ("replace", "after", [1.0]),
+    ],
+)
+def test_a_killed_writer_leaves_a_whole_checkpoint(
+    tmp_path: Path, call: str, when: str, accuracy: list[float]
+) -> None:
+    path = tmp_path / "c.pt"
+    save_checkpoint(path, sample())
+
+    command = [sys.executable, "-c", KILLED, str(path), call, when]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
+
+    assert done.returncode == -9
+    assert load_checkpoint(path).metrics["validation_accuracy"] == accuracy
 
 
 def test_random_states_restore_every_generator() -> None:

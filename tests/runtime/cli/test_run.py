@@ -130,6 +130,23 @@ def test_without_rich_only_the_table_is_missing(
     assert main(["run", str(bundle.root), str(folder), "--json"]) == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["bench", "x", "--batch", "1,a"], "argument --batch: 'a' is not a whole number"),
+        (["run", "x", "y", "--batch", "0"], "argument --batch: 0 is not positive"),
+        (["calibrate", "x", "y", "--max-drop", "much"], "'much' is no share such as 0.005 or 0.5%"),
+    ],
+)
+def test_a_number_that_is_none_is_quoted(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+
+    assert message in capsys.readouterr().err
+
+
 def test_unknown_arguments_end_with_usage(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ([], ["fly"], ["run"], ["run", "x", "y", "--batch", "0"]):
         with pytest.raises(SystemExit) as stop:

@@ -43,3 +43,13 @@ def test_a_reading_that_fails_is_a_reason() -> None:
     meter.reset()
     clock.now_s = 10.0
     assert meter.energy_mj() == (0.0, "")
+
+
+def test_a_window_with_a_failed_reading_stays_without_a_number() -> None:
+    sensor, clock = Sensor(), Clock()
+    meter = EnergyMeter(sensor, clock)
+    sensor.problem, clock.now_s = "may have wrapped unnoticed", 5.0
+    meter.energy_mj()
+
+    sensor.problem = ""
+    assert meter.energy_mj() == (None, "may have wrapped unnoticed")

@@ -4,36 +4,48 @@
     python -m tests.runtime.fuzz.atheris_readers manifest -atheris_runs=100000
     python -m tests.runtime.fuzz.atheris_readers graph CORPUS_FOLDER -max_total_time=600
 
-Targets: manifest, graph, image, array. Anything but a documented exception is a crash.
+Targets: manifest, graph, image, array, frames. Anything but a documented exception is a crash.
+Without a corpus folder it starts from valid files: nobody guesses a zip or a PNG from nothing.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import atheris
 
 with atheris.instrument_imports(include=["runtime"]):
-    from runtime.bundle import InputSpec, Manifest
+    from runtime.bundle import Manifest
     from runtime.errors import SpikehaltError
     from runtime.npz import read_array
     from runtime.onnx_files import external_files
-    from runtime.samples import decode_image
+    from runtime.samples import decode_frames, decode_image
 
-IMAGE = InputSpec(kind="image", height=4, width=6, channels=3)
+from tests.runtime.fuzz import seeds
 
 TARGETS: dict[str, Callable[[bytes], object]] = {
     "manifest": lambda data: Manifest.from_json(data.decode("utf-8", "replace")),
     "graph": lambda data: external_files(data, "x.onnx"),
-    "image": lambda data: decode_image(data, "x", IMAGE),
+    "image": lambda data: decode_image(data, "x", seeds.IMAGE),
     "array": lambda data: read_array(data, "frames", 4096, "x.npz"),
+    "frames": lambda data: decode_frames(data, "x", seeds.FRAMES),
+}
+SEEDS: dict[str, list[bytes]] = {
+    "manifest": [seeds.MANIFEST.to_json().encode()],
+    "graph": [seeds.GRAPH],
+    "image": seeds.PICTURES,
+    "array": [seeds.EVENTS],
+    "frames": [seeds.EVENTS],
 }
 
 
 def main(arguments: list[str]) -> None:
     """Fuzz the target that the first argument names; the others go to libFuzzer."""
-    target = TARGETS[arguments[1]]
+    name, options = arguments[1], arguments[2:]
+    target = TARGETS[name]
 
     def one(data: bytes) -> None:
         try:
@@ -41,8 +53,18 @@ def main(arguments: list[str]) -> None:
         except SpikehaltError:
             return
 
-    atheris.Setup([arguments[0], *arguments[2:]], one)
+    if all(option.startswith("-") for option in options):
+        options.append(seed_corpus(name))
+    atheris.Setup([arguments[0], *options], one)
     atheris.Fuzz()
+
+
+def seed_corpus(name: str) -> str:
+    """A new folder with the valid files of a target; libFuzzer ends the process, so it stays."""
+    folder = Path(tempfile.mkdtemp(prefix=f"spikehalt-{name}-"))
+    for number, data in enumerate(SEEDS[name]):
+        (folder / str(number)).write_bytes(data)
+    return str(folder)
 
 
 if __name__ == "__main__":

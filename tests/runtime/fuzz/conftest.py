@@ -1,12 +1,20 @@
-"""How many cases: SPIKEHALT_FUZZ_CASES in all (2,000 by default; a nightly run takes 100,000)."""
+"""How many cases: SPIKEHALT_FUZZ_CASES in all (2,000 by default; a nightly run takes 100,000).
+
+A case that hangs ends its test with an error after `PATIENCE_S`, wherever Python code is hanging.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
+from types import FrameType
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 TOTAL = int(os.environ.get("SPIKEHALT_FUZZ_CASES", "2000"))
+PATIENCE_S = 600 + TOTAL // 10  # far more than any test takes, even on a busy machine
 # Shares of the total, by how fast a case is and how much there is to find.
 SHARES = {
     "manifest": 0.25,
@@ -17,6 +25,25 @@ SHARES = {
     "call": 0.1,
     "cli": 0.05,
 }
+
+
+@pytest.fixture(autouse=True)
+def no_hang() -> Iterator[None]:
+    """Fail the test that does not come to an end."""
+
+    def give_up(number: int, frame: FrameType | None) -> None:
+        pytest.fail(f"no end after {PATIENCE_S} s: one case hangs")
+
+    if not hasattr(signal, "SIGALRM"):  # Windows
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(PATIENCE_S)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def fuzz(target: str) -> settings:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import hashlib
+import gc
 import io
 import json
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +17,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from runtime import Engine
-from runtime.bundle import (
-    Bundle,
-    EnergySpec,
-    ExitSpec,
-    FileEntry,
-    InputSpec,
-    Manifest,
-    write_bundle,
-)
+from runtime.bundle import Bundle, FileEntry, Manifest, write_bundle
 from runtime.errors import BundleError, InputError
 from runtime.npz import read_array
 from runtime.onnx_files import external_files
@@ -34,49 +27,20 @@ from runtime.samples import decode_frames, decode_image
 from runtime.trajectory import Trajectory
 from tests.runtime.fuzz.conftest import fuzz
 from tests.runtime.fuzz.mutations import changed_json, damaged
+from tests.runtime.fuzz.seeds import (
+    EVENTS,
+    FRAMES,
+    GRAPH,
+    IMAGE,
+    MANIFEST,
+    PICTURES,
+    PLAIN,
+    RECORDING,
+    npz,
+)
 from tests.runtime.toy import toy_files, toy_manifest
 
-MANIFEST = toy_manifest(
-    files={
-        name: FileEntry(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
-        for name, data in toy_files(toy_manifest()).items()
-    },
-    exit=ExitSpec(default="entropy", entropy=0.3, halting=2.0, calibration={"images": 3}),
-    energy=EnergySpec(once_mj=1, per_timestep_mj=0.5, per_token_mj=(0.1, 0.2), source="x"),
-)
-IMAGE = InputSpec(kind="image", height=4, width=6, channels=3)
-FRAMES = InputSpec(kind="frames", height=4, width=6, channels=2, timesteps=3)
-
-
-def encoded(format: str) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.arange(8 * 9 * 3, dtype=np.uint8).reshape(8, 9, 3)).save(buffer, format)
-    return buffer.getvalue()
-
-
-def npz(**arrays: Any) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    return buffer.getvalue()
-
-
-PICTURES = [encoded(format) for format in ("png", "jpeg", "gif", "bmp", "webp", "tiff")]
 HEADER = b"\x93NUMPY\x01\x00"
-
-
-def npy(array: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
-
-
-PLAIN = npy(np.ones((3, 2), np.float32))
-EVENTS = npz(frames=np.ones((3, 2, 4, 6), np.float32))
-RECORDING = {
-    "logits": np.zeros((2, 4, 3), np.float32),
-    "halt_score": np.zeros((2, 4), np.float32),
-    "live_tokens": np.zeros((2, 4, 2), np.int32),
-}
 
 
 @fuzz("manifest")
@@ -126,7 +90,7 @@ def test_bundles(toy: Path) -> None:
 
 
 @fuzz("graph")
-@given(damaged(toy_files(toy_manifest())["next.onnx"]))
+@given(damaged(GRAPH))
 def test_graphs_are_scanned_for_other_files(model: bytes) -> None:
     try:
         names = external_files(model, "x.onnx")
@@ -181,6 +145,40 @@ def test_recordings(tmp_path: Path) -> None:
             return
 
     check()
+
+
+READERS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
+    "manifest": (lambda data: Manifest.from_json(data.decode()), [MANIFEST.to_json().encode()]),
+    "graph": (lambda data: external_files(data, "x.onnx"), [GRAPH]),
+    "image": (lambda data: decode_image(data, "x", IMAGE), PICTURES),
+    "frames": (lambda data: decode_frames(data, "x", FRAMES), [EVENTS]),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_reading_the_same_damaged_files_again_keeps_nothing(name: str) -> None:
+    read, valid = READERS[name]
+    files = [data[:cut] for data in valid for cut in range(0, len(data) + 1, len(data) // 20)]
+
+    def read_all() -> None:
+        for data in [*files, *(bytes(reversed(data)) for data in valid)]:
+            with contextlib.suppress(BundleError, InputError, UnicodeDecodeError):
+                read(data)
+
+    read_all()
+    tracemalloc.start()
+    try:
+        read_all()
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(5):
+            read_all()
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+
+    assert grown < 16 * 1024
 
 
 def test_declared_sizes_are_not_allocated(tmp_path: Path) -> None:

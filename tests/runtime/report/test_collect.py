@@ -124,3 +124,15 @@ def test_the_command_writes_the_page(
     assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert main([*command[:-1], "/nowhere/r.html"]) == 1
     assert "cannot write" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("place", "message"), [("missing/page.html", "there is no folder"), (".", "it is a folder")]
+)
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str, message: str
+) -> None:
+    output = ["-o", str(tmp_path / place)]
+
+    assert main(["report", str(bundle.root), str(tmp_path / "no data"), *output]) == 1
+    assert message in capsys.readouterr().err

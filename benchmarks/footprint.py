@@ -1,0 +1,155 @@
+"""What embedding costs: disk, import time, session start, beside the limits we set ourselves.
+
+    python -m benchmarks.footprint                     disk and import
+    python -m benchmarks.footprint --large             and a 9 M-parameter engine: start, memory
+    python -m benchmarks.footprint --bundle BUNDLE     the same of a bundle of yours
+
+Disk counts the files of the distributions that `pip install 'spikehalt[onnxruntime]'` brings, as
+installed here, compiled Python files left out. Times are medians over fresh processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+ROUNDS = 9
+PACKAGES = ("runtime", "plugins", "export", "train")
+INSTALLED = ("numpy", "onnxruntime")
+MAX_DISK_MB, MAX_IMPORT_S, MAX_START_S = 80.0, 0.3, 0.5
+IMPORT = """
+import time
+begin = time.perf_counter()
+import runtime
+print(time.perf_counter() - begin)
+"""
+OPEN = """
+import sys, time
+import onnxruntime
+from runtime import Engine
+
+def memory_mb():
+    lines = open("/proc/self/smaps_rollup").read().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Rss:")) / 1e3
+
+begin, before = time.perf_counter(), memory_mb()
+engine = Engine(sys.argv[1], policy="never", threads=1)
+seconds, held = time.perf_counter() - begin, memory_mb() - before
+print(seconds if sys.argv[2] == "start" else held)
+engine.close()
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure and print one table; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.footprint", description=__doc__)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--bundle", type=Path, help="also what an engine of it takes")
+    which.add_argument("--large", action="store_true", help="also spikformer-4-384, random weights")
+    arguments = parser.parse_args(argv)
+    table = Table("what", "measured", "limit", "parts")
+    sizes = disk_mb()
+    total = sum(sizes.values())
+    parts = ", ".join(f"{name} {size:.1f}" for name, size in sizes.items())
+    table.add_row("disk (MB)", f"{total:.1f}", f"{MAX_DISK_MB:g}", parts)
+    table.add_row("import runtime (s)", spread(seconds(IMPORT)), f"{MAX_IMPORT_S:g}", "")
+    if arguments.bundle is not None:
+        add_engine(table, arguments.bundle)
+    if arguments.large:
+        with tempfile.TemporaryDirectory() as folder:
+            for bundle in large_bundles(Path(folder)):
+                add_engine(table, bundle)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    return 0
+
+
+def add_engine(table: Table, bundle: Path) -> None:
+    """What an engine of a bundle takes until it is ready, ONNX Runtime being imported."""
+    size = sum(file.stat().st_size for file in bundle.iterdir()) / 1e6
+    start, memory = (seconds(OPEN, str(bundle), what) for what in ("start", "memory"))
+    parts = f"{bundle.stem}, {size:.1f} MB on disk"
+    table.add_row("session start (s)", spread(start), f"{MAX_START_S:g}", parts)
+    table.add_row("session memory (MB, Linux)", spread(memory), "", parts)
+
+
+def large_bundles(folder: Path) -> Iterator[Path]:
+    """Bundles of 9.3 million random weights, float32 and int8, with I-SPS and halting."""
+    from benchmarks import cpu_models as models
+    from export.bundle import ExportOptions, Precision, export_bundle
+    from train.checkpoint import Checkpoint, save_checkpoint
+    from train.config import HaltingConfig
+
+    halting = HaltingConfig(mode="block_time", alpha=3.0, beta=-3.0)
+    config = dataclasses.replace(models.config_of("isps", halting=False), halting=halting)
+    weights = models.random_network(config).state_dict()
+    names = tuple(f"class {index}" for index in range(config.classes))
+    path = folder / "net.pt"
+    save_checkpoint(path, Checkpoint(config, weights, names, "halting", {}))
+    precisions: tuple[Precision, ...] = ("fp32", "int8")
+    for precision in precisions:
+        out = folder / f"{models.MODEL}-{precision}.bundle"
+        yield export_bundle(path, out, ExportOptions(precision=precision)).root
+
+
+def disk_mb() -> dict[str, float]:
+    """MB on disk by distribution, our own first."""
+    own = [path for name in PACKAGES for path in (ROOT / name).rglob("*")]
+    sizes = {"spikehalt": sum(map(_bytes, own)) / 1e6}
+    for name in sorted(required(INSTALLED)):
+        files = metadata.distribution(name).files or []
+        sizes[name] = sum(_bytes(Path(str(each.locate()))) for each in files) / 1e6
+    return sizes
+
+
+def required(names: tuple[str, ...]) -> set[str]:
+    """The distributions and whatever they need, without their extras."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _needs(name)
+    return found
+
+
+def _needs(name: str) -> Iterator[str]:
+    for requirement in metadata.requires(name) or []:
+        if "extra ==" not in requirement:
+            yield re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()
+
+
+def _bytes(path: Path) -> int:
+    return path.stat().st_size if path.is_file() and path.suffix != ".pyc" else 0
+
+
+def seconds(program: str, *arguments: str) -> list[float]:
+    """What the program prints, in so many fresh processes after one that fills the caches."""
+    command = [sys.executable, "-c", program, *arguments]
+    runs = [
+        subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        for _ in range(ROUNDS + 1)
+    ]
+    return [float(run.stdout) for run in runs[1:]]
+
+
+def spread(values: list[float]) -> str:
+    """Median and quartiles."""
+    low, median, high = statistics.quantiles(values, n=4)
+    return f"{median:.3f} ({low:.3f}-{high:.3f})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
