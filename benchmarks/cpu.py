@@ -2,12 +2,13 @@
 
     python -m benchmarks.cpu                    batch 1 and 16, one thread
     python -m benchmarks.cpu --threads 2 --json cpu.json
+    python -m benchmarks.cpu --data cifar10.zip live sets of the zoo's CIFAR-10 model
     python -m benchmarks.cpu --quick            few rounds, to see that it works
 
 The `spikformer-4-384` shape at 32 x 32, T 4, random weights; every candidate in a process of its
-own, which sleeps while another is timed. Live tokens and exits are those of the trained digits
-model on its test images, replayed (benchmarks/replay.py): `--trained` names the folder that
-`make demo` left, and without one the demo's models are trained first.
+own, which sleeps while another is timed. Live tokens and exits are those of a trained model on its
+test images, replayed (benchmarks/replay.py): with `--data` the zoo's, on CIFAR-10; else the demo's,
+on scanned digits, from the folder that `make demo` left or trained first.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -34,6 +36,8 @@ from rich.table import Table
 from benchmarks import cpu_models as models
 from benchmarks.demo import as_pixels, choose_threshold, train_and_export
 from benchmarks.replay import Replay, record
+from benchmarks.zoo import ZOO, images_of
+from export.bundle import export_bundle
 from train.data import load_data
 from train.recipes import load_recipe
 
@@ -41,6 +45,7 @@ console = Console()
 console.width = max(console.width, 150)  # the table is useless when cut
 PEERS = ("spikingjelly", "ann")  # ratios are given to these
 SAMPLE = 16
+ZOO_IMAGES = 1000
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit status."""
     arguments = parser().parse_args(argv)
-    recorded = load_replay(arguments.trained)
+    recorded = zoo_replay(arguments.data) if arguments.data else digits_replay(arguments.trained)
     console.print(_conditions(arguments, recorded), highlight=False)
     rows: list[Row] = []
     for batch in [1] if arguments.quick else arguments.batch:
@@ -184,20 +189,38 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--rounds", type=int, default=9)
     p.add_argument("--quick", action="store_true", help="two rounds, batch 1")
     p.add_argument("--only", nargs="+", choices=KINDS, help="candidates (default: all)")
+    p.add_argument("--data", metavar="PATH", help="CIFAR-10 as folder or zip: replay the zoo")
     p.add_argument("--trained", type=Path, default=Path("demo-out"), metavar="DIR")
     p.add_argument("--json", type=Path, metavar="FILE")
     return p
 
 
-def load_replay(folder: Path) -> Replay:
+def digits_replay(folder: Path) -> Replay:
     """What the trained digits model does on its test images, for four blocks of 64 tokens."""
     config = load_recipe("digits")
     data = load_data(config.data, config.model, config.seed)
     if not (folder / "halting.pt").is_file():
         bundles = train_and_export(replace(config, out=str(folder)), folder)
         choose_threshold(bundles["halting"], data.validation)
+    return fitted(record(folder, as_pixels(data.test)))
+
+
+def zoo_replay(path: str) -> Replay:
+    """What the zoo's halting model does on CIFAR-10 test images, for four blocks."""
+    checkpoint = ZOO / "cifar10-small" / "halting.pt"
+    data = images_of(checkpoint, path)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        shutil.copy(checkpoint, folder)
+        bundle = export_bundle(folder / "halting.pt", folder / "halting.bundle")
+        choose_threshold(bundle.root, data.validation)
+        return fitted(record(folder, as_pixels(data.test)[:ZOO_IMAGES]))
+
+
+def fitted(recorded: Replay) -> Replay:
+    """For the depth and tokens of the model that is timed."""
     shape = models.config_of("isps", halting=True)
-    return record(folder, as_pixels(data.test)).stretched(shape.depth, shape.tokens)
+    return recorded.stretched(shape.depth, shape.tokens)
 
 
 def measure(batch: int, arguments: argparse.Namespace, recorded: Replay) -> list[Row]:
@@ -305,7 +328,8 @@ def _conditions(arguments: argparse.Namespace, recorded: Replay) -> str:
     return (
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
         f"{arguments.threads} thread(s); median of {rounds} rounds\n"
-        f"tokens of the trained digits model on {len(recorded.timesteps)} test images: "
+        f"tokens of {'the zoo' if arguments.data else 'the trained digits model'} on "
+        f"{len(recorded.timesteps)} test images: "
         f"{recorded.tokens(early_exit=False):.3f} over all timesteps, "
         f"{recorded.timesteps.mean():.2f} timesteps with early exit; of the {SAMPLE} replayed: "
         f"{sample.tokens(early_exit=False):.3f}, {sample.timesteps.mean():.2f}"
