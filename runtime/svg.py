@@ -17,6 +17,8 @@ STYLE = """
 .chart .s0 { --c: #1565c0; } .chart .s1 { --c: #c2410c; } .chart .s2 { --c: #15803d; }
 .chart .s3 { --c: #7e22ce; }
 .chart .line { fill: none; stroke: var(--c); stroke-width: 2; } .chart .dot { fill: var(--c); }
+.chart .s1 .line { stroke-dasharray: 9 5; } .chart .s2 .line { stroke-dasharray: 3 6; }
+.chart .s3 .line { stroke-dasharray: 1 4; }
 @media (prefers-color-scheme: dark) {
   .chart { color: #e6eaf0; background: #14181f; } .chart .grid { stroke: #38414e; }
   .chart .s0 { --c: #64b5f6; } .chart .s1 { --c: #fb923c; } .chart .s2 { --c: #4ade80; }
@@ -24,9 +26,11 @@ STYLE = """
 }
 """
 
-_WIDTH, _HEIGHT = 460, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 34, 46
-_NAMES, _VALUES = 150, 70  # room beside bars
+# Small enough for the text to be readable where a phone shrinks the chart to its width.
+_WIDTH, _HEIGHT = 380, 280
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 24, 50, 46
+_BARS_TOP = 34
+_NAMES, _VALUES = 140, 70  # room beside bars
 _COLOURS = 4
 
 
@@ -93,7 +97,7 @@ def line_chart(title: str, x_label: str, y_label: str, series: Sequence[Series])
     parts = [
         f'<svg class="chart" xmlns="http://www.w3.org/2000/svg" role="img" '
         f'aria-label="{escape(title)}" viewBox="0 0 {_WIDTH} {_HEIGHT}">',
-        _text(_LEFT, 16, title, "start", bold=True),
+        _text(8, 16, title, "start", bold=True),
         *_grid(x, y, x_ticks, y_ticks),
         _text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 8, x_label),
         f'<g transform="translate(12 {_HEIGHT / 2}) rotate(-90)">{_text(0, 0, y_label)}</g>',
@@ -112,7 +116,7 @@ def bar_chart(title: str, unit: str, bars: Sequence[Bar]) -> str:
         unit: of the values, for the title.
         bars: at least one; values of at least 0.
     """
-    height = _TOP + 28 * len(bars) + 6
+    height = _BARS_TOP + 28 * len(bars) + 6
     most = max(max(bar.value for bar in bars), 1e-300)
     text = f"{title} ({unit})" if unit else title
     rows = [_bar(number, bar, most) for number, bar in enumerate(bars)]
@@ -128,7 +132,7 @@ def bar_chart(title: str, unit: str, bars: Sequence[Bar]) -> str:
 
 
 def _bar(number: int, bar: Bar, most: float) -> str:
-    top = _TOP + 28 * number - 6
+    top = _BARS_TOP + 28 * number - 6
     width = (_WIDTH - _NAMES - _VALUES) * bar.value / most
     key = f' data-key="{escape(bar.key)}"' if bar.key else ""
     return (
@@ -203,8 +207,8 @@ def _legend(names: Sequence[str]) -> list[str]:
         return []
     parts = []
     for number, name in enumerate(names):
-        x = _LEFT + 8 + 100 * number
-        swatch = f'<rect class="dot" x="{x}" y="22" width="10" height="4"/>'
+        x = _LEFT + 100 * number
+        swatch = f'<rect class="dot" x="{x}" y="30" width="10" height="4"/>'
         parts.append(f'<g class="s{number % _COLOURS}">{swatch}</g>')
-        parts.append(_text(x + 14, 28, name, "start"))
+        parts.append(_text(x + 14, 36, name, "start"))
     return parts

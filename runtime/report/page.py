@@ -27,6 +27,7 @@ _SUMMARY = [
 ]
 _PARTS = [
     ("pre_ms", "checks, copies"),
+    ("first_chunk_ms", "first chunk"),
     ("once_ms", "once per image"),
     ("next_chunk_ms", "each further chunk"),
     ("exit_ms", "exit logic"),
@@ -84,6 +85,11 @@ def _figure(key: str, value: float | None, reason: str = "") -> str:
     return f'<span data-key="{escape(key)}">{value:.4g}</span>'
 
 
+def _cell(key: str, value: float | None) -> str:
+    """The share of live tokens in one block and timestep."""
+    return '<span class="none">no image</span>' if value is None else _figure(key, value)
+
+
 def _why(data: dict[str, Any], name: str) -> str:
     return str(data["reasons"].get(name, "not measured"))
 
@@ -126,15 +132,15 @@ _LEGEND = (
 def _picture(data: dict[str, Any], number: int, picture: Picture) -> str:
     image, key = data["images"][number], f"images.{number}"
     wrong = image["truth"] is not None and image["truth"] != image["answer"]
-    truth = f" <s>{escape(image['truth'])}</s>" if wrong else ""
+    truth = f' <span class="truth">(is {escape(image["truth"])})</span>' if wrong else ""
     lives = "" if picture.lives is None else f'<img src="{picture.lives}" alt="token lives">'
     return (
         f'<figure class="{"wrong" if wrong else "right"}"><div class="pair">'
         f'<img src="{picture.image}" alt="{escape(image["name"])}">{lives}</div><figcaption>'
-        f"{escape(image['answer'])}{truth} "
+        f"<b>{escape(image['answer'])}</b>{truth}, p = "
         f"{_figure(f'{key}.probability', image['probability'])}<br>"
         f"t = {_figure(f'{key}.timesteps', image['timesteps'])}, "
-        f"{_figure(f'{key}.average_tokens', image['average_tokens'])} × tokens"
+        f"{_figure(f'{key}.average_tokens', image['average_tokens'])} × K₀"
         f"</figcaption></figure>"
     )
 
@@ -143,15 +149,17 @@ def _live_table(data: dict[str, Any]) -> str:
     rows = data["live_share"]
     head = "".join(f"<th>block {block + 1}</th>" for block in range(len(rows[0])))
     body = "".join(_live_row(t, row) for t, row in enumerate(rows))
-    note = "<p>Live tokens over K₀, over the images that ran the timestep.</p>"
+    note = (
+        "<p>Live tokens over K₀, over the images that ran the timestep; the rest had halted or "
+        "merged.</p>"
+    )
     table = f"<table><tr><th>t</th>{head}</tr>{body}</table>"
     return f'{note}<div class="scroll">{table}</div>'
 
 
 def _live_row(t: int, row: Sequence[float | None]) -> str:
     cells = "".join(
-        f'<td style="--v:{value or 0:.3f}">'
-        f"{_figure(f'live_share.{t}.{block}', value, 'no image ran this timestep')}</td>"
+        f'<td style="--v:{value or 0:.3f}">{_cell(f"live_share.{t}.{block}", value)}</td>'
         for block, value in enumerate(row)
     )
     return f"<tr><th>{t + 1}</th>{cells}</tr>"
@@ -191,7 +199,13 @@ def _latency(data: dict[str, Any]) -> str:
     reason = stats["reasons"].get("energy_measured_mj", "")
     energy = _figure("stats.energy_measured_mj", measured, reason)
     why = f" ({escape(reason)})" if measured is None else " mJ"
-    return f"<p>{rate} images/s; measured energy per image: {energy}{why}</p>{_charts(charts)}"
+    missing = "".join(
+        f'<p class="none">{escape(label)}: {escape(stats["reasons"].get(name, "not measured"))}</p>'
+        for name, label in [*_PARTS, *_LATENCIES]
+        if stats[name] is None
+    )
+    head = f"<p>{rate} images/s; measured energy per image: {energy}{why}</p>"
+    return f"{head}{_charts(charts)}{missing}"
 
 
 def _identity(data: dict[str, Any]) -> str:

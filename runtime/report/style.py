@@ -27,7 +27,7 @@ figure.wrong { border-color: var(--bad); }
 .pair { display: flex; gap: 6px; } .pair img { flex: 1 1 0; min-width: 0; width: 100%;
   image-rendering: pixelated; border-radius: 4px; }
 figcaption { font-size: .8rem; margin-top: 6px; overflow-wrap: anywhere; }
-figcaption s { color: var(--bad); }
+figcaption b { color: var(--ink); } .truth { color: var(--bad); }
 .scale { display: inline-block; width: 80px; height: 10px; border-radius: 3px;
   background: linear-gradient(90deg, #18183c, #7b1f78, #e55c30, #fcfcaa); }
 .scroll { overflow-x: auto; }
@@ -37,7 +37,7 @@ td[style] { background: rgb(var(--hot) / calc(var(--v) * .55)); text-align: righ
 .identity td { overflow-wrap: anywhere; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr));
   gap: 12px; }
-.charts svg { width: 100%; max-width: 620px; height: auto; border: 1px solid var(--line);
+.charts svg { width: 100%; max-width: 520px; height: auto; border: 1px solid var(--line);
   border-radius: 8px; }
 .none { color: var(--soft); font-style: italic; }
 """

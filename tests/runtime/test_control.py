@@ -170,6 +170,31 @@ def test_an_engine_holds_its_energy(slow: SlowSession, images: Images) -> None:
     assert np.mean(means[50:]) == pytest.approx(target, rel=0.05)
 
 
+def test_an_engine_holds_its_energy_when_the_images_change_within_the_calibrated_range(
+    make_bundle: MakeBundle,
+) -> None:
+    allowed = {(level["threshold"], level["epsilon"]) for level in LEVELS}
+    rng = np.random.default_rng(0)
+    easy, hard = (rng.integers(0, high, (6, 4, 4, 3), np.uint8) for high in (250, 90))
+    energies: list[float] = []
+    levels: list[int] = []
+    with Engine(make_bundle(exit=steerable().exit, energy=ENERGY), energy_mj=3.0) as steered:
+        for shown in (easy, hard, easy):
+            for _ in range(150):
+                used = steered.settings
+                assert (used.threshold, used.epsilon) in allowed
+                assert steered.control is not None
+                levels.append(steered.control.level)
+                energy = steered(shown).energy_mj
+                assert energy is not None
+                energies.append(float(energy.mean()))
+
+    for end in (150, 300, 450):
+        assert np.mean(energies[end - 100 : end]) == pytest.approx(3.0, rel=0.05)
+    first, second, third = (np.mean(levels[end - 100 : end]) for end in (150, 300, 450))
+    assert second > first + 0.5 and second > third + 0.5
+
+
 def test_calls_with_their_own_settings_do_not_steer(slow: SlowSession, images: Images) -> None:
     with Engine(steerable(), backend=slow, latency_ms=0.001) as steered:
         for _ in range(10):

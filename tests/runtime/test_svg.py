@@ -40,8 +40,8 @@ def test_points_lie_where_their_values_say() -> None:
     assert line is not None
     (x1, y1), (x2, y2) = [map(float, p.split(",")) for p in line.get("points", "").split()]
 
-    assert (x1, y1) == pytest.approx((56, 254))
-    assert (x2, y2) == pytest.approx((446, 34))
+    assert (x1, y1) == pytest.approx((56, 234))
+    assert (x2, y2) == pytest.approx((356, 50))
 
 
 def test_a_page_holds_all_charts_and_no_script() -> None:

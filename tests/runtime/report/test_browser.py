@@ -134,3 +134,26 @@ def test_names_of_files_and_bundles_stay_text(report: Path, page: Page) -> None:
     assert page.evaluate("document.querySelectorAll('h1 b, figure i').length") == 0
     assert "toy </script><b>&" in page.evaluate("document.title")
     assert "a <i> & " in page.evaluate("document.querySelector('figure img').alt")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_charts_cut_no_text_off_and_keep_it_readable(report: Path, page: Page, size: str) -> None:
+    page.open(report, *SIZES[size], dark=False)
+    query = """[...document.querySelectorAll('.chart text')].filter(each => {
+                 const text = each.getBoundingClientRect();
+                 const chart = each.closest('svg').getBoundingClientRect();
+                 return text.left < chart.left || text.right > chart.right
+                     || text.top < chart.top || text.bottom > chart.bottom;
+               }).map(each => each.textContent)"""
+    scale = """(chart => chart.getBoundingClientRect().width / chart.viewBox.baseVal.width)
+               (document.querySelector('.chart'))"""
+
+    assert page.evaluate(query) == []
+    assert 12 * page.evaluate(scale) >= 9  # pixels of a letter's height
+
+
+def test_where_the_time_goes_names_the_graphs(report: Path, page: Page) -> None:
+    page.open(report, *SIZES["desktop"], dark=False)
+    query = "[...document.querySelectorAll('[data-key^=\"stats.\"]')].map(e => e.dataset.key)"
+
+    assert "stats.first_chunk_ms" in page.evaluate(query)
