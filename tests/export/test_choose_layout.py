@@ -20,9 +20,9 @@ def test_a_papers_model_is_packed() -> None:
 
 
 def test_a_tiny_model_runs_dense_and_the_reason_names_the_bound() -> None:
-    choice = choose_layout(load_recipe("digits").model)
+    choice = choose_layout(replace(load_recipe("digits").model, dim=32))
     assert choice.layout == "dense"
-    assert "0.79 M" in choice.reason and "below 2 M" in choice.reason
+    assert "0.20 M" in choice.reason and "below 0.5 M" in choice.reason
 
 
 @pytest.mark.parametrize(
