@@ -309,5 +309,5 @@ def test_the_command_writes_an_int8_bundle(trained: Path, tmp_path: Path) -> Non
     whole = export_bundle(trained, tmp_path / "whole.bundle")
     with Engine(target) as engine:
         assert engine.manifest.precision == "int8"
-    size, full = ((root / "first.onnx").stat().st_size for root in (target, whole.root))
+    size, full = ((root / "weights.bin").stat().st_size for root in (target, whole.root))
     assert size < 0.5 * full
