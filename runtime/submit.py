@@ -26,6 +26,7 @@ class _Request:
     data: NDArray[Any]
     settings: Settings
     future: Future[ImageResult]
+    holds_slot: bool
 
 
 class Batcher:
@@ -39,7 +40,8 @@ class Batcher:
 
     def __init__(self, classify: Classify, max_batch: int, wait_ms: float) -> None:
         self._classify, self._max_batch, self._wait_s = classify, max_batch, wait_ms / 1e3
-        self._requests: queue.Queue[_Request | None] = queue.Queue(MAX_WAITING)
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._slots = threading.Semaphore(MAX_WAITING)
         self._lock, self._closed = threading.Lock(), False
         self._worker = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._worker.start()
@@ -47,15 +49,24 @@ class Batcher:
     def submit(self, data: NDArray[Any], settings: Settings) -> Future[ImageResult]:
         """Queue one checked input [1, …]; waits while `MAX_WAITING` requests are queued.
 
+        A future's callback runs on the batcher's own thread; what it submits never waits, since
+        nobody else would make room.
+
         Raises:
             EngineStateError: the batcher is closed.
         """
-        future: Future[ImageResult] = Future()
+        waits = threading.current_thread() is not self._worker
+        if waits:
+            self._slots.acquire()
+        request = _Request(data, settings, Future(), holds_slot=waits)
         with self._lock:  # nothing may come in behind the end mark
-            if self._closed:
-                raise EngineStateError("this engine is closed: make a new Engine(bundle)")
-            self._requests.put(_Request(data, settings, future))
-        return future
+            closed = self._closed
+            if not closed:
+                self._requests.put(request)
+        if closed:
+            self._free(request)
+            raise EngineStateError("this engine is closed: make a new Engine(bundle)")
+        return request.future
 
     def close(self) -> None:
         """Answer what was submitted, then stop."""
@@ -66,6 +77,10 @@ class Batcher:
             self._requests.put(None)
         if threading.current_thread() is not self._worker:
             self._worker.join()
+
+    def _free(self, request: _Request) -> None:
+        if request.holds_slot:
+            self._slots.release()
 
     def _work(self) -> None:
         going_on = True
@@ -79,6 +94,7 @@ class Batcher:
         first = self._requests.get()
         if first is None:
             return [], False
+        self._free(first)
         batch, deadline = [first], time.perf_counter() + self._wait_s
         while len(batch) < self._max_batch:
             try:
@@ -88,6 +104,7 @@ class Batcher:
                 break
             if request is None:
                 return batch, False
+            self._free(request)
             batch.append(request)
         return batch, True
 

@@ -147,3 +147,27 @@ def test_bad_requests_are_refused_at_once(bundle: Bundle, images: Images) -> Non
 def test_a_negative_wait_is_refused(bundle: Bundle) -> None:
     with pytest.raises(ConfigError, match="must not be negative"):
         Engine(bundle, submit_wait_ms=-1.0)
+
+
+def test_a_callback_may_submit_although_the_queue_is_full(
+    bundle: Bundle, images: Images, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callbacks run on the batcher's thread, which alone makes room in the queue."""
+    monkeypatch.setattr("runtime.submit.MAX_WAITING", 1)
+    again: list[Future[ImageResult]] = []
+    with Engine(bundle, backend=gate, **EXIT) as engine:
+        first = engine.submit(images[0])
+        first.add_done_callback(lambda done: again.append(engine.submit(images[0])))
+        assert gate.entered.wait(10)
+        others = [
+            threading.Thread(target=engine.submit, args=(images[0],), daemon=True)
+            for _ in range(3)  # one fills the queue, the others wait for room
+        ]
+        for each in others:
+            each.start()
+        gate.open.set()
+        assert first.result(10).timesteps >= 1
+        for each in others:
+            each.join(10)
+            assert not each.is_alive()
+        assert again[0].result(10).timesteps >= 1
