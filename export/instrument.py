@@ -53,7 +53,7 @@ class CountingEmitter(Emitter):
     def conv(self, x: str, layer: FoldedConv, name: str, exact: Exact | None = None) -> str:
         """See `Emitter.conv`."""
         stage = int(name.removeprefix("conv")) - 1
-        macs = layer.weight.size * float(np.prod(self._resolution(stage)))
+        macs = layer.weight.size * float(np.prod(self.plan.config.resolution(stage)))
         if stage == 0 and self.plan.config.input == "image":
             self._macs_once += macs
         else:
@@ -81,13 +81,6 @@ class CountingEmitter(Emitter):
         for name, columns in zip(("mac_ops", "ac_ops"), zip(*self._done, strict=True), strict=True):
             table = self.graph.op("Concat", *columns, axis=1, name=f"{name}_table")
             self.graph.output(name, table, FLOAT, ["B", chunk])
-
-    def _resolution(self, stage: int) -> tuple[int, int]:
-        """Height and width that a convolution of the stem sees."""
-        height, width = self.plan.config.image_size
-        for _ in range(sum(self.plan.config.stem.pool[:stage])):
-            height, width = (height + 1) // 2, (width + 1) // 2
-        return height, width
 
     def _units(self, x: str, rows: Rows) -> str:
         """Sum of each image's live rows of x [M, C], float32 [B, 1]."""

@@ -109,11 +109,8 @@ def _tail_at(e: Emitter, current: str) -> str:
 
 def _map_shape(e: Emitter, stage: int, pooled: bool) -> list[int]:
     """[C, H, W] of a stage's feature map; `pooled` counts the stage's own pool."""
-    config = e.plan.config
-    height, width = config.image_size
-    for _ in range(sum(config.stem.pool[: stage + pooled])):
-        height, width = (height + 1) // 2, (width + 1) // 2
-    return [e.plan.stem.convs[stage].bias.shape[0], height, width]
+    channels = e.plan.stem.convs[stage].bias.shape[0]
+    return [channels, *e.plan.config.resolution(stage + pooled)]
 
 
 def _to_tokens(e: Emitter, x: str) -> str:

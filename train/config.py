@@ -179,13 +179,17 @@ class ModelConfig:
             f"drop.keep has {len(self.drop.keep)} shares for {self.depth} blocks",
         )
 
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Tokens vertically and horizontally; each pool maps n to ceil(n / 2)."""
+    def resolution(self, stages: int) -> tuple[int, int]:
+        """Height and width after so many of the stem's stages; a pool maps n to ceil(n / 2)."""
         height, width = self.image_size
-        for _ in range(sum(self.stem.pool)):
+        for _ in range(sum(self.stem.pool[:stages])):
             height, width = (height + 1) // 2, (width + 1) // 2
         return height, width
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Tokens vertically and horizontally."""
+        return self.resolution(len(self.stem.pool))
 
     @property
     def tokens(self) -> int:
