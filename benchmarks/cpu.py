@@ -108,9 +108,11 @@ KINDS = {
     "sps": Kind("ours: static, SPS", "sps"),
     "isps": Kind("ours: static, I-SPS", "isps"),
     "halting": Kind("ours: halting", "isps", True),
+    "halting-steps": Kind("ours: halting, a graph per timestep, no exit", "isps", True),
     "halting-exit": Kind("ours: halting + early exit", "isps", True, False, 0),
     **_fixed("", int8=False),
     "int8": Kind("ours: halting, int8", "isps", True, True),
+    "int8-steps": Kind("ours: halting, int8, a graph per timestep, no exit", "isps", True, True),
     "int8-exit": Kind("ours: halting + early exit, int8", "isps", True, True, 0),
     **_fixed(", int8", int8=True),
 }

@@ -44,11 +44,11 @@ def random_network(config: ModelConfig) -> SpikingTransformer:
 
 
 def our_graphs(
-    config: ModelConfig, *, int8: bool = False, layout: Layout = "packed"
+    config: ModelConfig, *, int8: bool = False, layout: Layout = "packed", chunk: int = 1
 ) -> dict[str, onnx.ModelProto]:
-    """One timestep per graph; replayed where tokens halt, dense where they do not."""
+    """`chunk` timesteps per graph; replayed where tokens halt, dense where they do not."""
     halting = config.halting.mode != "none"
-    options = GraphOptions(chunk=1, layout=layout if halting else "dense", int8=int8)
+    options = GraphOptions(chunk=chunk, layout=layout if halting else "dense", int8=int8)
     plan = make_plan(random_network(config))
     if not halting:
         return unroll(plan, options)

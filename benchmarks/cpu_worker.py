@@ -97,7 +97,9 @@ class Ours:
         threads: int,
         exits: bool = False,
         steps: int | None = None,
+        chunk: int = 1,
     ) -> None:
+        self.chunk = chunk
         self.sessions = {
             name: session(model.SerializeToString(), threads) for name, model in graphs.items()
         }
@@ -117,7 +119,7 @@ class Ours:
     def _classify(self, batch: NDArray[np.int64]) -> None:
         feed: dict[str, Any] = {"image": self.images[batch]}
         states = self._run("first.onnx", feed | self._replayed(batch, 0), {})
-        for step in range(1, self.timesteps):
+        for step in range(self.chunk, self.timesteps, self.chunk):
             alive = np.flatnonzero(self.replay.timesteps[batch] > step) if self.exits else None
             alive = np.arange(len(batch)) if alive is None else alive
             batch = batch[alive]
@@ -127,7 +129,7 @@ class Ours:
 
     def _replayed(self, batch: NDArray[np.int64], step: int) -> dict[str, NDArray[Any]]:
         inputs = {"epsilon": np.array(0.01, np.float32)}
-        return inputs | (self.replay.inputs(batch, step) if self.halting else {})
+        return inputs | (self.replay.inputs(batch, step, self.chunk) if self.halting else {})
 
     def _run(self, name: str, feed: dict[str, Any], states: dict[str, Any]) -> dict[str, Any]:
         graph = self.sessions[name]
@@ -153,13 +155,15 @@ def _ours(
     int8: bool = False,
     exits: bool = False,
     steps: int | None = None,
+    whole: bool = False,
 ) -> Callable[[argparse.Namespace], Step]:
     def build(arguments: argparse.Namespace) -> Step:
         config = models.config_of(stem, halting=halting)
-        graphs, replay = models.our_graphs(config, int8=int8), Replay.load(arguments.replay)
+        chunk = config.timesteps if whole else 1
+        graphs = models.our_graphs(config, int8=int8, chunk=chunk)
         return Ours(
-            config, graphs, replay, batch=arguments.batch, threads=arguments.threads,
-            exits=exits, steps=steps,
+            config, graphs, Replay.load(arguments.replay), batch=arguments.batch,
+            threads=arguments.threads, exits=exits, steps=steps, chunk=chunk,
         )  # fmt: skip
 
     return build
@@ -242,11 +246,13 @@ CANDIDATES: dict[str, Callable[[argparse.Namespace], Step]] = {
     "spikingjelly-onnx": _spikingjelly_onnx,
     "ann": _with(_dense),
     "ann-int8": _with(_dense, int8=True),
-    "sps": _ours("sps"),
-    "isps": _ours("isps"),
-    "halting": _ours("isps", halting=True),
+    "sps": _ours("sps", whole=True),
+    "isps": _ours("isps", whole=True),
+    "halting": _ours("isps", halting=True, whole=True),
+    "halting-steps": _ours("isps", halting=True),
     "halting-exit": _ours("isps", halting=True, exits=True),
-    "int8": _ours("isps", halting=True, int8=True),
+    "int8": _ours("isps", halting=True, int8=True, whole=True),
+    "int8-steps": _ours("isps", halting=True, int8=True),
     "int8-exit": _ours("isps", halting=True, int8=True, exits=True),
     **{f"halting-t{t}": _ours("isps", halting=True, steps=t) for t in (1, 2, 3)},
     **{f"int8-t{t}": _ours("isps", halting=True, int8=True, steps=t) for t in (1, 2, 3)},

@@ -69,11 +69,15 @@ class Replay:
         slots = _nearest(tokens, self.last_block.shape[-1])
         return Replay(ran.sum(-1)[..., slots], self.timesteps, blocks)
 
-    def inputs(self, images: NDArray[np.int64], step: int) -> dict[str, NDArray[np.float32]]:
-        """Graph inputs for these images at timestep `step` (from 0)."""
-        last = self.last_block[images, step]
+    def inputs(
+        self, images: NDArray[np.int64], start: int, chunk: int = 1
+    ) -> dict[str, NDArray[np.float32]]:
+        """Graph inputs for these images at `chunk` timesteps from `start` (from 0) on."""
         return {
-            f"replay.block{number}": np.where(last == number, HALTS, 0.0).astype(np.float32)
+            _input_name(number, step): np.where(
+                self.last_block[images, start + step] == number, HALTS, 0.0
+            ).astype(np.float32)
+            for step in range(chunk)
             for number in range(1, self.blocks + 1)
         }
 
@@ -114,5 +118,10 @@ def imposed() -> Iterator[None]:
         yield
 
 
-def _history(e: Emitter, number: int, slots: int) -> str:
-    return e.graph.input(f"replay.block{number}", tokens_module.FLOAT, ["B", slots])
+def _history(e: Emitter, number: int, slots: int, step: int) -> str:
+    return e.graph.input(_input_name(number, step), tokens_module.FLOAT, ["B", slots])
+
+
+def _input_name(number: int, step: int) -> str:
+    """Of block `number` at timestep `step` (from 0) of the chunk."""
+    return f"replay.block{number}.t{step + 1}"

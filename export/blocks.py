@@ -1,4 +1,4 @@
-"""Emit one block at one timestep on token rows [M, D]."""
+"""Emit one block for the timesteps of a chunk on token rows [M, D]."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from export.rows import Rows
 Current = Callable[[Callable[[], str]], str]
 
 
-def emit_block(e: Emitter, number: int, x: str, rows: Rows, hoist: Current) -> str:
+def emit_block(
+    e: Emitter, number: int, x: str, rows: Rows, hoist: Current, *, constant: bool = False
+) -> str:
     """X += attention(x); x += MLP(x).
 
     Args:
@@ -21,27 +23,40 @@ def emit_block(e: Emitter, number: int, x: str, rows: Rows, hoist: Current) -> s
         x: tokens [M, D].
         rows: which token each row is.
         hoist: carries a current over timesteps where it does not depend on them, else emits it.
+        constant: x is one timestep's, and the same at every other.
 
     Returns:
         Tokens after the block [M, D]. Rows of absent tokens hold values that nothing reads.
     """
     plan = e.plan.blocks[number - 1]
     with e.graph.scope(f"block{number}"):
-        mixed = _attention(e, f"block{number}", plan, x, rows, hoist)
-        x = e.graph.op("Add", x, mixed, name="attention_residual")
+        mixed = _attention(e, f"block{number}", plan, x, rows, hoist, constant)
+        x = _attention_residual(e, x, mixed, constant)
         hidden = _mlp(e, f"block{number}", plan, x, rows)
         return e.graph.op("Add", x, hidden, name="mlp_residual")
 
 
-def _attention(e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows, hoist: Current) -> str:
+def _attention_residual(e: Emitter, x: str, mixed: str, constant: bool) -> str:
+    """Tokens that are the same at every timestep are added to each one's, not copied."""
+    if not constant:
+        return e.graph.op("Add", x, mixed, name="attention_residual")
+    tail = [e.plan.config.dim]
+    total = e.graph.op("Add", x, e.steps.unfold(mixed, tail), name="attention_residual")
+    return e.steps.fold(total, tail)
+
+
+def _attention(
+    e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows, hoist: Current, constant: bool
+) -> str:
     dim = e.plan.config.dim
     if plan.in_lif is not None:
-        x = e.lif(f"{block}.in_lif", x, rows, plan.in_lif, dim, for_linear=True)
+        x = e.lif(f"{block}.in_lif", x, rows, plan.in_lif, dim, for_linear=True, constant=constant)
         current = e.linear(x, plan.qkv, "qkv", rows, SPIKES)
+        constant = False
     else:
         entering = token_range(e.plan.config, rows.block)
-        current = hoist(lambda: e.linear(x, plan.qkv, "qkv", rows, entering))
-    spikes = e.lif(f"{block}.qkv_lif", current, rows, plan.lif, 3 * dim)
+        current = hoist(lambda: e.linear(x, plan.qkv, "qkv", rows, entering, constant=constant))
+    spikes = e.lif(f"{block}.qkv_lif", current, rows, plan.lif, 3 * dim, constant=constant)
     e.attended(spikes, rows)
     if e.plan.config.arch == "sdt":
         gated = _mask_and_sum(e, block, plan, spikes, rows)

@@ -17,7 +17,7 @@ Shape = Sequence[int | str]
 
 
 class GraphBuilder:
-    """Nodes are named by the scope they are emitted in: `t1/block2/qkv_lif`.
+    """Nodes are named by the scope they are emitted in: `block2/t1/halt`.
 
     Args:
         name: the graph's name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,8 +17,9 @@ from export.int8 import Exact, quantise
 from export.lagged import LaggedIndex
 from export.plan import NetworkPlan, rate_levels
 from export.precision import round_up
-from export.rows import FullRows, Rows
+from export.rows import FullRows, PackedRows, Rows
 from export.states import States, on_grid
+from export.steps import Steps
 from train.staircase import Staircase
 
 Layout = Literal["packed", "dense", "lagged"]
@@ -32,8 +34,10 @@ class Emitter:
         plan: the folded network.
         states: of this graph.
         layout: `packed`, `dense` or `lagged`.
-        batch: int64 [1], the number of images.
+        batch: int64 [1], the number of images of one timestep.
         epsilon: float32 [].
+        int8: products of bytes where activations are exact in them.
+        steps: timesteps of the chunk.
         int8: products of bytes where activations are exact in them.
         qdq: those products are written for engines, not for ONNX Runtime (export/qdq.py).
     """
@@ -44,6 +48,7 @@ class Emitter:
     layout: Layout
     batch: str
     epsilon: str
+    steps: Steps
     int8: bool = False
     qdq: bool = False
     _bytes: set[str] = field(default_factory=set)
@@ -55,12 +60,28 @@ class Emitter:
         """In mode `block` an absent token can come back, so its membranes are held (section 2)."""
         return self.plan.config.halting.mode == "block"
 
+    @property
+    def fuses_steps(self) -> bool:
+        """Whether one LIF node takes all timesteps of the chunk; packed rows differ between them.
+
+        All LIF nodes of a graph must agree, since they share one function body.
+        """
+        return self.steps.count > 1 and self.layout != "packed" and not self.holds_membranes
+
     def linear(
-        self, x: str, layer: FoldedLinear, name: str, rows: Rows, exact: Exact | None = None
+        self,
+        x: str,
+        layer: FoldedLinear,
+        name: str,
+        rows: Rows,
+        exact: Exact | None = None,
+        *,
+        constant: bool = False,
     ) -> str:
         """X [M, in] on `rows` -> [M, out]; one Gemm, bias included.
 
         In int8, and where `exact` says that bytes hold x: a product of bytes.
+        `constant`: x is one timestep's, and the same at every other.
         """
         graph = self.graph
         weight = ""
@@ -89,13 +110,13 @@ class Emitter:
         return graph.op("Add", scaled, graph.const(layer.bias), name=name)
 
     def reused(self, x: str, rows: Rows, width: int) -> None:
-        """A linear layer's output [M, width] of x was carried over, not computed again."""
+        """A linear layer's output [M, width] of x, the same at every timestep, is carried over."""
 
     def attended(self, spikes: str, rows: Rows) -> None:
         """Attention mixes the spikes q, k, v [M, 3D]."""
 
-    def timestep_done(self, live: str) -> None:
-        """A timestep is complete; `live` int32 [B, L] are the tokens that ran."""
+    def chunk_done(self, live: str) -> None:
+        """The blocks are complete; `live` int32 [C * B, L] are the tokens that ran."""
 
     def as_bytes(self, x: str, exact: Exact, name: str) -> str:
         """The integers n of x = unit * n, as uint8."""
@@ -135,53 +156,145 @@ class Emitter:
         width: int,
         *,
         for_linear: bool = False,
+        constant: bool = False,
     ) -> str:
         """A neuron on token rows [M, width]; its membrane is a state.
 
         `for_linear`: only a linear layer reads the spikes, so in int8 they are bytes.
+        `constant`: the current is one timestep's, and the same at every other.
         """
         as_bytes = self.int8 and for_linear
-        v = self.states.read_membrane(name, rows, width)
-        if not on_grid(rows):
-            spike, v_next = self.fire(name, current, v, lif, as_bytes=as_bytes)
-            self.states.write_membrane(name, v_next, rows, width)
-            return self._note_bytes(spike, as_bytes)
-        current = rows.to_grid(current, width)
-        spike, v_next = self.fire(name, current, v, lif, as_bytes=as_bytes)
-        v_next = self._held(v_next, v, rows)
-        self.states.write_membrane(name, v_next, rows, width)
-        return self._note_bytes(rows.from_grid(spike, width), as_bytes)
-
-    def _held(self, v_next: str, v: str, rows: Rows) -> str:
-        """In mode `block` an absent token's membrane [B, K, width] stays as it was."""
-        if not (self.holds_membranes and isinstance(rows, FullRows) and rows.live is not None):
-            return v_next
-        mask = rows.to_grid(rows.mask(), 1)
-        alive = self.graph.op("Cast", mask, to=TensorProto.BOOL, name="alive")
-        return self.graph.op("Where", alive, v_next, v, name="held")
-
-    def _note_bytes(self, spike: str, as_bytes: bool) -> str:
+        emit = self._lif_fused if self.fuses_steps else self._lif_by_step
+        shaped = rows.to_grid(current, width) if on_grid(rows) else current
+        spike = emit(name, shaped, rows, lif, width, as_bytes, constant)
+        if on_grid(rows):
+            spike = rows.from_grid(spike, width)
         if as_bytes:
             self._bytes.add(spike)
         return spike
 
-    def lif_per_image(self, name: str, current: str, lif: FoldedLIF, tail: list[int]) -> str:
-        """A neuron on something every image has once: a feature map, SDT's gate."""
-        zero = lambda: self.graph.const([0.0])  # noqa: E731
-        v = self.states.read(name, self.graph.float_type, tail, zero)
-        spike, v_next = self.fire(name, current, v, lif)
-        self.states.write(name, v_next, self.graph.float_type, tail)
-        return spike
+    def _lif_fused(
+        self,
+        name: str,
+        current: str,
+        rows: Rows,
+        lif: FoldedLIF,
+        width: int,
+        as_bytes: bool,
+        constant: bool,
+    ) -> str:
+        """One node for the chunk's timesteps, whose rows are the same."""
+        tail = [rows.slots, width] if on_grid(rows) else [width]
+        by_step = self._unfolded(current, tail, constant)
+        v = self.states.read_membrane(name, rows, width)
+        spike, v_next = self.fire(name, by_step, v, lif, as_bytes=as_bytes, fused=True)
+        self.states.write_membrane(name, v_next, rows, width)
+        return self.steps.fold(spike, tail)
+
+    def _lif_by_step(
+        self,
+        name: str,
+        current: str,
+        rows: Rows,
+        lif: FoldedLIF,
+        width: int,
+        as_bytes: bool,
+        constant: bool,
+    ) -> str:
+        """One node a timestep."""
+        if constant:
+            currents = [current] * self.steps.count
+        else:
+            apart = rows.split if isinstance(rows, PackedRows) else self.steps.split
+            currents = apart(current)
+        spikes = []
+        for step, each in enumerate(currents):
+            with self.step_scope(step):
+                v = self.states.read_membrane(name, rows, width, step)
+                spike, v_next = self.fire(name, each, v, lif, as_bytes=as_bytes)
+                v_next = self._held(v_next, v, rows, step)
+            self.states.write_membrane(name, v_next, rows, width)
+            spikes.append(spike)
+        return self.steps.stack(spikes)
+
+    @contextmanager
+    def step_scope(self, step: int) -> Iterator[None]:
+        """Names of what is emitted for one timestep of several."""
+        if self.steps.count == 1:
+            yield
+            return
+        with self.graph.scope(f"t{step + 1}"):
+            yield
+
+    def _unfolded(self, current: str, tail: list[int], constant: bool) -> str:
+        """[C * B, *tail], or [B, *tail] if constant -> [C, B, *tail]."""
+        if constant:
+            return self.steps.repeat(current, 1 + len(tail))
+        return self.steps.unfold(current, tail)
+
+    def _held(self, v_next: str, v: str, rows: Rows, step: int) -> str:
+        """In mode `block` an absent token's membrane [B, K, width] stays as it was."""
+        if not (self.holds_membranes and isinstance(rows, FullRows) and rows.live is not None):
+            return v_next
+        alive = self.steps.split(rows.to_grid(rows.mask(), 1))[step]
+        held = self.graph.op("Cast", alive, to=TensorProto.BOOL, name="alive")
+        return self.graph.op("Where", held, v_next, v, name="held")
+
+    def lif_per_image(
+        self,
+        name: str,
+        current: str,
+        lif: FoldedLIF,
+        tail: list[int],
+        *,
+        constant: bool = False,
+        elem_type: int | None = None,
+    ) -> str:
+        """A neuron on something every image has once: a feature map, SDT's gate, the readout.
+
+        Args:
+            name: of the neuron.
+            current: [C * B, *tail].
+            lif: its constants.
+            tail: shape behind the batch axis.
+            constant: the current is one timestep's, and the same at every other.
+            elem_type: of current, membrane and spikes; by default the graph's.
+        """
+        kind = elem_type or self.graph.float_type
+        zero = self.graph.const([0.0], np.float32 if kind == TensorProto.FLOAT else None)
+        read = lambda: self.states.read(name, kind, tail, lambda: zero)  # noqa: E731
+        if self.fuses_steps:
+            by_step = self._unfolded(current, tail, constant)
+            spike, v_next = self.fire(name, by_step, read(), lif, fused=True, elem_type=kind)
+            self.states.write(name, v_next, kind, tail)
+            return self.steps.fold(spike, tail)
+        currents = [current] * self.steps.count if constant else self.steps.split(current)
+        spikes = []
+        for step, each in enumerate(currents):
+            with self.step_scope(step):
+                spike, v_next = self.fire(name, each, read(), lif, elem_type=kind)
+            self.states.write(name, v_next, kind, tail)
+            spikes.append(spike)
+        return self.steps.stack(spikes)
 
     def fire(
-        self, name: str, current: str, v: str, lif: FoldedLIF, *, as_bytes: bool = False
+        self,
+        name: str,
+        current: str,
+        v: str,
+        lif: FoldedLIF,
+        *,
+        as_bytes: bool = False,
+        fused: bool = False,
+        elem_type: int | None = None,
     ) -> tuple[str, str]:
-        """The LIF node: spike, a byte if `as_bytes`, and next membrane."""
+        """The LIF node: spike, a byte if `as_bytes`, and next membrane; `fused` takes all steps."""
         byte = qdq.SPIKE_TYPE if self.qdq else TensorProto.UINT8
-        spike_type = byte if as_bytes else self.graph.float_type
+        spike_type = byte if as_bytes else elem_type or self.graph.float_type
+        steps = {"steps": self.steps.count} if fused else {}
         spike, v_next = self.graph.custom(
             "LIF", [current, v], 2, name=name.split(".")[-1], decay=lif.decay,
-            threshold=lif.threshold, reset=lif.reset, spike_type=spike_type,
+            threshold=lif.threshold, reset=lif.reset, spike_type=spike_type, **steps,
         )  # fmt: skip
         return spike, v_next
 

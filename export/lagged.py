@@ -19,6 +19,7 @@ import numpy as np
 from onnx import TensorProto
 
 from export.builder import GraphBuilder
+from export.steps import Steps
 
 if TYPE_CHECKING:
     from export.states import States
@@ -90,15 +91,17 @@ class LaggedIndex:
 
 @dataclass
 class LaggedRows:
-    """The rows of `at` at one timestep.
+    """The rows of `at`, the same at every timestep of the chunk; who is alive changes.
 
     Attributes:
         at: which token each row is.
-        live: int32 [B, K], 1 = alive.
+        live: int32 [B, K], 1 = alive; B counts the images of all timesteps.
+        steps: timesteps of the chunk.
     """
 
     at: LaggedIndex
     live: str
+    steps: Steps
     _cache: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -114,14 +117,21 @@ class LaggedRows:
     def to_grid(self, x: str, width: int) -> str:
         """[M, C] -> [B, K, C]; an absent token has the last row, which `masked` sets to zero."""
         graph = self.at.graph
-        flat = graph.op("Gather", x, self.at.place, axis=0, name="unpack")
+        flat = self.pick(x, self.at.place, [width], "unpack")
         return graph.op("Reshape", flat, graph.ints(-1, self.slots, width), name="grid")
 
     def from_grid(self, x: str, width: int) -> str:
         """[B, K, C] -> [M, C]."""
         graph = self.at.graph
         flat = graph.op("Reshape", x, graph.ints(-1, width), name="flat")
-        return graph.op("Gather", flat, self.at.index, axis=0, name="pack")
+        return self.pick(flat, self.at.index, [width], "pack")
+
+    def pick(self, x: str, index: str, tail: list[int], name: str) -> str:
+        """Rows `index` of every timestep's part of x [C * N, *tail]; stacked again."""
+        axis = 0 if self.steps.count == 1 else 1
+        by_step = self.steps.unfold(x, tail)
+        picked = self.at.graph.op("Gather", by_step, index, axis=axis, name=name)
+        return self.steps.fold(picked, tail)
 
     def sum_tokens(self, x: str, width: int) -> str:
         """Masked rows [M, C] -> [B, C]."""
@@ -132,16 +142,15 @@ class LaggedRows:
 
     def gate(self, x: str, per_image: str, width: int) -> str:
         """Rows [M, C] times their image's row of [B, C]."""
-        graph = self.at.graph
-        spread = graph.op("Gather", per_image, self._image(), axis=0, name="spread")
-        return graph.op("Mul", x, spread, name="gate")
+        spread = self.pick(per_image, self._image(), [width], "spread")
+        return self.at.graph.op("Mul", x, spread, name="gate")
 
     def masked(self, x: str) -> str:
         """Rows [M, C], absent tokens and padding set to zero."""
         return self.at.graph.op("Mul", x, self._mask(), name="masked")
 
     def _image(self) -> str:
-        """The image of each row, int32 [M]."""
+        """The image of each row of one timestep, int32 [M]."""
         graph, slots = self.at.graph, self.at.graph.const(self.slots, np.int32)
         return self._cached("image", lambda: graph.op("Div", self.at.index, slots, name="image"))
 
@@ -150,11 +159,13 @@ class LaggedRows:
         return self._cached("mask", self._live_rows)
 
     def _live_rows(self) -> str:
-        graph = self.at.graph
-        flat = graph.op("Reshape", self.live, graph.ints(-1), name="live_flat")
-        rows = graph.op("Gather", flat, self.at.index, axis=0, name="live_rows")
+        graph, steps = self.at.graph, self.steps.count
+        shape = graph.ints(-1) if steps == 1 else graph.ints(steps, -1)
+        flat = graph.op("Reshape", self.live, shape, name="live_flat")
+        axis = 0 if steps == 1 else 1
+        rows = graph.op("Gather", flat, self.at.index, axis=axis, name="live_rows")
         alive = graph.op("Mul", rows, self.at.valid, name="alive")
-        column = graph.op("Unsqueeze", alive, graph.ints(1), name="mask_rows")
+        column = graph.op("Reshape", alive, graph.ints(-1, 1), name="mask_rows")
         return graph.op("Cast", column, to=graph.float_type, name="mask")
 
     def _cached(self, key: str, emit: Callable[[], str]) -> str:

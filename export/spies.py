@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from export.emitter import Emitter
 from export.fold import FoldedLIF
@@ -19,8 +18,6 @@ class SpyingEmitter(Emitter):
     one row per image.
     """
 
-    _seen: Counter[str] = field(default_factory=Counter)
-
     def lif(
         self,
         name: str,
@@ -30,19 +27,31 @@ class SpyingEmitter(Emitter):
         width: int,
         *,
         for_linear: bool = False,
+        constant: bool = False,
     ) -> str:
         """See `Emitter.lif`; spikes stay floats here, so that they can be given out."""
-        spike = super().lif(name, current, rows, lif, width)
+        spike = super().lif(name, current, rows, lif, width, constant=constant)
         self._watch(name, rows.to_grid(rows.masked(spike), width), [rows.slots, width])
         return spike
 
-    def lif_per_image(self, name: str, current: str, lif: FoldedLIF, tail: list[int]) -> str:
+    def lif_per_image(
+        self,
+        name: str,
+        current: str,
+        lif: FoldedLIF,
+        tail: list[int],
+        *,
+        constant: bool = False,
+        elem_type: int | None = None,
+    ) -> str:
         """See `Emitter.lif_per_image`."""
-        spike = super().lif_per_image(name, current, lif, tail)
-        self._watch(name, spike, tail)
+        spike = super().lif_per_image(
+            name, current, lif, tail, constant=constant, elem_type=elem_type
+        )
+        if name != "head_lif":
+            self._watch(name, spike, tail)
         return spike
 
     def _watch(self, neuron: str, spikes: str, tail: list[int]) -> None:
-        self._seen[neuron] += 1
-        name = spike_output(self._seen[neuron], neuron)
-        self.graph.output(name, spikes, self.graph.float_type, ["B", *tail])
+        for step, each in enumerate(self.steps.split(spikes), start=1):
+            self.graph.output(spike_output(step, neuron), each, self.graph.float_type, ["B", *tail])

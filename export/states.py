@@ -90,8 +90,8 @@ class States:
         """Set a float32 scalar."""
         self._entries[name] = _Entry(value, TensorProto.FLOAT, [])
 
-    def read_membrane(self, name: str, rows: Rows, width: int) -> str:
-        """A membrane aligned with `rows`, [M, width], or [B, K, width] if `on_grid`.
+    def read_membrane(self, name: str, rows: Rows, width: int, step: int = 0) -> str:
+        """A membrane for a timestep's `rows`, [M, width], or [B, K, width] if `on_grid`.
 
         At t = 1 it is a single zero.
         """
@@ -100,7 +100,7 @@ class States:
             return graph.const([0.0])
         if isinstance(rows, PackedRows):
             packed = self._packed(name, rows, width)
-            return graph.op("Gather", packed, rows.align(self), axis=0, name=f"align/{name}")
+            return graph.op("Gather", packed, rows.align(self, step), axis=0, name=f"align/{name}")
         if name in self._entries:
             return self._entries[name].value
         if isinstance(rows, LaggedRows):
@@ -110,7 +110,7 @@ class States:
         return graph.op("Gather", raw, str(self.alive), axis=0, name=f"alive/{name}")
 
     def write_membrane(self, name: str, value: str, rows: Rows, width: int) -> None:
-        """Set a membrane of `rows`, [M, width] or [B, K, width] as it is read."""
+        """Set a membrane of a timestep's `rows`, [M, width] or [B, K, width] as it is read."""
         shape: Shape = [f"M_block{rows.block}", width]
         if on_grid(rows):
             shape = ["B", rows.slots, width]

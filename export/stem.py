@@ -70,26 +70,26 @@ def _tail_once(e: Emitter, current: str) -> str:
     return e.graph.op("Add", x, e.rate(current, plan.stairs, "rate5"), name="embedded")
 
 
-def tokens_at(e: Emitter, current: str) -> str:
-    """SPS: one timestep of the stem, the first convolution's current to tokens [B, K, D]."""
+def tokens_of_chunk(e: Emitter, current: str, *, constant: bool) -> str:
+    """SPS: the stem at every timestep, the first convolution's current to tokens [C * B, K, D].
+
+    `constant`: the current is one timestep's, and the same at every other.
+    """
     for stage in range(3):
-        x = _spike_stage(e, current, stage)
+        x = _spike_stage(e, current, stage, constant=constant and stage == 0)
         current = _spike_conv(e, x, stage + 2)
     return _to_tokens(e, _tail_at(e, current))
 
 
-def _spike_stage(e: Emitter, current: str, stage: int) -> str:
+def _spike_stage(e: Emitter, current: str, stage: int, *, constant: bool = False) -> str:
     config = e.plan.config
     pools, before = config.stem.pool[stage], config.stem.pool_position == "before_lif"
     if pools and before:
         current = e.pool(current, f"pool{stage + 1}")
-    x = _map_lif(e, current, stage, pooled=pools and before)
+    tail = _map_shape(e, stage, pooled=pools and before)
+    name, lif = f"stem.lif{stage + 1}", e.plan.stem.lif
+    x = e.lif_per_image(name, current, lif, tail, constant=constant)
     return e.pool(x, f"pool{stage + 1}") if pools and not before else x
-
-
-def _map_lif(e: Emitter, current: str, stage: int, *, pooled: bool) -> str:
-    tail = _map_shape(e, stage, pooled)
-    return e.lif_per_image(f"stem.lif{stage + 1}", current, e.plan.stem.lif, tail)
 
 
 def _tail_at(e: Emitter, current: str) -> str:
@@ -120,8 +120,10 @@ def _to_tokens(e: Emitter, x: str) -> str:
     return graph.op("Transpose", flat, perm=[0, 2, 1], name="tokens")
 
 
-def frame_at(e: Emitter, frames: str, step: int) -> str:
-    """Frame `step` of a chunk: float32 [B, chunk, C, H, W] -> [B, C, H, W] in the graph's dtype."""
-    graph = e.graph
-    index = graph.const(step, "int64")
-    return _in_graph_type(e, graph.op("Gather", frames, index, axis=1, name="frame"))
+def chunk_frames(e: Emitter, frames: str) -> str:
+    """float32 [B, C, channels, H, W] -> [C * B, channels, H, W] in the graph's dtype."""
+    graph, config = e.graph, e.plan.config
+    if e.steps.count > 1:
+        frames = graph.op("Transpose", frames, perm=[1, 0, 2, 3, 4], name="by_step")
+    shape = graph.ints(-1, config.channels, *config.image_size)
+    return _in_graph_type(e, graph.op("Reshape", frames, shape, name="frames_of_chunk"))

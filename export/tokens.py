@@ -10,27 +10,30 @@ from onnx import TensorProto
 from export.emitter import Emitter
 from export.lagged import LaggedRows, every_slot
 from export.rows import FullRows, PackedRows, Rows, pack
+from export.steps import PerStep, Steps
 
 FLOAT, INT32 = TensorProto.FLOAT, TensorProto.INT32
 
 
 @dataclass
 class Tokens:
-    """Tokens on their way through the blocks of one timestep.
+    """Tokens on their way through the blocks, at every timestep of a chunk.
 
     Attributes:
         x: rows [M, D].
         rows: which token each row is.
-        size: float32 [B, K], or None when nothing has merged.
-        cum: C(l, t), float32 [B, K], or None before the first block.
-        live: int32 [B, K], or None when all are alive.
+        size: float32 [B, K] per timestep, or None when nothing has merged.
+        cum: C(l, t), float32 [B, K] per timestep, or None before the first block.
+        live: int32 [B, K] per timestep, or None when all are alive.
+        constant: x is one timestep's, and the same at every other.
     """
 
     x: str
     rows: Rows
-    size: str | None = None
-    cum: str | None = None
-    live: str | None = None
+    size: PerStep | None = None
+    cum: PerStep | None = None
+    live: PerStep | None = None
+    constant: bool = False
 
 
 def merge(e: Emitter, tokens: Tokens, number: int) -> Tokens:
@@ -41,40 +44,55 @@ def merge(e: Emitter, tokens: Tokens, number: int) -> Tokens:
     gamma = e.plan.config.gammas[number - 1]
     if gamma == 0:
         return tokens
-    graph, slots, dim = e.graph, tokens.rows.slots, e.plan.config.dim
-    name = f"block{number}.source"
-    source = e.states.read(name, INT32, [gamma], lambda: graph.const([[-1]], np.int32))
-    size = tokens.size or e.filled(slots, 1.0, FLOAT)
-    live = tokens.live or e.filled(slots, 1, INT32)
-    grid = tokens.rows.to_grid(tokens.x, dim)
-    x, size, merged_live, keep, chosen = graph.custom(
-        "TokenMerge", [grid, size, live, source], 5, name="merge", gamma=gamma
-    )
+    steps = Steps(e.graph, 1) if tokens.constant else e.steps
+    grids = steps.split(tokens.rows.to_grid(tokens.x, e.plan.config.dim))
+    merged = [_merge_step(e, tokens, number, step, grid) for step, grid in enumerate(grids)]
+    xs, sizes, lives, cums = zip(*merged, strict=True)
+    live = PerStep(steps, parts=lives) if tokens.live is not None else None
+    cum = PerStep(steps, parts=cums) if tokens.cum is not None else None
+    size = PerStep(steps, parts=sizes)
+    grid = steps.stack(xs)
+    return _place(e, replace(tokens, x=grid, size=size, cum=cum, live=live), number)
+
+
+def _merge_step(
+    e: Emitter, tokens: Tokens, number: int, step: int, grid: str
+) -> tuple[str, str, str, str]:
+    """One timestep's grid [B, K, D] merged: x [B, K', D], size, live and C(l, t) [B, K']."""
+    graph, slots = e.graph, tokens.rows.slots
+    gamma, name = e.plan.config.gammas[number - 1], f"block{number}.source"
+    size = tokens.size.parts[step] if tokens.size else e.filled(slots, 1.0, FLOAT)
+    live = tokens.live.parts[step] if tokens.live else e.filled(slots, 1, INT32)
+    cum = tokens.cum.parts[step] if tokens.cum else ""
+    with e.step_scope(step):
+        source = e.states.read(name, INT32, [gamma], lambda: graph.const([[-1]], np.int32))
+        x, size, live, keep, chosen = graph.custom(
+            "TokenMerge", [grid, size, live, source], 5, name="merge", gamma=gamma
+        )
+        if cum:
+            cum = graph.op("GatherElements", cum, keep, axis=1, name="cum_kept")
     e.states.write(name, chosen, INT32, [gamma])
-    cum = tokens.cum
-    if cum is not None:
-        cum = graph.op("GatherElements", cum, keep, axis=1, name="cum_kept")
-    still = merged_live if tokens.live is not None else None
-    return _place(e, Tokens(x, tokens.rows, size, cum, still), number)
+    return x, size, live, cum
 
 
 def _place(e: Emitter, tokens: Tokens, number: int) -> Tokens:
     """Rows of a merged grid x [B, K', D]."""
     slots, dim = e.plan.config.tokens_per_block[number - 1], e.plan.config.dim
-    if e.layout == "packed" and tokens.live is not None:
-        rows: Rows = pack(e.graph, number, slots, tokens.live)
-    elif e.layout == "lagged" and tokens.live is not None:
-        rows = _lagged_rows(e, number, slots, tokens.live)
+    live = tokens.live.stacked if tokens.live else None
+    if e.layout == "packed" and live:
+        rows: Rows = pack(e.steps, number, slots, live, e.batch)
+    elif e.layout == "lagged" and live:
+        rows = _lagged_rows(e, number, slots, live)
     else:
-        rows = FullRows(e.graph, number, slots, tokens.live)
-    return Tokens(rows.from_grid(tokens.x, dim), rows, tokens.size, tokens.cum, tokens.live)
+        rows = FullRows(e.graph, number, slots, live)
+    return replace(tokens, x=rows.from_grid(tokens.x, dim), rows=rows)
 
 
 def halt(e: Emitter, tokens: Tokens, number: int) -> tuple[Tokens, str]:
     """Decide who halts after block `number`.
 
     Returns:
-        The tokens that go on, and sum_k p_k x_k, float32 [B, D].
+        The tokens that go on, and sum_k p_k x_k, float32 [C * B, D].
     """
     if isinstance(tokens.rows, PackedRows):
         return _halt_packed(e, tokens, tokens.rows, number)
@@ -87,8 +105,9 @@ def _attributes(e: Emitter, number: int) -> dict[str, float]:
     return {"alpha": halting.alpha, "beta": halting.beta, "last": last}
 
 
-def _history(e: Emitter, number: int, slots: int) -> str:
+def _history(e: Emitter, number: int, slots: int, step: int) -> str:
     """hist_l(t-1) [B, K]; zero in mode `block`, which carries nothing over timesteps."""
+    del step  # the states know what was written last
     zero = lambda: e.filled(slots, 0.0, FLOAT)  # noqa: E731
     if e.plan.config.halting.mode == "block":
         return zero()
@@ -103,7 +122,7 @@ def _remember(e: Emitter, number: int, slots: int, hist: str) -> None:
 def _lagged_rows(e: Emitter, number: int, slots: int, live: str) -> FullRows | LaggedRows:
     """Rows of block `number`: those the runtime named, or all of them at the start."""
     if e.states.resumed:
-        return LaggedRows(e.lagged_index(number, slots), live)
+        return LaggedRows(e.lagged_index(number, slots), live, e.steps)
     e.states.write(f"block{number}.place", every_slot(e.graph, e.batch, slots), INT32, [slots])
     return FullRows(e.graph, number, slots, live, lagged=True)
 
@@ -114,7 +133,7 @@ def _enter_lagged(
     """Rows x of the block before `number` to the rows of block `number`."""
     if e.plan.config.gammas[number - 1]:  # the merge, which comes next, wants this block's grid
         same = (
-            LaggedRows(rows.at, live)
+            LaggedRows(rows.at, live, e.steps)
             if isinstance(rows, LaggedRows)
             else replace(rows, live=live, _mask=None)
         )
@@ -122,57 +141,83 @@ def _enter_lagged(
     follow = _lagged_rows(e, number, rows.slots, live)
     if isinstance(follow, FullRows):
         return x, follow
+    tail = [e.plan.config.dim]
     index = follow.at.within(rows.at) if isinstance(rows, LaggedRows) else follow.at.index
-    return e.graph.op("Gather", x, index, axis=0, name="enter"), follow
+    return follow.pick(x, index, tail, "enter"), follow
 
 
 def _halt_full(
     e: Emitter, tokens: Tokens, rows: FullRows | LaggedRows, number: int
 ) -> tuple[Tokens, str]:
     graph, slots, dim = e.graph, rows.slots, e.plan.config.dim
-    inputs = [
-        rows.to_grid(tokens.x, dim),
-        tokens.size or e.filled(slots, 1.0, FLOAT),
-        _history(e, number, slots),
-        tokens.cum or e.filled(slots, 0.0, FLOAT),
-        tokens.live or e.filled(slots, 1, INT32),
-        e.epsilon,
-    ]
-    readout, hist, cum, live = graph.custom(
-        "TokenHaltSum", inputs, 4, name="halt", **_attributes(e, number)
-    )
-    _remember(e, number, slots, hist)
+    size, cum, live = (
+        value.parts if value else [e.filled(slots, default, kind)] * e.steps.count
+        for value, default, kind in (
+            (tokens.size, 1.0, FLOAT), (tokens.cum, 0.0, FLOAT), (tokens.live, 1, INT32)
+        )
+    )  # fmt: skip
+    readouts, cums, lives = [], [], []
+    for step, grid in enumerate(e.steps.split(rows.to_grid(tokens.x, dim))):
+        with e.step_scope(step):
+            history = _history(e, number, slots, step)
+            readout, hist, cum_next, live_next = graph.custom(
+                "TokenHaltSum", [grid, size[step], history, cum[step], live[step], e.epsilon], 4,
+                name="halt", **_attributes(e, number),
+            )  # fmt: skip
+        _remember(e, number, slots, hist)
+        readouts.append(readout)
+        cums.append(cum_next)
+        lives.append(live_next)
+    going = PerStep(e.steps, parts=lives)
+    x, follow = _go_on(e, tokens.x, rows, number, going)
+    after = Tokens(x, follow, tokens.size, PerStep(e.steps, parts=cums), going)
+    return after, e.steps.stack(readouts)
+
+
+def _go_on(
+    e: Emitter, x: str, rows: FullRows | LaggedRows, number: int, live: PerStep
+) -> tuple[str, Rows]:
+    """Rows x of block `number`, and which they are, for the block after it."""
     if e.layout == "dense" or number == e.plan.config.depth:
-        follow: Rows = FullRows(graph, number + 1, slots, live)
-        return Tokens(tokens.x, follow, tokens.size, cum, live), readout
+        return x, FullRows(e.graph, number + 1, rows.slots, live.stacked)
     if e.layout == "lagged":
-        x, follow = _enter_lagged(e, tokens.x, rows, number + 1, live)
-        return Tokens(x, follow, tokens.size, cum, live), readout
-    packed = pack(graph, number + 1, slots, live)
-    x = graph.op("Gather", tokens.x, packed.index, axis=0, name="pack")
-    return Tokens(x, packed, tokens.size, cum, live), readout
+        return _enter_lagged(e, x, rows, number + 1, live.stacked)
+    packed = pack(e.steps, number + 1, rows.slots, live.stacked, e.batch)
+    return e.graph.op("Gather", x, packed.index, axis=0, name="pack"), packed
 
 
 def _halt_packed(e: Emitter, tokens: Tokens, rows: PackedRows, number: int) -> tuple[Tokens, str]:
     graph, slots = e.graph, rows.slots
-    history = _history(e, number, slots)
     assert tokens.cum is not None
-    size = rows.vector(tokens.size or e.filled(slots, 1.0, FLOAT))
-    inputs = [tokens.x, size, rows.vector(history), rows.vector(tokens.cum), rows.vector(rows.live)]
-    each, hist_rows, _, live_rows = graph.custom(
-        "TokenHalt", [*inputs, e.epsilon], 4, name="halt", **_attributes(e, number)
-    )
-    hist = rows.update(history, hist_rows)
-    _remember(e, number, slots, hist)
-    # Absent tokens keep their history, so the sum over blocks holds for all slots at once.
-    cum = graph.op("Add", tokens.cum, hist, name="cum")
-    readout = graph.op("MatMul", rows.one_hot(FLOAT), each, name="readout")
+    weighted, cums, lives = [], [], []
+    for step, x in enumerate(rows.split(tokens.x)):
+        with e.step_scope(step):
+            history = _history(e, number, slots, step)
+            cum = tokens.cum.parts[step]
+            size = rows.filled(1.0, np.float32, step)
+            if tokens.size:
+                size = rows.vector(tokens.size.parts[step], step)
+            alive = rows.filled(1, np.int32, step)
+            inputs = [x, size, rows.vector(history, step), rows.vector(cum, step), alive]
+            each, hist_rows, _, live_rows = graph.custom(
+                "TokenHalt", [*inputs, e.epsilon], 4, name="halt", **_attributes(e, number)
+            )
+            hist = rows.update(history, hist_rows, step)
+            # Absent tokens keep their history, so the sum over blocks holds for all slots at once.
+            cums.append(graph.op("Add", cum, hist, name="cum"))
+        _remember(e, number, slots, hist)
+        weighted.append(each)
+        lives.append(live_rows)
+    each_row = e.steps.stack(weighted)
+    readout = graph.op("MatMul", rows.one_hot(FLOAT), each_row, name="readout")
     rows.hand_on(e.states)
+    cum_next = PerStep(e.steps, parts=cums)
     if number == e.plan.config.depth:
-        return Tokens(tokens.x, rows, tokens.size, cum, rows.live), readout
-    live = rows.update(e.filled(slots, 0, INT32), live_rows)
-    packed = pack(graph, number + 1, slots, live)
+        return replace(tokens, cum=cum_next), readout
+    live_rows = e.steps.stack(lives)
+    live = PerStep(e.steps, stacked=rows.spread_live(live_rows))
+    packed = pack(e.steps, number + 1, slots, live.stacked, e.batch)
     found = graph.op("NonZero", live_rows, name="going_on")
     kept = graph.op("Reshape", found, graph.ints(-1), name="going_on_rows")
     x = graph.op("Gather", tokens.x, kept, axis=0, name="repack")
-    return Tokens(x, packed, tokens.size, cum, live), readout
+    return Tokens(x, packed, tokens.size, cum_next, live), readout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -23,6 +23,7 @@ from export.precision import check_float16
 from export.rows import FullRows
 from export.spies import SpyingEmitter
 from export.states import States
+from export.steps import PerStep, Steps
 from export.tokens import Tokens
 
 FLOAT, INT32, INT64 = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64
@@ -57,10 +58,10 @@ class GraphOptions:
 
 @dataclass
 class _Record:
-    """Live tokens of a chunk: per timestep [B, L], and per block the masks [B, 1, K]."""
+    """Live tokens of a chunk: counts int32 [C * B, L], and per block the masks [C * B, K]."""
 
-    counts: list[str] = field(default_factory=list)
-    masks: dict[int, list[str]] = field(default_factory=dict)
+    counts: str = ""
+    masks: dict[int, str] = field(default_factory=dict)
 
 
 def unroll(plan: NetworkPlan, options: GraphOptions) -> dict[str, onnx.ModelProto]:
@@ -117,7 +118,10 @@ def _graph(
     batch = graph.op("Shape", alive or str(source), start=0, end=1, name="batch")
     states = States(graph, alive)
     kind = _emitter_kind(options)
-    emitter = kind(graph, plan, states, options.layout, batch, epsilon, options.int8, options.qdq)
+    steps = Steps(graph, options.chunk)
+    emitter = kind(
+        graph, plan, states, options.layout, batch, epsilon, steps, options.int8, options.qdq
+    )
     record, logits, score = _chunk(emitter, options, source)
     # Names without a scope are the graph's interface.
     graph.output("logits", logits, FLOAT, ["B", plan.config.classes])
@@ -126,7 +130,11 @@ def _graph(
     if isinstance(emitter, CountingEmitter):
         emitter.give_out()
     states.emit_outputs(states.inputs if carried is None else carried)
-    functions = plugins.onnx_functions(reset=plan.blocks[0].lif.reset, reset_to_zero=True)
+    functions = plugins.onnx_functions(
+        reset=plan.blocks[0].lif.reset,
+        steps=options.chunk if emitter.fuses_steps else 1,
+        reset_to_zero=True,
+    )
     return graph.model(functions, PRODUCER), states.inputs
 
 
@@ -152,60 +160,50 @@ def _source(
 def _chunk(e: Emitter, options: GraphOptions, source: str | None) -> tuple[_Record, str, str]:
     """All timesteps of a chunk; returns the record, the logits and the halting score."""
     record = _Record()
-    zero_sum = lambda: e.graph.const(np.zeros((1, e.plan.config.dim)), np.float32)  # noqa: E731
-    total = e.states.read("readout", FLOAT, [e.plan.config.dim], zero_sum)
-    score = ""
-    for step in range(options.chunk):
-        with e.graph.scope(f"t{step + 1}"):
-            y, score = _timestep(e, options, source, step, record)
-            y = _head_spikes(e, y)
-            total = e.graph.op("Add", total, y, name="readout_sum")
-    e.states.write("readout", total, FLOAT, [e.plan.config.dim])
+    y, score = _network(e, options, source, record)
+    dim = e.plan.config.dim
+    if e.plan.head_lif is not None:
+        y = e.lif_per_image("head_lif", y, e.plan.head_lif, [dim], elem_type=FLOAT)
+    zero_sum = lambda: e.graph.const(np.zeros((1, dim)), np.float32)  # noqa: E731
+    total = e.states.read("readout", FLOAT, [dim], zero_sum)
+    for each in e.steps.split(y):  # one after the other, so that a sum rounds as in other chunks
+        total = e.graph.op("Add", total, each, name="readout_sum")
+    e.states.write("readout", total, FLOAT, [dim])
     with e.graph.scope("head"):
         return record, _logits(e, total, options.chunk), score
 
 
-def _timestep(
-    e: Emitter, options: GraphOptions, source: str | None, step: int, record: _Record
+def _network(
+    e: Emitter, options: GraphOptions, source: str | None, record: _Record
 ) -> tuple[str, str]:
-    """One pass through the network; returns y_t float32 [B, D] and mean_k C(L, t) [B]."""
-    current = _entering(e, source, step)
+    """The stem and all blocks; y_t float32 [C * B, D], and the last mean_k C(L, t) [B]."""
+    current = _entering(e, source)
     readouts: list[str] = []
-    config = e.plan.config
     counts: list[str] = []
+    config = e.plan.config
     for number in range(1, config.depth + 1):
         with e.graph.scope(f"block{number}"):
-            current = current if number == 1 and _is_static(e) else tokens.merge(e, current, number)
+            current = current if current.constant else tokens.merge(e, current, number)
             counts.append(_count(e, current))
-            _record_mask(e, options, record, current, number)
-        current.x = emit_block(e, number, current.x, current.rows, _hoist(e, current, number))
+            if options.live_masks:
+                record.masks[number] = _live_mask(e, current)
+        hoist = _hoist(e, current, number)
+        constant = current.constant
+        x = emit_block(e, number, current.x, current.rows, hoist, constant=constant)
+        current = replace(current, x=x, constant=False)
         if config.halting.mode != "none":
             with e.graph.scope(f"block{number}"):
                 current, readout = tokens.halt(e, current, number)
                 readouts.append(_mean_over_slots(e, readout, number))
-    record.counts.append(e.graph.op("Concat", *counts, axis=1, name="live_tokens"))
-    e.timestep_done(record.counts[-1])
+    record.counts = e.graph.op("Concat", *counts, axis=1, name="live_counts")
+    e.chunk_done(record.counts)
     if config.halting.mode == "none":
         return _mean_over_tokens(e, current), _no_score(e)
     y = readouts[0] if len(readouts) == 1 else e.graph.op("Sum", *readouts, name="readout")
-    score = e.graph.op(
-        "ReduceMean", str(current.cum), e.graph.ints(1), keepdims=0, name="halt_score"
-    )
+    assert current.cum is not None
+    last = current.cum.parts[-1]
+    score = e.graph.op("ReduceMean", last, e.graph.ints(1), keepdims=0, name="halt_score")
     return y, score
-
-
-def _head_spikes(e: Emitter, y: str) -> str:
-    """Spikes of the neuron between readout and head, float32 as the readout; y where none is."""
-    lif, dim = e.plan.head_lif, e.plan.config.dim
-    if lif is None:
-        return y
-    v = e.states.read("head_lif", FLOAT, [dim], lambda: e.graph.const([0.0], np.float32))
-    spike, v_next = e.graph.custom(
-        "LIF", [y, v], 2, name="head_lif", decay=lif.decay, threshold=lif.threshold,
-        reset=lif.reset, spike_type=FLOAT,
-    )  # fmt: skip
-    e.states.write("head_lif", v_next, FLOAT, [dim])
-    return spike
 
 
 def _is_static(e: Emitter) -> bool:
@@ -213,19 +211,20 @@ def _is_static(e: Emitter) -> bool:
     return e.plan.config.stem.kind == "isps"
 
 
-def _entering(e: Emitter, source: str | None, step: int) -> Tokens:
+def _entering(e: Emitter, source: str | None) -> Tokens:
     """Tokens that enter block 1; with I-SPS after its merge, computed once."""
     config = e.plan.config
     if _is_static(e):
         return _static_tokens(e, source)
     with e.graph.scope("stem"):
-        if config.input == "frames":
-            current = stem.first_current(e, stem.frame_at(e, str(source), step))
-        else:
+        constant = config.input == "image"
+        if constant:
             tail = [config.dim // 8, *config.image_size]
             first = lambda: stem.first_current(e, stem.normalised(e, str(source)))  # noqa: E731
             current = e.states.once("stem.current", e.graph.float_type, tail, first)
-        grid = stem.tokens_at(e, current)
+        else:
+            current = stem.first_current(e, stem.chunk_frames(e, str(source)))
+        grid = stem.tokens_of_chunk(e, current, constant=constant)
     rows = FullRows(e.graph, 1, config.tokens)
     return Tokens(rows.from_grid(grid, config.dim), rows)
 
@@ -241,15 +240,23 @@ def _static_tokens(e: Emitter, source: str | None) -> Tokens:
             emit = int8_stem.tokens_once if on_bytes else stem.tokens_once
             grid = emit(e, stem.first_current(e, stem.normalised(e, str(source))))
             before = FullRows(e.graph, 1, config.tokens)
-            return tokens.merge(e, Tokens(before.from_grid(grid, dim), before), 1)
+            entering = Tokens(before.from_grid(grid, dim), before, constant=True)
+            return tokens.merge(e, entering, 1)
 
     grid = e.states.once(
         "tokens", e.graph.float_type, [rows.slots, dim], lambda: rows.to_grid(computed().x, dim)
     )
     size = None
     if config.gammas[0] > 0:
-        size = e.states.once("size", FLOAT, [rows.slots], lambda: str(computed().size))
-    return Tokens(rows.from_grid(grid, dim), rows, size)
+        once = e.states.once("size", FLOAT, [rows.slots], lambda: _size_of(computed()))
+        size = PerStep(e.steps, parts=[once] * e.steps.count)
+    return Tokens(rows.from_grid(grid, dim), rows, size, constant=True)
+
+
+def _size_of(merged: Tokens) -> str:
+    """Float32 [B, K] of tokens that are the same at every timestep."""
+    assert merged.size is not None
+    return merged.size.stacked
 
 
 def _hoist(e: Emitter, current: Tokens, number: int):  # type: ignore[no-untyped-def]
@@ -275,19 +282,18 @@ def _hoist(e: Emitter, current: Tokens, number: int):  # type: ignore[no-untyped
 
 
 def _count(e: Emitter, current: Tokens) -> str:
-    """Live tokens of a block, int32 [B, 1]."""
-    if current.live is None:
-        return e.filled(1, current.rows.slots, INT32)
-    return e.graph.op("ReduceSum", current.live, e.graph.ints(1), keepdims=1, name="live_count")
+    """Live tokens of a block, int32 [C * B, 1]."""
+    return e.graph.op(
+        "ReduceSum", _live_mask(e, current), e.graph.ints(1), keepdims=1, name="live_count"
+    )
 
 
-def _record_mask(
-    e: Emitter, options: GraphOptions, record: _Record, current: Tokens, number: int
-) -> None:
-    if options.live_masks:
-        live = current.live or e.filled(current.rows.slots, 1, INT32)
-        mask = e.graph.op("Unsqueeze", live, e.graph.ints(1), name="live_mask")
-        record.masks.setdefault(number, []).append(mask)
+def _live_mask(e: Emitter, current: Tokens) -> str:
+    """Which slots of a block run, int32 [C * B, K]."""
+    if current.live is not None:
+        return current.live.stacked
+    every = e.filled(current.rows.slots, 1, INT32)
+    return e.steps.stack([every] * e.steps.count)
 
 
 def _mean_over_slots(e: Emitter, readout: str, number: int) -> str:
@@ -323,16 +329,11 @@ def _logits(e: Emitter, total: str, chunk: int) -> str:
 
 
 def _record_outputs(e: Emitter, options: GraphOptions, record: _Record) -> None:
-    with e.graph.scope("record"):
-        _stack(e, options, record)
-
-
-def _stack(e: Emitter, options: GraphOptions, record: _Record) -> None:
-    graph, chunk = e.graph, options.chunk
-    rows = [graph.op("Unsqueeze", c, graph.ints(1), name="live_tokens_at") for c in record.counts]
-    table = rows[0] if chunk == 1 else graph.op("Concat", *rows, axis=1, name="live_tokens")
-    graph.output("live_tokens", table, INT32, ["B", chunk, e.plan.config.depth])
-    for number, masks in record.masks.items():
-        joined = masks[0] if chunk == 1 else graph.op("Concat", *masks, axis=1, name="live_masks")
-        slots = e.plan.config.tokens_per_block[number - 1]
-        graph.output(f"live.block{number}", joined, INT32, ["B", chunk, slots])
+    graph, chunk, depth = e.graph, options.chunk, e.plan.config.depth
+    with graph.scope("record"):
+        table = e.steps.by_image(record.counts, depth)
+        graph.output("live_tokens", table, INT32, ["B", chunk, depth])
+        for number, mask in record.masks.items():
+            slots = e.plan.config.tokens_per_block[number - 1]
+            shown = e.steps.by_image(mask, slots)
+            graph.output(f"live.block{number}", shown, INT32, ["B", chunk, slots])

@@ -20,16 +20,16 @@ def lif_function(
     Args:
         reset: `hard` or `soft`.
         steps: timesteps in the leading axis of x.
-        to_zero: every LIF node of the model has `v_reset` 0 and a single step, and its currents
-            are finite. The reset is then `u - u * spike`, which is exact and which ONNX Runtime
-            computes faster on a CPU than the Where that serves everything else.
+        to_zero: every LIF node of the model has `v_reset` 0, and its currents are finite. The
+            reset is then `u - u * spike`, which is exact and which ONNX Runtime computes faster on
+            a CPU than the Where that serves everything else.
 
     Raises:
         OpAttributeError: `reset` or `steps` is none that LIF has.
     """
     node_attributes("LIF", decay=0.0, threshold=0.0, reset=reset, steps=steps)
-    if to_zero and reset == "hard" and steps == 1:
-        return _reset_to_zero()
+    if to_zero and reset == "hard":
+        return _reset_to_zero(steps)
     body = Body()
     decay, threshold = (_float(body, name) for name in ("decay", "threshold"))
     v_reset = _float(body, "v_reset") if reset == "hard" else None
@@ -47,16 +47,26 @@ def lif_function(
     return body.function("LIF", ["x", "v"], ["spike", "v_next"], names)
 
 
-def _reset_to_zero() -> onnx.FunctionProto:
+def _reset_to_zero(steps: int) -> onnx.FunctionProto:
     """The body without a Where: `v_next = u - u * spike`."""
     body = Body()
     decay, threshold = (_float(body, name) for name in ("decay", "threshold"))
-    potential, current = (body.op("Cast", name, to=FLOAT) for name in ("v", "x"))
-    u = body.op("Add", body.op("Mul", decay, potential), current)
-    fired = body.op("GreaterOrEqual", u, threshold)
-    body.cast_to_attribute(fired, "spike_type", out="spike")
-    lost = body.op("CastLike", body.op("Mul", u, body.op("Cast", fired, to=FLOAT)), "x")
-    body.op("Sub", body.op("CastLike", u, "x"), lost, out="v_next")
+    potential = body.op("Cast", "v", to=FLOAT)
+    fired: list[str] = []
+    u = lost = ""
+    for current in body.split(body.op("Cast", "x", to=FLOAT), steps):
+        if fired:
+            potential = body.op("Sub", u, lost)
+        u = body.op("Add", body.op("Mul", decay, potential), current)
+        fired.append(body.op("GreaterOrEqual", u, threshold))
+        lost = body.op("Mul", u, body.op("Cast", fired[-1], to=FLOAT))
+    spikes = body.op("Concat", *fired, axis=0) if steps > 1 else fired[0]
+    body.cast_to_attribute(spikes, "spike_type", out="spike")
+    last = [body.op("CastLike", value, "x") for value in (u, lost)]
+    if steps > 1:
+        body.op("Squeeze", body.op("Sub", *last), body.ints([0]), out="v_next")
+    else:
+        body.op("Sub", *last, out="v_next")
     return body.function(
         "LIF", ["x", "v"], ["spike", "v_next"], ["decay", "threshold", "spike_type"]
     )

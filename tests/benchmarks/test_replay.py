@@ -32,7 +32,7 @@ def test_the_graph_runs_the_recorded_live_sets(layout: str, int8: bool) -> None:
             GraphOptions(chunk=1, layout=layout, int8=int8),  # type: ignore[arg-type]
         )
     recorded, images = random_replay(3), np.arange(3)
-    sessions = {name: OnnxRuntime(m, ["t1/block1/mlp_residual"]) for name, m in graphs.items()}
+    sessions = {name: OnnxRuntime(m, ["block1/mlp_residual"]) for name, m in graphs.items()}
     feed = {"image": pictures(3)}
     outputs: dict[str, np.ndarray] = {}
     for step in range(TIMESTEPS):

@@ -148,9 +148,9 @@ def with_outputs(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
     return copy
 
 
-def token_names(chunk: int, depth: int) -> list[str]:
+def token_names(depth: int) -> list[str]:
     """Names of the tokens after each block, as the exporter calls them."""
-    return [f"t{t}/block{n}/mlp_residual" for t in range(1, chunk + 1) for n in range(1, depth + 1)]
+    return [f"block{n}/mlp_residual" for n in range(1, depth + 1)]
 
 
 class Bundle:
@@ -170,7 +170,7 @@ class Bundle:
         config: ModelConfig,
         chunk: int,
     ) -> None:
-        extra = token_names(chunk, config.depth)
+        extra = token_names(config.depth)
         self.config, self.chunk = config, chunk
         self.graphs = {name: kind(model, extra) for name, model in graphs.items()}
 
@@ -203,11 +203,15 @@ def source(
 
 def collect(trace: Trace, outputs: dict[str, np.ndarray], config: ModelConfig, chunk: int) -> None:
     """Append a chunk's timesteps to the trace; dense rows are reduced to the live ones."""
+    masks = [outputs[f"live.block{n}"] for n in range(1, config.depth + 1)]
+    tokens = [
+        live_rows(outputs[name], mask)
+        for name, mask in zip(token_names(config.depth), masks, strict=True)
+    ]
     for t in range(chunk):
-        live = [outputs[f"live.block{n}"][:, t] for n in range(1, config.depth + 1)]
-        rows = [outputs[name] for name in token_names(chunk, config.depth)[t * config.depth :]]
+        live = [mask[:, t] for mask in masks]
         trace.live.append(live)
-        trace.tokens.append([_live_rows(x, mask) for x, mask in zip(rows, live, strict=False)])
+        trace.tokens.append([rows[t] for rows in tokens])
         counts = outputs["live_tokens"][:, t]
         assert np.array_equal(counts, np.stack([mask.sum(1) for mask in live], 1))
         last = t == chunk - 1
@@ -215,8 +219,13 @@ def collect(trace: Trace, outputs: dict[str, np.ndarray], config: ModelConfig, c
         trace.halt_score.append(outputs["halt_score"] if last else None)
 
 
-def _live_rows(x: np.ndarray, live: np.ndarray) -> np.ndarray:
-    return x[live.reshape(-1) > 0] if len(x) == live.size else x
+def live_rows(x: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
+    """Rows of all timesteps, one after the other, to the live rows of each; mask [B, C, K]."""
+    by_step = mask.transpose(1, 0, 2)
+    if len(x) == mask.size:
+        x = x[by_step.reshape(-1) > 0]
+    ends = np.cumsum(by_step.sum((1, 2)))[:-1]
+    return np.split(x, ends)
 
 
 def assert_same(expected: Trace, found: Trace) -> None:

@@ -173,7 +173,7 @@ def test_the_parsers_complaint_names_the_node(
     target = TensorRT(options())
     world.registry.clear()
     with pytest.raises(
-        EngineBuildError, match=r"cannot parse first\.onnx: node t1/\S+ \(LIF\): Plug"
+        EngineBuildError, match=r"cannot parse first\.onnx: node block1/\S+ \(LIF\): Plug"
     ):
         build_engines(bundle, target, options())
 

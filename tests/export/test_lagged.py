@@ -57,7 +57,7 @@ def run_lagged(
     padding: int = 0,
 ) -> Trace:
     """All chunks, with `padding` superfluous rows."""
-    first, following = loaded(graphs, config, chunk, kind)
+    first, following = loaded(graphs, config, kind)
     feed = {"epsilon": np.array(EPSILON, np.float32), **source(config, images, 0, chunk)}
     outputs = first(feed)
     trace = Trace([], [], [], [])
@@ -72,9 +72,9 @@ def run_lagged(
     return trace
 
 
-def loaded(graphs: Graphs, config: ModelConfig, chunk: int, kind: Any = OnnxRuntime) -> list[Any]:
+def loaded(graphs: Graphs, config: ModelConfig, kind: Any = OnnxRuntime) -> list[Any]:
     """Both graphs, with the tokens after every block given out."""
-    extra = token_names(chunk, config.depth)
+    extra = token_names(config.depth)
     return [kind(graphs[f"{name}.onnx"], extra) for name in ("first", "next")]
 
 
@@ -90,14 +90,15 @@ def next_feed(
 
 def spread_rows(outputs: Values, feed: Values, config: ModelConfig, chunk: int) -> None:
     """Replace each block's rows by one row a slot, as `collect` expects; NaN where none was."""
-    for name in token_names(chunk, config.depth):
+    for name in token_names(config.depth):
         block = int(name.split("block")[1].split("/")[0])
         if block > 1:
             rows, images = feed[f"rows.block{block}"], len(feed["alive"])
             slots = config.tokens_per_block[block - 1]
-            full = np.full((images * slots, config.dim), np.nan, np.float32)
-            full[rows[rows >= 0]] = outputs[name][rows >= 0]
-            outputs[name] = full
+            full = np.full((chunk, images * slots, config.dim), np.nan, np.float32)
+            by_step = outputs[name].reshape(chunk, len(rows), config.dim)
+            full[:, rows[rows >= 0]] = by_step[:, rows >= 0]
+            outputs[name] = full.reshape(-1, config.dim)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_event_frames_equal_torch(arch: str) -> None:
 def test_images_that_leave_take_their_rows_along(arch: str, gamma: int) -> None:
     """After others left, an image's answers are those it gets alone."""
     config, images = network_of(arch, "isps", gamma).config, pictures(5)
-    first, following = loaded(lagged_graphs(arch, "isps", gamma, 1), config, 1)
+    first, following = loaded(lagged_graphs(arch, "isps", gamma, 1), config)
     together = following_chunks(first, following, config, images, [[4, 2, 0], [1, 2], [1]])
     alone = following_chunks(first, following, config, images[[0]], [[0], [0], [0]])
     # Of the images 4, 2, 0 the last two go on, 2 and 0; of these the second, 0.
@@ -163,7 +164,7 @@ def test_all_halted_and_none_halted(epsilon: float) -> None:
     )
     results = []
     for models in (graphs, dense):
-        first, following = loaded(models, config, 1)
+        first, following = loaded(models, config)
         outputs = first({"image": pictures(2), "epsilon": np.array(epsilon, np.float32)})
         feed = next_feed(following, outputs, config, np.arange(2))
         feed["epsilon"] = np.array(epsilon, np.float32)
@@ -192,7 +193,7 @@ def test_graphs_are_valid_and_name_one_row_list_per_later_block(dtype: Any) -> N
 
 def test_states_of_later_blocks_have_one_row_per_token_that_was_live() -> None:
     config = network_of("spikformer", "isps", 0).config
-    first, following = loaded(lagged_graphs("spikformer", "isps", 0, 1), config, 1)
+    first, following = loaded(lagged_graphs("spikformer", "isps", 0, 1), config)
     outputs = first({"image": pictures(5), "epsilon": np.array(EPSILON, np.float32)})
     for _ in range(2):
         before, outputs = outputs, following(next_feed(following, outputs, config, np.arange(5)))

@@ -81,7 +81,7 @@ def test_with_dyadic_weights_float16_decides_exactly_as_float32(arch: str, stem:
     found = run_first(
         half_graphs(plan, chunk=4, layout="dense")["first.onnx"], pictures(5), EPSILON
     )
-    assert len(expected.spikes) >= 4 * 3 * 4
+    assert len(expected.spikes) >= 3 * 4  # of all timesteps each
     for name, spikes in expected.spikes.items():
         np.testing.assert_array_equal(found.spikes[name], spikes, err_msg=name)
     np.testing.assert_array_equal(found.outputs["live_tokens"], expected.outputs["live_tokens"])
@@ -126,7 +126,7 @@ def test_rate_steps_are_not_rounded_down() -> None:
     steps = {
         float(arrays[node.input[1]])
         for node in model.graph.node
-        if node.op_type == "GreaterOrEqual" and node.name.startswith("t1/stem/rate1")
+        if node.op_type == "GreaterOrEqual" and node.name.startswith("stem/rate1")
     }
     assert plan.stem.stairs is not None
     exact = [float(np.float32(at)) for at in plan.stem.stairs.at]

@@ -56,18 +56,40 @@ def test_each_convolution_of_isps_runs_once_per_image(arch: str, chunk: int) -> 
 
 
 def test_first_convolution_of_sps_runs_once_per_image() -> None:
-    graphs = graphs_of("spikformer", "sps", chunk=2)
-    assert kinds(graphs["first.onnx"])["Conv"] == 1 + 2 * 4
-    assert kinds(graphs["next.onnx"])["Conv"] == 2 * 4
+    whole = graphs_of("spikformer", "sps", chunk=4)["first.onnx"]
+    assert rows_through(whole, "stem/conv1", EPSILON) == 2
+    assert rows_through(whole, "stem/conv2", EPSILON) == 4 * 2
+    following = graphs_of("spikformer", "sps", chunk=2)["next.onnx"]
+    assert "stem/conv1" not in {node.name for node in following.graph.node}
 
 
 def test_what_does_not_depend_on_time_is_computed_once() -> None:
-    first = graphs_of("spikformer", "isps", gamma=3, chunk=4)["first.onnx"]
-    names = [node.name for node in first.graph.node]
-    assert sum(name.endswith("block1/qkv") for name in names) == 1
-    assert sum(name.endswith("block2/qkv") for name in names) == 4
+    first = graphs_of("spikformer", "isps", gamma=3, chunk=4, layout="dense")["first.onnx"]
+    assert rows_through(first, "block1/qkv", EPSILON) == 2 * 61
+    assert rows_through(first, "block2/qkv", EPSILON) == 4 * 2 * 58
     merges = [node.name for node in first.graph.node if node.op_type == "TokenMerge"]
     assert len(merges) == 1 + 2 * 4  # block 1 merges constant tokens, blocks 2 and 3 do not
+
+
+@pytest.mark.parametrize("layout", ["packed", "dense", "lagged"])
+@pytest.mark.parametrize("stem", ["sps", "isps"])
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_a_chunk_multiplies_once_whatever_its_timesteps(arch: str, stem: str, layout: str) -> None:
+    """One product per layer takes the rows of all timesteps: weights are read once a chunk."""
+    for chunk in (1, 2):
+        for model in graphs_of(arch, stem, chunk=chunk, layout=layout).values():
+            names = Counter(node.name.split(".")[0] for node in model.graph.node)
+            for block in (1, 2, 3):
+                assert {names[f"block{block}/{part}"] for part in ("proj", "fc1", "fc2")} == {1}
+
+
+@pytest.mark.parametrize("layout", ["dense", "lagged"])
+def test_one_neuron_node_takes_all_timesteps_where_their_rows_are_the_same(layout: str) -> None:
+    for model in graphs_of("spikformer", "sps", chunk=2, layout=layout).values():
+        neurons = [node for node in model.graph.node if node.op_type == "LIF"]
+        steps = {a.i for node in neurons for a in node.attribute if a.name == "steps"}
+        assert steps == {2}
+        assert len(neurons) == 5 + 3 * 5  # of the stem and of three blocks
 
 
 def test_custom_nodes_carry_the_plugin_attributes_and_stable_unique_names() -> None:
@@ -98,7 +120,7 @@ def test_fully_unrolled_networks_have_no_next_graph() -> None:
 
 
 def rows_through(model: onnx.ModelProto, layer: str, epsilon: float) -> int:
-    """How many rows a linear layer multiplies."""
+    """How many rows a linear layer multiplies, over the timesteps of the chunk."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     copy.graph.output.append(onnx.helper.make_tensor_value_info(layer, 1, None))
@@ -110,17 +132,17 @@ def rows_through(model: onnx.ModelProto, layer: str, epsilon: float) -> int:
 def test_rows_of_halted_tokens_are_not_computed_in_the_packed_layout() -> None:
     packed = graphs_of("spikformer", gamma=0, chunk=4)["first.onnx"]
     dense = graphs_of("spikformer", gamma=0, chunk=4, layout="dense")["first.onnx"]
-    assert rows_through(dense, "t4/block3/fc1", EPSILON) == 2 * 64
-    assert rows_through(packed, "t4/block3/fc1", EPSILON) < 2 * 64
+    assert rows_through(dense, "block3/fc1", EPSILON) == 4 * 2 * 64
+    assert rows_through(packed, "block3/fc1", EPSILON) < 4 * 2 * 64
     # Nearly every token halts in block 1: nothing is left to multiply.
-    assert rows_through(packed, "t4/block3/fc1", 0.99) == 0
+    assert rows_through(packed, "block3/fc1", 0.99) == 0
 
 
 def test_rows_of_merged_tokens_are_not_computed() -> None:
     for layout in ("packed", "dense"):
         model = graphs_of("spikformer", mode="none", gamma=25, chunk=4, layout=layout)["first.onnx"]
-        rows = [rows_through(model, f"t1/block{n}/fc1", EPSILON) for n in (1, 2, 3)]
-        assert rows == [2 * 39, 2 * 20, 2 * 10]
+        rows = [rows_through(model, f"block{n}/fc1", EPSILON) for n in (1, 2, 3)]
+        assert rows == [4 * 2 * 39, 4 * 2 * 20, 4 * 2 * 10]
 
 
 def test_larger_epsilon_keeps_fewer_tokens_at_run_time() -> None:
