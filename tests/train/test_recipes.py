@@ -64,10 +64,30 @@ def test_a_short_recipe_differs_in_its_schedule(name: str) -> None:
         full.static.epochs + full.halting.epochs
     )
     assert short.model.dim == full.model.dim and short.data.path == full.data.path
+    # The frames in the folder are as many as the full recipe's timesteps.
+    assert short.model.input == "image" or short.model.timesteps == full.model.timesteps
 
 
-def test_only_recipes_with_a_short_schedule_have_one() -> None:
-    assert "cifar10-stas-short" in recipe_names() and "digits-short" not in recipe_names()
+SHORT_ALREADY = {  # minutes to hours on two CPU cores as they are
+    "digits",
+    "cifar10-small",
+    "cifar10-small-merging",
+}
+
+
+def test_every_papers_recipe_has_a_short_schedule_beside_it() -> None:
+    names = set(recipe_names())
+    full = {name for name in names if not name.endswith("-short")}
+    assert {name for name in full if f"{name}-short" not in names} == SHORT_ALREADY
+
+
+def test_a_short_schedule_merges_the_same_share_of_fewer_tokens() -> None:
+    short, full = (load_recipe(f"imagenet-at-snn{end}").model for end in ("-short", ""))
+    share = full.merge_gamma / full.tokens
+    assert short.merge_gamma / short.tokens == pytest.approx(share, rel=0.05)
+
+
+def test_a_recipe_without_a_short_schedule_says_so() -> None:
     with pytest.raises(ConfigError, match="recipe 'digits' has no short schedule"):
         load_recipe("digits-short")
 
