@@ -119,8 +119,9 @@ def train_step(phase: Phase, batch: Split) -> Tensor:
 def batch_loss(phase: Phase, batch: Split) -> Tensor:
     """Loss of a batch, augmented and mixed as configured."""
     images, targets = phase.augment(batch.images), batch.labels
-    if phase.mix is not None:
-        images, targets = phase.mix(images, targets)
+    mix = phase.mix
+    if mix is not None:
+        images, targets = mix(images, targets)
     with phase.network.first_timesteps(phase.timesteps):
         output = phase.model(images)
     return total_loss(output, targets, phase.config.loss, phase.settings.ponder_weight)
