@@ -41,7 +41,11 @@ def train_phase(phase: Phase) -> None:
         DivergedError: the loss is no longer finite; the last checkpoint is named.
     """
     extent = Extent(
-        phase.name, phase.settings.epochs, phase.steps_per_epoch, phase.config.batch_size
+        phase.name,
+        phase.settings.epochs,
+        phase.steps_per_epoch,
+        phase.config.batch_size,
+        phase.timesteps_of_epochs,
     )
     with progress(extent, shown=phase.fabric.is_global_zero) as reporter:
         while phase.position.epoch < phase.settings.epochs:

@@ -104,9 +104,14 @@ class Phase:
     @property
     def timesteps(self) -> int:
         """Timesteps that the current epoch executes."""
+        return self.timesteps_of_epochs[self.position.epoch]
+
+    @property
+    def timesteps_of_epochs(self) -> tuple[int, ...]:
+        """Timesteps that each epoch executes."""
         fewer = self.settings.timesteps
-        epoch = self.position.epoch
-        return fewer[epoch] if epoch < len(fewer) else self.config.model.timesteps
+        all_of_them = (self.config.model.timesteps,)
+        return fewer + all_of_them * (self.settings.epochs - len(fewer))
 
     @property
     def mix(self) -> Mixer | None:
