@@ -236,6 +236,8 @@ class AugmentConfig:
         erase: probability that a rectangle of an image is blanked.
         mixup: alpha of mixup's Beta distribution; 0 = none.
         cutmix: alpha of CutMix's Beta distribution; 0 = none.
+        mixup_off_epoch: after so many epochs of the run, both phases counted, neither mixup nor
+            CutMix mixes any more, as timm's option of that name; 0 = they always do.
     """
 
     crop_padding: int = 0
@@ -244,6 +246,13 @@ class AugmentConfig:
     erase: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
+    mixup_off_epoch: int = 0
+
+    def __post_init__(self) -> None:
+        require(
+            self.mixup_off_epoch >= 0,
+            f"mixup_off_epoch is {self.mixup_off_epoch}, must be >= 0 (0 = mix to the end)",
+        )
 
 
 DatasetName = Literal["digits", "folder", "events", "cifar", "tiny-imagenet", "huggingface"]

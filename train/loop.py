@@ -41,7 +41,11 @@ def train_phase(phase: Phase) -> None:
         DivergedError: the loss is no longer finite; the last checkpoint is named.
     """
     extent = Extent(
-        phase.name, phase.settings.epochs, phase.steps_per_epoch, phase.config.batch_size
+        phase.name,
+        phase.settings.epochs,
+        phase.steps_per_epoch,
+        phase.config.batch_size,
+        phase.timesteps_of_epochs,
     )
     with progress(extent, shown=phase.fabric.is_global_zero) as reporter:
         while phase.position.epoch < phase.settings.epochs:
@@ -119,8 +123,9 @@ def train_step(phase: Phase, batch: Split) -> Tensor:
 def batch_loss(phase: Phase, batch: Split) -> Tensor:
     """Loss of a batch, augmented and mixed as configured."""
     images, targets = phase.augment(batch.images), batch.labels
-    if phase.mix is not None:
-        images, targets = phase.mix(images, targets)
+    mix = phase.mix
+    if mix is not None:
+        images, targets = mix(images, targets)
     with phase.network.first_timesteps(phase.timesteps):
         output = phase.model(images)
     return total_loss(output, targets, phase.config.loss, phase.settings.ponder_weight)

@@ -18,7 +18,7 @@ import torch
 from lightning_fabric import Fabric, seed_everything
 from torch import Tensor
 
-from train.augment import augmenter, mixer
+from train.augment import Mixer, augmenter, mixer
 from train.checkpoint import (
     Checkpoint,
     random_states,
@@ -83,7 +83,7 @@ class Phase:
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
         self.model, self.optimizer = self.fabric.setup(self.trainee, optimizer)
         self.augment = augmenter(self.config.data.augment, self.config.model.image_size)
-        self.mix = mixer(self.config.data.augment, len(self.data.classes))
+        self.mixer = mixer(self.config.data.augment, len(self.data.classes))
         self.start_epoch(0)
 
     @property
@@ -104,9 +104,25 @@ class Phase:
     @property
     def timesteps(self) -> int:
         """Timesteps that the current epoch executes."""
+        return self.timesteps_of_epochs[self.position.epoch]
+
+    @property
+    def timesteps_of_epochs(self) -> tuple[int, ...]:
+        """Timesteps that each epoch executes."""
         fewer = self.settings.timesteps
-        epoch = self.position.epoch
-        return fewer[epoch] if epoch < len(fewer) else self.config.model.timesteps
+        all_of_them = (self.config.model.timesteps,)
+        return fewer + all_of_them * (self.settings.epochs - len(fewer))
+
+    @property
+    def mix(self) -> Mixer | None:
+        """Mixup and CutMix of the current epoch; None where neither is configured, or off by now.
+
+        The halting phase goes on counting where the static one ends, also when it starts from that
+        one's weights.
+        """
+        off = self.config.data.augment.mixup_off_epoch
+        before = self.config.static.epochs if self.name == "halting" else 0
+        return None if off and before + self.position.epoch >= off else self.mixer
 
     @property
     def last_path(self) -> Path:

@@ -21,12 +21,27 @@ class Extent:
         epochs: in all.
         steps: optimiser steps per epoch.
         images: per step, of all processes together.
+        timesteps: executed by each epoch; empty if all of them execute the same number.
     """
 
     phase: str
     epochs: int
     steps: int
     images: int
+    timesteps: tuple[int, ...] = ()
+
+    def work(self, done: int) -> int:
+        """What the first `done` steps of the phase cost, in steps of one timestep each."""
+        if not self.timesteps:
+            return done
+        whole, within = divmod(done, self.steps)
+        begun = sum(self.timesteps[whole : whole + 1])  # none is after the last
+        return sum(self.timesteps[:whole]) * self.steps + begun * within
+
+    @property
+    def total_work(self) -> int:
+        """`work` of the whole phase."""
+        return self.work(self.epochs * self.steps)
 
 
 class Reporter(Protocol):
@@ -44,11 +59,12 @@ class Bar:
 
     def __init__(self, bar: Progress, extent: Extent) -> None:
         self.bar = bar
-        self.task = bar.add_task(extent.phase, total=extent.epochs * extent.steps, note="")
+        self.task = bar.add_task(extent.phase, total=extent.total_work, note="")
+        self.extent = extent
 
     def step(self, done: int, loss: float) -> None:
         """Move the bar."""
-        self.bar.update(self.task, completed=done, note=f"loss {loss:.3f}")
+        self.bar.update(self.task, completed=self.extent.work(done), note=f"loss {loss:.3f}")
 
     def epoch(self, number: int, loss: float, accuracy: float) -> None:
         """Note the accuracy."""
@@ -83,7 +99,11 @@ class Lines:
         self.trained = self.clock()
 
     def epoch(self, number: int, loss: float, accuracy: float) -> None:
-        """Write the line; the time left is at this epoch's pace, validation included."""
+        """Write the line; the time left is at this epoch's pace, validation included.
+
+        Training is taken to cost in proportion to its timesteps; validation executes all of them
+        after every epoch.
+        """
         extent = self.extent
         parts = [
             f"{extent.phase} {number}/{extent.epochs}",
@@ -92,8 +112,10 @@ class Lines:
         ]
         if self.taken:  # a run stopped at an epoch's last step resumes without any
             rate = self.taken * extent.images / max(self.trained - self.began, 1e-9)
-            per_step = (self.clock() - self.began) / self.taken
-            left = per_step * extent.steps * (extent.epochs - number)
+            done = number * extent.steps
+            trained = extent.work(done) - extent.work(done - self.taken)
+            left = (self.trained - self.began) * (extent.total_work - extent.work(done)) / trained
+            left += (self.clock() - self.trained) * (extent.epochs - number)
             parts += [f"{rate:,.0f} images/s", f"{duration(left)} left"]
         self.write("  ".join(parts))
         self._begin()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from train.config import (
+    AugmentConfig,
     DataConfig,
     HaltingConfig,
     LIFConfig,
@@ -39,6 +40,7 @@ from train.errors import ConfigError
             {"static": PhaseConfig(timesteps=(5,))},
             r"static.timesteps must lie in 1\.\.4",
         ),
+        (AugmentConfig, {"mixup_off_epoch": -1}, "mixup_off_epoch is -1, must be >= 0"),
         (
             TrainConfig,
             {"halting": PhaseConfig(epochs=1)},

@@ -35,6 +35,30 @@ def test_each_line_counts_its_own_steps_alone() -> None:
     ]
 
 
+def test_the_time_left_counts_the_timesteps_of_the_epochs_to_come() -> None:
+    """An epoch at t = 1 trains for 10 s: those at t = 4 will for 40 s; validation stays at 1 s."""
+    growing = Extent("static", epochs=4, steps=10, images=64, timesteps=(1, 1, 4, 4))
+    seconds, written = count(0.0, 1.0), list[str]()
+    lines = Lines(growing, written.append, clock=lambda: next(seconds))
+    for done in range(1, 11):
+        lines.step(done, 0.5)
+    lines.epoch(1, 1.0, 0.5)
+    assert written[-1].endswith(f"{duration(10 + 2 * 40 + 3 * 1)} left")
+    for done in range(11, 21):
+        lines.step(done, 0.5)
+    lines.epoch(2, 1.0, 0.5)
+    assert written[-1].endswith(f"{duration(2 * 40 + 2 * 1)} left")
+
+
+def test_the_bar_counts_timesteps() -> None:
+    growing = Extent("static", epochs=4, steps=10, images=64, timesteps=(1, 1, 4, 4))
+    with progress(growing, console=Console(file=io.StringIO(), force_terminal=True)) as shown:
+        assert isinstance(shown, Bar)
+        for done, share in ((5, 0.05), (20, 0.2), (35, 0.8), (40, 1.0)):
+            shown.step(done, 0.5)
+            assert shown.bar.tasks[0].percentage == pytest.approx(100 * share)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (90, "2 min"), (3900, "1 h 05 min")]
 )

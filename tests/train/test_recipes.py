@@ -27,21 +27,22 @@ def test_recipes_hold_the_papers_values(name: str) -> None:
     assert config.halting.ponder_weight == (1e-4 if "imagenet" in name else 1e-3)
 
 
-PUBLISHED = {  # epochs, batch, peak rate, last rate, warm-up epochs, weight decay, erasing
-    "cifar10-static": (300, 128, 5e-4, 1e-5, 20, 0.06, 0.25),
-    "cifar10-spikingformer-static": (400, 64, 5e-4, 1e-5, 20, 0.06, 0.25),
-    "cifar10-sdt-static": (300, 64, 3e-4, 1e-5, 20, 0.06, 0.0),
-    "imagenet-static": (300, 192, 5e-4, 1e-5, 20, 0.05, 0.25),
+PUBLISHED = {  # epochs, batch, peak, last rate, warm-up epochs, weight decay, erasing, mixup's end
+    "cifar10-static": (300, 128, 5e-4, 1e-5, 20, 0.06, 0.25, 200),
+    "cifar10-spikingformer-static": (400, 64, 5e-4, 1e-5, 20, 0.06, 0.25, 200),
+    "cifar10-sdt-static": (300, 64, 3e-4, 1e-5, 20, 0.06, 0.0, 200),
+    "imagenet-static": (300, 192, 5e-4, 1e-5, 20, 0.05, 0.25, 0),
 }
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_static_schedules_are_those_of_the_published_repositories(name: str) -> None:
     config = load_recipe(name)
-    static, erase = config.static, config.data.augment.erase
-    epochs, batch, rate, last, warmup, decay, erased = PUBLISHED[name]
+    static, augment = config.static, config.data.augment
+    epochs, batch, rate, last, warmup, decay, erased, unmixed_from = PUBLISHED[name]
     assert (static.epochs, config.batch_size, static.learning_rate) == (epochs, batch, rate)
-    assert (config.weight_decay, erase) == (decay, erased)
+    assert (config.weight_decay, augment.erase) == (decay, erased)
+    assert augment.mixup_off_epoch == unmixed_from
     assert static.learning_rate * static.final_fraction == pytest.approx(last, rel=0.01)
     assert static.epochs * static.warmup_fraction == pytest.approx(warmup, rel=0.01)
 
@@ -63,11 +64,33 @@ def test_a_short_recipe_differs_in_its_schedule(name: str) -> None:
     assert short.static.epochs + short.halting.epochs < 0.5 * (
         full.static.epochs + full.halting.epochs
     )
+    off, full_off = (c.data.augment.mixup_off_epoch / c.static.epochs for c in (short, full))
+    assert off == pytest.approx(full_off) or not short.data.augment.mixup
     assert short.model.dim == full.model.dim and short.data.path == full.data.path
+    # The frames in the folder are as many as the full recipe's timesteps.
+    assert short.model.input == "image" or short.model.timesteps == full.model.timesteps
 
 
-def test_only_recipes_with_a_short_schedule_have_one() -> None:
-    assert "cifar10-stas-short" in recipe_names() and "digits-short" not in recipe_names()
+SHORT_ALREADY = {  # minutes to hours on two CPU cores as they are
+    "digits",
+    "cifar10-small",
+    "cifar10-small-merging",
+}
+
+
+def test_every_papers_recipe_has_a_short_schedule_beside_it() -> None:
+    names = set(recipe_names())
+    full = {name for name in names if not name.endswith("-short")}
+    assert {name for name in full if f"{name}-short" not in names} == SHORT_ALREADY
+
+
+def test_a_short_schedule_merges_the_same_share_of_fewer_tokens() -> None:
+    short, full = (load_recipe(f"imagenet-at-snn{end}").model for end in ("-short", ""))
+    share = full.merge_gamma / full.tokens
+    assert short.merge_gamma / short.tokens == pytest.approx(share, rel=0.05)
+
+
+def test_a_recipe_without_a_short_schedule_says_so() -> None:
     with pytest.raises(ConfigError, match="recipe 'digits' has no short schedule"):
         load_recipe("digits-short")
 

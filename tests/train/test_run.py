@@ -129,6 +129,55 @@ def test_a_run_that_begins_with_fewer_timesteps_resumes_as_unbroken(
     assert figures(tmp_path / "broken") == figures(tmp_path / "unbroken")
 
 
+def test_mixing_ends_with_its_epoch_and_a_resumed_run_keeps_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Off after the first of three epochs, the third a halting one; stopped in the first two."""
+    mixed: list[bool] = []
+    total_loss, step = loop.total_loss, loop.train_step
+    stops = {7, 27}
+
+    def observed(output, targets, *rest):  # type: ignore[no-untyped-def]
+        mixed.append(targets.is_floating_point())
+        if mixed[-1]:
+            shares = targets.max(-1).values
+            assert targets.shape[-1] == 10 and shares.min() < 0.99
+        return total_loss(output, targets, *rest)
+
+    def stopped(phase, batch):  # type: ignore[no-untyped-def]
+        phase.interrupt.requested = len(mixed) + 1 in stops
+        stops.discard(len(mixed) + 1)
+        return step(phase, batch)
+
+    def mixing(out: Path):  # type: ignore[no-untyped-def]
+        augment = {"mixup": 0.5, "mixup_off_epoch": 1}
+        return quick_run(out, static={"epochs": 2}, data={"augment": augment})
+
+    monkeypatch.setattr(loop, "total_loss", observed)
+    run(mixing(tmp_path / "unbroken"))
+    steps = len(mixed) // 3
+    assert mixed == [True] * steps + [False] * 2 * steps
+
+    mixed.clear()  # the halting phase alone counts the static epochs that its weights have seen
+    run(mixing(tmp_path / "halting"), start=load_checkpoint(tmp_path / "unbroken" / "static.pt"))
+    assert mixed == [False] * steps
+
+    mixed.clear()
+    monkeypatch.setattr(loop, "train_step", stopped)
+    last = tmp_path / "broken" / "last.pt"
+    with pytest.raises(KeyboardInterrupt):
+        run(mixing(last.parent))
+    with pytest.raises(KeyboardInterrupt):
+        resume(last)
+    resume(last)
+    assert not stops and mixed == [True] * steps + [False] * 2 * steps
+    for name in ("static", "halting"):
+        ours, theirs = (
+            load_checkpoint(tmp_path / out / f"{name}.pt") for out in ("broken", "unbroken")
+        )
+        assert same_tensors(ours.weights, theirs.weights) and ours.metrics == theirs.metrics
+
+
 def test_a_run_stopped_between_its_phases_goes_on(
     unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
