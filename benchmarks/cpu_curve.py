@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import cpu_models as models
-from benchmarks.cpu import Worker
+from benchmarks.cpu_process import Setup, Worker
 from benchmarks.replay import Replay
 from train.config import ModelConfig
 
@@ -65,7 +65,7 @@ def measure(name: str, threads: int, rounds: int) -> list[tuple[float, float]]:
         for number, share in enumerate(SHARES):
             path, replay = Path(folder) / f"{number}.npz", thinned(share)
             replay.save(path)
-            running.append((replay, Worker(name, 1, threads, path)))
+            running.append((replay, Worker(name, Setup(threads=threads), path)))
             stack.callback(running[-1][1].close)
         for _ in range(rounds):
             for _, worker in running:
