@@ -11,42 +11,40 @@ weights, live sets imposed as in benchmarks/replay.py:
     decision   what halting adds to a timestep in which no token halts
     exit       an exit at t costs the part done once and t of the T timesteps; the worst deviation
 
-A timestep is what one more of them costs, (ms(T) - ms(1)) / (T - 1): the blocks and the readout,
-without the stem. The decision is the difference between such a timestep of the halting graph and of
-the static one, not a sum over the profiled nodes named `halt`: only the difference counts the
-packing, the aligning of membranes and the fusions that halting prevents, and a profile charges a
-small node more for its own time stamps than for its work.
+A timestep is a run of `next.onnx`: the blocks and the readout, without the stem. The decision is
+the difference between such a run of the halting graph and of the static one, not a sum over the
+profiled nodes named `halt`: only the difference counts the packing, the aligning of membranes and
+the fusions that halting prevents, and a profiler's own cost weighs most on such small nodes. The
+same graph in the dense layout, which masks and packs nothing, says how much of it is packing.
 
-All candidates take turns in one process, which has no second thread, forwards and backwards in
-alternate rounds. A figure comes from the candidates' median process times; ± is the interquartile
-range of the same figure taken round by round.
+All candidates take turns (benchmarks/cpu_turns.py). A figure comes from their median process times;
+± is its standard error, from as many rounds drawn again and again out of those measured
+(bootstrap).
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import math
 import statistics
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from benchmarks import cpu_models as models
 from benchmarks.cpu_curve import SHARES, Line, chart, fit, thinned
-from benchmarks.cpu_worker import Ours, timed
-from benchmarks.replay import Replay
+from benchmarks.cpu_turns import Times, clocked, measure, medians, with_sets
+from benchmarks.cpu_worker import Ours
 from train.config import HaltingConfig, ModelConfig
 
 console = Console()
 console.width = max(console.width, 100)
-Times = Mapping[str, float]  # process time per image, milliseconds, by candidate
+DRAWS = 200
 
 
 @dataclass(frozen=True)
@@ -101,21 +99,18 @@ class Costs:
         ms = np.array([times[share_name(share)] for share in SHARES])
         return fit(np.array([self.tokens(share) for share in SHARES]), ms)
 
-    def step(self, times: Times, name: str) -> float:
-        """What one more timestep costs, milliseconds."""
-        return (times[name] - times[f"{name}-t1"]) / (self.timesteps - 1)
-
     def half(self, times: Times) -> float:
         """A timestep with half of the tokens over one with all."""
-        return self.step(times, "half") / self.step(times, "all")
+        return times["half:step"] / times["all:step"]
 
     def decision(self, times: Times) -> float:
         """What halting adds to a timestep in which it halts nobody, as a share of it."""
-        return self.step(times, "all") / self.step(times, "static") - 1
+        return times["all:step"] / times["static:step"] - 1
 
     def predicted(self, times: Times, steps: int) -> float:
         """Milliseconds with an exit after so many timesteps, from those at 1 and T."""
-        return times["all-t1"] + (steps - 1) * self.step(times, "all")
+        more = (times["all"] - times["all-t1"]) / (self.timesteps - 1)
+        return times["all-t1"] + (steps - 1) * more
 
     def exit(self, times: Times) -> float:
         """How far an exit between 1 and T is from what it should cost, as a share, at worst."""
@@ -133,9 +128,14 @@ def candidates(config: ModelConfig, *, int8: bool = False) -> dict[str, Ours]:
     """Everything that is timed; those of the halting graph share its sessions."""
     costs, steps = Costs(config), config.timesteps
     everyone = thinned(1.0, config=config)
-    halting, static = (
-        Ours(each, models.our_graphs(each, int8=int8), everyone, batch=1, threads=1)
-        for each in (config, replace(config, halting=HaltingConfig()))
+    never = replace(config, halting=HaltingConfig())
+    graphs = [
+        (config, models.our_graphs(config, int8=int8)),
+        (config, models.our_graphs(config, int8=int8, layout="dense")),
+        (never, models.our_graphs(never, int8=int8)),
+    ]
+    halting, dense, static = (
+        clocked(Ours(each, built, everyone, batch=1, threads=1)) for each, built in graphs
     )
     half = thinned(costs.half_share, config=config)
     shares = {share_name(s): with_sets(halting, thinned(s, config=config), steps) for s in SHARES}
@@ -144,33 +144,16 @@ def candidates(config: ModelConfig, *, int8: bool = False) -> dict[str, Ours]:
         **shares,
         **exits,
         "half": with_sets(halting, half, steps),
-        "half-t1": with_sets(halting, half, 1),
+        "dense": dense,
         "static": static,
-        "static-t1": with_sets(static, everyone, 1),
     }
 
 
-def with_sets(network: Ours, sets: Replay, steps: int) -> Ours:
-    """The same sessions with other live sets, and an exit after so many timesteps."""
-    changed = copy.copy(network)
-    changed.replay, changed.timesteps = sets, steps
-    return changed
-
-
-def measure(running: Mapping[str, Callable[[], int]], rounds: int) -> list[dict[str, float]]:
-    """Process time of every candidate, round by round, after one repetition that warms up."""
-    for run in running.values():
-        run()
-    found: list[dict[str, float]] = []
-    for number in track(range(rounds), "measuring", transient=True, console=console):
-        order = list(running) if number % 2 == 0 else list(reversed(running))
-        found.append({name: timed(running[name])["cpu_ms"] for name in order})
-    return found
-
-
-def medians(rounds: Sequence[Times]) -> dict[str, float]:
-    """Of every candidate over the rounds."""
-    return {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+def standard_error(claim: Claim, rounds: Sequence[Times]) -> float:
+    """Of the claim's figure, by drawing as many rounds again out of those measured."""
+    rng = np.random.default_rng(0)
+    draws = rng.integers(0, len(rounds), (DRAWS, len(rounds)))
+    return statistics.stdev(claim.figure(medians([rounds[i] for i in draw])) for draw in draws)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -180,12 +163,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--int8", action="store_true")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="the line as an SVG picture")
     arguments = parser.parse_args(argv)
     config = models.config_of("isps", halting=True)
     costs = Costs(config)
-    rounds = measure(candidates(config, int8=arguments.int8), arguments.rounds)
+    rounds = measure(candidates(config, int8=arguments.int8), arguments.rounds, console)
     precision = "int8" if arguments.int8 else "fp32"
     console.print(table(costs, rounds, f"{models.MODEL}, {precision}, {len(rounds)} rounds"))
     console.print(details(costs, medians(rounds)), highlight=False)
@@ -204,11 +187,11 @@ def table(costs: Costs, rounds: Sequence[Times], title: str) -> Table:
         result.add_column(column, justify="left" if column in ("claim", "") else "right")
     for claim in costs.claims:
         value = claim.figure(medians(rounds))
-        low, _, high = statistics.quantiles([claim.figure(each) for each in rounds], n=4)
+        error = standard_error(claim, rounds)
         sign = "≥" if claim.at_least else "≤"
         verdict = "reached" if claim.reached(value) else "not reached"
         result.add_row(
-            claim.name, f"{value:.4f}", f"{high - low:.4f}", f"{sign} {claim.limit:g}", verdict
+            claim.name, f"{value:.4f}", f"{error:.4f}", f"{sign} {claim.limit:g}", verdict
         )
     return result
 
@@ -216,17 +199,21 @@ def table(costs: Costs, rounds: Sequence[Times], title: str) -> Table:
 def details(costs: Costs, times: Times) -> str:
     """What the figures are made of."""
     line = costs.line(times)
-    full, half, static = (costs.step(times, name) for name in ("all", "half", "static"))
+    names = ("all", "half", "dense", "static")
+    full, half, dense, static = (times[f"{name}:step"] for name in names)
     blocks = costs.config.depth * costs.config.timesteps * costs.config.tokens
-    share = (costs.tokens(costs.half_share)) / blocks
+    share = costs.tokens(costs.half_share) / blocks
     exits = ", ".join(
         f"{times[f'all-t{t}']:.2f} ({costs.predicted(times, t):.2f})"
         for t in range(1, costs.timesteps)
     )
     return (
         f"line: {line.fixed_ms:.2f} ms + {1e3 * line.per_token_ms:.2f} µs a token and block\n"
-        f"a timestep: {full:.2f} ms with all tokens, {half:.2f} ms with {share:.3f} of them, "
-        f"{static:.2f} ms without halting; once per image: {times['all-t1'] - full:.2f} ms\n"
+        f"a timestep: {full:.2f} ms with all tokens, {half:.2f} ms with {share:.3f} of them; "
+        f"once per image: {times['all-t1'] - full:.2f} ms\n"
+        f"a timestep without halting: {static:.2f} ms; "
+        f"deciding, masked: {(dense - static) / static:+.1%}; "
+        f"packing instead: {(full - dense) / static:+.1%}\n"
         f"ms at t = 1, 2, … (as it should cost): {exits}, {times['all']:.2f}"
     )
 

@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     line = fit(tokens, ms)
     report(tokens, ms, line)
     if arguments.plot:
-        arguments.plot.write_text(chart(tokens, ms, line))
+        arguments.plot.write_text(chart(tokens.tolist(), ms.tolist(), line))
     return 0
 
 
