@@ -100,7 +100,8 @@ def chart(tokens: Sequence[float], ms: Sequence[float], line: Line) -> str:
     ends = [0.0, float(max(tokens))]
     through = [line.fixed_ms + line.per_token_ms * count for count in ends]
     drawn = svg.line_chart(
-        f"{models.MODEL}: cost follows the live tokens", "live tokens x blocks x timesteps",
+        f"{models.MODEL}: cost follows the live tokens",
+        "live tokens, summed over blocks and timesteps",
         "ms per image",
         [
             svg.Series("measured", [*tokens], [*ms], marks=range(len(tokens))),
