@@ -19,7 +19,7 @@ same graph in the dense layout, which masks and packs nothing, says how much of 
 
 All candidates take turns (benchmarks/cpu_turns.py). A figure comes from their median process times;
 ± is its standard error, from as many rounds drawn again and again out of those measured
-(bootstrap).
+(bootstrap). Another process, whose memory lies elsewhere, may differ by more: run it twice.
 """
 
 from __future__ import annotations
