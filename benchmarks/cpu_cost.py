@@ -14,8 +14,9 @@ weights, live sets imposed as in benchmarks/replay.py:
 A timestep is a run of `next.onnx`: the blocks and the readout, without the stem. The decision is
 the difference between such a run of the halting graph and of the static one, not a sum over the
 profiled nodes named `halt`: only the difference counts the packing, the aligning of membranes and
-the fusions that halting prevents, and a profiler's own cost weighs most on such small nodes. The
-same graph in the dense layout, which masks and packs nothing, says how much of it is packing.
+the fusions that halting prevents; ONNX Runtime inlines the op and names its nodes anew; and a
+profiler's own cost weighs most on such small nodes. The same graph in the dense layout, which masks
+and packs nothing, says how much of it is packing.
 
 All candidates take turns (benchmarks/cpu_turns.py). A figure comes from their median process times;
 ± is its standard error, from as many rounds drawn again and again out of those measured
