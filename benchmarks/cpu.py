@@ -3,12 +3,15 @@
     python -m benchmarks.cpu                    batch 1 and 16, one thread
     python -m benchmarks.cpu --threads 2 --json cpu.json
     python -m benchmarks.cpu --data cifar10.zip live sets of the zoo's CIFAR-10 model
+    python -m benchmarks.cpu --large            ImageNet's size, batch 1
     python -m benchmarks.cpu --quick            few rounds, to see that it works
 
-The `spikformer-4-384` shape at 32 x 32, T 4, random weights; every candidate in a process of its
-own, which sleeps while another is timed. Live tokens and exits are those of a trained model on its
-test images, replayed (benchmarks/replay.py): with `--data` the zoo's, on CIFAR-10; else the demo's,
-on scanned digits, from the folder that `make demo` left or trained first.
+The `spikformer-4-384` shape at 32 x 32, or with `--large` the `spikingformer-8-384` shape at
+224 x 224; T 4, random weights; every candidate in a process of its own, which sleeps while another
+is timed. Live tokens and exits are those of a trained model on its test images, replayed
+(benchmarks/replay.py) and stretched to the depth and tokens of the shape: with `--data` the zoo's,
+on CIFAR-10; else the demo's, on scanned digits, from the folder that `make demo` left or trained
+first.
 """
 
 from __future__ import annotations
@@ -19,14 +22,12 @@ import os
 import platform
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -34,18 +35,33 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks import cpu_models as models
+from benchmarks.cpu_process import Setup, Worker, workers
 from benchmarks.demo import as_pixels, choose_threshold, train_and_export
 from benchmarks.replay import Replay, record
 from benchmarks.zoo import ZOO, images_of
 from export.bundle import export_bundle
 from train.data import load_data
+from train.models import NAMED_MODELS, named_model
 from train.recipes import load_recipe
 
 console = Console()
 console.width = max(console.width, 150)  # the table is useless when cut
 PEERS = ("spikingjelly", "ann")  # ratios are given to these
-SAMPLE = 16
 ZOO_IMAGES = 1000
+# The shapes whose products `cpu_models` counts and whose peer SpikingJelly has.
+MODELS = [name for name, config in NAMED_MODELS.items() if config.arch != "sdt"]
+
+
+class Effort(NamedTuple):
+    """How much is measured: batch sizes, rounds, and recorded images replayed in a repetition."""
+
+    batch: Sequence[int]
+    rounds: int
+    images: int
+
+
+# An image of ImageNet's size costs about six times one of CIFAR's.
+EFFORT, LARGE_EFFORT, LARGE_FROM = Effort([1, 16], 9, 16), Effort([1], 5, 4), 128
 
 
 @dataclass(frozen=True)
@@ -100,7 +116,7 @@ def _fixed(precision: str, int8: bool) -> dict[str, Kind]:
 
 
 KINDS = {
-    "spikingjelly": Kind("SpikingJelly spikformer_cifar10, eager"),
+    "spikingjelly": Kind("SpikingJelly {peer}, eager"),
     "spikingjelly-compiled": Kind("the same, torch.compile"),
     "spikingjelly-onnx": Kind("the same, torch.onnx.export, ONNX Runtime"),
     "ann": Kind("dense ANN of this shape, ONNX Runtime"),
@@ -119,55 +135,14 @@ KINDS = {
 PEAKS = {"gemm": False, "gemm-int8": True}
 
 
-class Worker:
-    """A candidate's process."""
-
-    def __init__(self, name: str, batch: int, threads: int, replay: Path) -> None:
-        command = [sys.executable, "-m", "benchmarks.cpu_worker", name, "--batch", str(batch)]
-        command += ["--threads", str(threads), "--replay", str(replay)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True, env=os.environ | {"OMP_NUM_THREADS": str(threads)},
-        )  # fmt: skip
-        self.rounds: list[dict[str, float]] = []
-        self.failed: str | None = self._answer().get("failed")
-
-    def run(self) -> None:
-        """One timed round."""
-        if self.failed is None:
-            _pipe(self.process.stdin).write("run\n")
-            _pipe(self.process.stdin).flush()
-            self.rounds.append(self._answer())
-
-    def close(self) -> None:
-        """End the process."""
-        _pipe(self.process.stdin).close()
-        self.process.wait(timeout=30)
-        _pipe(self.process.stdout).close()
-
-    def median(self, key: str) -> float:
-        """Over the rounds."""
-        return statistics.median(each[key] for each in self.rounds)
-
-    def _answer(self) -> dict[str, Any]:
-        line = _pipe(self.process.stdout).readline()
-        if not line:
-            return {"failed": f"its process ended with status {self.process.wait()}"}
-        return json.loads(line)  # type: ignore[no-any-return]
-
-
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None
-    return stream
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit status."""
-    arguments = parser().parse_args(argv)
-    recorded = zoo_replay(arguments.data) if arguments.data else digits_replay(arguments.trained)
+    arguments = settled(parser().parse_args(argv))
+    replay = zoo_replay(arguments.data) if arguments.data else digits_replay(arguments.trained)
+    recorded = fitted(replay, arguments.model)
     console.print(_conditions(arguments, recorded), highlight=False)
     rows: list[Row] = []
-    for batch in [1] if arguments.quick else arguments.batch:
+    for batch in arguments.batch:
         found = measure(batch, arguments, recorded)
         console.print(table(found, batch))
         rows += found
@@ -186,9 +161,23 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.cpu", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    p.add_argument("--batch", type=int, nargs="+", default=[1, 16])
+    p.add_argument("--model", choices=MODELS, default=models.MODEL, metavar="NAME")
+    p.add_argument(
+        "--large", dest="model", action="store_const", const=models.LARGE, default=models.MODEL,
+        help=f"the same as --model {models.LARGE}",
+    )  # fmt: skip
+    small, large = EFFORT, LARGE_EFFORT
+    p.add_argument("--batch", type=int, nargs="+", help="images at once (default: 1 16; large: 1)")
     p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--rounds", type=int, default=9)
+    p.add_argument("--rounds", type=int, help=f"default: {small.rounds}; large: {large.rounds}")
+    p.add_argument(
+        "--images", type=int, metavar="N",
+        help=f"recorded images replayed (default: {small.images}; large: {large.images})",
+    )  # fmt: skip
+    p.add_argument(
+        "--patience", type=float, default=Setup.patience_s, metavar="SECONDS",
+        help="give up a candidate that is not ready by then (default: %(default)g)",
+    )  # fmt: skip
     p.add_argument("--quick", action="store_true", help="two rounds, batch 1")
     p.add_argument("--only", nargs="+", choices=KINDS, help="candidates (default: all)")
     p.add_argument("--data", metavar="PATH", help="CIFAR-10 as folder or zip: replay the zoo")
@@ -197,18 +186,29 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def settled(arguments: argparse.Namespace) -> argparse.Namespace:
+    """With the defaults that depend on the size of the model."""
+    large = named_model(arguments.model).image_size[0] >= LARGE_FROM
+    effort = LARGE_EFFORT if large else EFFORT
+    arguments.batch = [1] if arguments.quick else arguments.batch or effort.batch
+    arguments.rounds = 2 if arguments.quick else arguments.rounds or effort.rounds
+    # A batch is made of different images.
+    arguments.images = arguments.images or max(effort.images, *arguments.batch)
+    return arguments
+
+
 def digits_replay(folder: Path) -> Replay:
-    """What the trained digits model does on its test images, for four blocks of 64 tokens."""
+    """What the trained digits model does on its test images."""
     config = load_recipe("digits")
     data = load_data(config.data, config.model, config.seed)
     if not (folder / "halting.pt").is_file():
         bundles = train_and_export(replace(config, out=str(folder)), folder)
         choose_threshold(bundles["halting"], data.validation)
-    return fitted(record(folder, as_pixels(data.test)))
+    return record(folder, as_pixels(data.test))
 
 
 def zoo_replay(path: str) -> Replay:
-    """What the zoo's halting model does on CIFAR-10 test images, for four blocks."""
+    """What the zoo's halting model does on CIFAR-10 test images."""
     checkpoint = ZOO / "cifar10-small" / "halting.pt"
     data = images_of(checkpoint, path)
     with tempfile.TemporaryDirectory() as temporary:
@@ -216,42 +216,27 @@ def zoo_replay(path: str) -> Replay:
         shutil.copy(checkpoint, folder)
         bundle = export_bundle(folder / "halting.pt", folder / "halting.bundle")
         choose_threshold(bundle.root, data.validation)
-        return fitted(record(folder, as_pixels(data.test)[:ZOO_IMAGES]))
+        return record(folder, as_pixels(data.test)[:ZOO_IMAGES])
 
 
-def fitted(recorded: Replay) -> Replay:
+def fitted(recorded: Replay, model: str) -> Replay:
     """For the depth and tokens of the model that is timed."""
-    shape = models.config_of("isps", halting=True)
+    shape = named_model(model)
     return recorded.stretched(shape.depth, shape.tokens)
 
 
 def measure(batch: int, arguments: argparse.Namespace, recorded: Replay) -> list[Row]:
     """All candidates at one batch size."""
-    sample = recorded.sample(SAMPLE)
+    sample = recorded.sample(arguments.images)
     names = [*(arguments.only or KINDS), *PEAKS]
-    with workers(names, batch, arguments.threads, sample) as running:
-        rounds = 2 if arguments.quick else arguments.rounds
-        for _ in track(range(rounds), f"batch {batch}", transient=True, console=console):
+    setup = Setup(batch, arguments.threads, arguments.model, arguments.patience)
+    with workers(names, setup, sample, console) as running:
+        for _ in track(range(arguments.rounds), f"batch {batch}", transient=True, console=console):
             for worker in running.values():
                 worker.run()
         rate = {int8: peak_rate(running[name]) for name, int8 in PEAKS.items()}
         chosen = [name for name in names if name in KINDS]
-        return [row(name, running[name], batch, sample, rate) for name in chosen]
-
-
-@contextmanager
-def workers(
-    names: Sequence[str], batch: int, threads: int, sample: Replay
-) -> Iterator[dict[str, Worker]]:
-    """One process per candidate, started one after the other."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        path = Path(folder) / "replay.npz"
-        sample.save(path)
-        running: dict[str, Worker] = {}
-        for name in track(names, "starting", transient=True, console=console):
-            running[name] = Worker(name, batch, threads, path)
-            stack.callback(running[name].close)
-        yield running
+        return [row(name, running[name], setup, sample, rate) for name in chosen]
 
 
 def peak_rate(worker: Worker) -> float:
@@ -259,15 +244,16 @@ def peak_rate(worker: Worker) -> float:
     return 1024**3 / 1e6 / min(each["wall_ms"] for each in worker.rounds)
 
 
-def row(name: str, worker: Worker, batch: int, sample: Replay, rate: dict[bool, float]) -> Row:
+def row(name: str, worker: Worker, setup: Setup, sample: Replay, rate: dict[bool, float]) -> Row:
     """One candidate's line."""
     kind = KINDS[name]
-    empty = Row(name, kind.what, batch, failed=worker.failed)
+    what = kind.what.format(peer=models.spikingjelly_name(named_model(setup.model)))
+    empty = Row(name, what, setup.batch, failed=worker.failed)
     if worker.failed is not None:
         return empty
     times = [each["wall_ms"] for each in worker.rounds]
     low, _, high = statistics.quantiles(times, n=4)
-    tokens, timesteps, macs = work(kind, sample)
+    tokens, timesteps, macs = work(kind, sample, setup.model)
     ms = statistics.median(times)
     share = None if macs is None else macs / ms / rate[kind.int8]
     return replace(
@@ -276,14 +262,15 @@ def row(name: str, worker: Worker, batch: int, sample: Replay, rate: dict[bool, 
     )  # fmt: skip
 
 
-def work(kind: Kind, sample: Replay) -> tuple[float, float, float | None]:
+def work(
+    kind: Kind, sample: Replay, model: str = models.MODEL
+) -> tuple[float, float, float | None]:
     """Average tokens and timesteps, and million multiply-accumulates per image."""
-    config = models.config_of(kind.stem or "isps", halting=kind.halting)
+    config = models.config_of(kind.stem or "isps", halting=kind.halting, model=model)
     if kind.stem is None:
         if not kind.what.startswith(("dense", "the same, int8")):
             return 1.0, config.timesteps, None
-        live = np.full((1, config.depth), config.tokens)
-        return 1.0, 1, models.spiking_macs(config, live, 1) / 1e6
+        return 1.0, 1, models.dense_macs(config) / 1e6
     live = sample.live if kind.halting else np.full_like(sample.live, config.tokens)
     steps = (
         sample.timesteps if kind.steps == 0 else np.full(len(live), kind.steps or config.timesteps)
@@ -312,11 +299,13 @@ def table(rows: list[Row], batch: int) -> Table:
 
 def _cells(each: Row) -> list[str]:
     assert each.ms is not None
+    decimals = 0 if each.ms < 100 else 1
     macs = "" if each.macs is None else f"{each.macs:,.0f}"
     share = "" if each.peak_share is None else f"{each.peak_share:.0%}"
     return [
         each.what, f"{each.ms:.2f}", f"{each.spread_ms:.2f}", f"{each.cpu_ms:.2f}",
-        f"{1e3 / each.ms:,.0f}", f"{each.tokens:.2f}", f"{each.timesteps:.2f}", macs, share,
+        f"{1e3 / each.ms:,.{decimals}f}", f"{each.tokens:.2f}", f"{each.timesteps:.2f}",
+        macs, share,
     ]  # fmt: skip
 
 
@@ -325,16 +314,19 @@ def _ratio(base: float | None, ms: float | None) -> str:
 
 
 def _conditions(arguments: argparse.Namespace, recorded: Replay) -> str:
-    sample = recorded.sample(SAMPLE)
-    rounds = 2 if arguments.quick else arguments.rounds
+    sample = recorded.sample(arguments.images)
+    shape = named_model(arguments.model)
     return (
+        f"{arguments.model}, {shape.image_size[0]} x {shape.image_size[1]}, "
+        f"{shape.tokens} tokens, T {shape.timesteps}\n"
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
-        f"{arguments.threads} thread(s); median of {rounds} rounds\n"
+        f"{arguments.threads} thread(s); median of {arguments.rounds} rounds\n"
         f"tokens of {'the zoo' if arguments.data else 'the trained digits model'} on "
         f"{len(recorded.timesteps)} test images: "
         f"{recorded.tokens(early_exit=False):.3f} over all timesteps, "
-        f"{recorded.timesteps.mean():.2f} timesteps with early exit; of the {SAMPLE} replayed: "
-        f"{sample.tokens(early_exit=False):.3f}, {sample.timesteps.mean():.2f}"
+        f"{recorded.timesteps.mean():.2f} timesteps with early exit; "
+        f"of the {arguments.images} replayed: {sample.tokens(early_exit=False):.3f}, "
+        f"{sample.timesteps.mean():.2f}"
     )
 
 

@@ -1,7 +1,7 @@
 """Does the cost follow the work? Milliseconds against live tokens, a straight line through them.
 
     python -m benchmarks.cpu_curve             float32
-    python -m benchmarks.cpu_curve --int8
+    python -m benchmarks.cpu_curve --int8 --plot curve.svg
 
 All tokens run in block 1; a share of them in blocks 2..L, at every timestep, imposed as in
 benchmarks/replay.py. Every share runs in a process of its own, in alternating rounds.
@@ -23,8 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import cpu_models as models
-from benchmarks.cpu import Worker
+from benchmarks.cpu_process import Setup, Worker
 from benchmarks.replay import Replay
+from runtime import svg
 from train.config import ModelConfig
 
 console = Console()
@@ -65,7 +66,7 @@ def measure(name: str, threads: int, rounds: int) -> list[tuple[float, float]]:
         for number, share in enumerate(SHARES):
             path, replay = Path(folder) / f"{number}.npz", thinned(share)
             replay.save(path)
-            running.append((replay, Worker(name, 1, threads, path)))
+            running.append((replay, Worker(name, Setup(threads=threads), path)))
             stack.callback(running[-1][1].close)
         for _ in range(rounds):
             for _, worker in running:
@@ -82,12 +83,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--int8", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="the line as an SVG picture")
     arguments = parser.parse_args(argv)
     name = "int8" if arguments.int8 else "halting"
     points = measure(name, arguments.threads, arguments.rounds)
     tokens, ms = (np.array(values) for values in zip(*points, strict=True))
-    report(tokens, ms, fit(tokens, ms))
+    line = fit(tokens, ms)
+    report(tokens, ms, line)
+    if arguments.plot:
+        arguments.plot.write_text(chart(tokens.tolist(), ms.tolist(), line))
     return 0
+
+
+def chart(tokens: Sequence[float], ms: Sequence[float], line: Line) -> str:
+    """The points and the line through them, from no tokens on, as an SVG file."""
+    ends = [0.0, float(max(tokens))]
+    through = [line.fixed_ms + line.per_token_ms * count for count in ends]
+    drawn = svg.line_chart(
+        f"{models.MODEL}: cost follows the live tokens",
+        "live tokens, summed over blocks and timesteps",
+        "ms per image",
+        [
+            svg.Series("measured", [*tokens], [*ms], marks=range(len(tokens))),
+            svg.Series(f"line, R² {line.r_squared:.4f}", ends, through),
+        ],
+    )  # fmt: skip
+    return svg.page([drawn])
 
 
 def report(tokens: NDArray[np.float64], ms: NDArray[np.float64], line: Line) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import warnings
 from dataclasses import replace
@@ -21,6 +20,7 @@ from train.config import HaltingConfig, ModelConfig
 from train.models import SpikingTransformer, named_model
 
 MODEL = "spikformer-4-384"
+LARGE = "spikingformer-8-384"
 
 
 def config_of(kind: str, *, halting: bool, model: str = MODEL) -> ModelConfig:
@@ -56,11 +56,33 @@ def our_graphs(
         return unroll(plan, options)
 
 
-def spikingjelly_model(timesteps: int) -> nn.Module:
-    """SpikingJelly's own `spikformer_cifar10`, evaluation mode."""
-    from spikingjelly.activation_based.model.spikformer import spikformer_cifar10
+def spikingjelly_model(config: ModelConfig) -> nn.Module:
+    """SpikingJelly's Spikformer of this shape, evaluation mode.
 
-    return spikformer_cifar10(T=timesteps).eval()
+    It has no Spikingformer: that differs in where neurons and residuals are, not in the products.
+    """
+    from spikingjelly.activation_based.model.spikformer import Spikformer
+
+    network: nn.Module = Spikformer(
+        T=config.timesteps,
+        in_channels=config.channels,
+        img_size_h=config.image_size[0],
+        img_size_w=config.image_size[1],
+        patch_size=16 if all(config.stem.pool) else 4,
+        num_classes=config.classes,
+        embed_dims=config.dim,
+        num_heads=config.heads,
+        mlp_ratio=config.mlp_ratio,
+        depths=config.depth,
+    )
+    return network.eval()
+
+
+def spikingjelly_name(config: ModelConfig) -> str:
+    """What it is, in words."""
+    if config.arch == "spikformer":
+        return "Spikformer of this shape"
+    return f"Spikformer of this shape (it has no {config.arch.capitalize()})"
 
 
 class Fresh(nn.Module):
@@ -124,11 +146,12 @@ class DenseTransformer(nn.Module):
 
 def plain_onnx(network: nn.Module, images: Tensor) -> bytes:
     """`torch.onnx.export` as a user would call it; raises what it raises."""
-    buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        torch.onnx.export(network, (images,), buffer, dynamo=True, verbose=False)
-    return buffer.getvalue()
+        program = torch.onnx.export(network, (images,), dynamo=True, verbose=False)
+    assert program is not None
+    model: bytes = program.model_proto.SerializeToString()
+    return model
 
 
 def int8_dynamic(model: bytes, folder: Path) -> bytes:
@@ -150,13 +173,11 @@ def int8_dynamic(model: bytes, folder: Path) -> bytes:
 
 def stem_macs(config: ModelConfig) -> list[int]:
     """Multiply-accumulates of the stem's five convolutions on one image, one pass."""
-    height, width = config.image_size
     before, macs = config.channels, []
     for stage, ratio in enumerate((8, 4, 2, 1, 1)):
+        height, width = config.resolution(stage)
         after = config.dim // ratio
         macs.append(9 * before * after * height * width)
-        if stage < 4 and config.stem.pool[stage]:
-            height, width = (height + 1) // 2, (width + 1) // 2
         before = after
     return macs
 
@@ -172,11 +193,24 @@ def attention_macs(config: ModelConfig) -> int:
     return 2 * config.tokens * config.dim * min(config.tokens, width)
 
 
+def dense_macs(config: ModelConfig) -> int:
+    """Of the dense ANN on one image; softmax leaves its attention no cheaper order."""
+    attention = 2 * config.tokens**2 * config.dim
+    blocks = config.depth * (config.tokens * token_macs(config) + attention)
+    return sum(stem_macs(config)) + blocks
+
+
 def spiking_macs(config: ModelConfig, live: np.ndarray, timesteps: int) -> int:
-    """Multiply-accumulates our graphs do for one image with these live tokens [T, L]."""
+    """Multiply-accumulates our graphs do for one image with these live tokens [T, L].
+
+    With I-SPS the tokens that enter block 1 do not depend on t; Spikformer's block begins with the
+    q/k/v product, which then runs once; the others begin with a neuron, whose spikes do depend.
+    """
     first, *rest = stem_macs(config)
-    passes = 1 if config.stem.kind == "isps" else timesteps
-    once = config.tokens * 3 * config.dim**2 if config.stem.kind == "isps" else 0
+    static = config.stem.kind == "isps"
+    passes = 1 if static else timesteps
+    hoisted = static and config.arch == "spikformer"
+    once = config.tokens * 3 * config.dim**2 if hoisted else 0
     blocks = int(live[:timesteps].sum()) * token_macs(config)
     attention = timesteps * config.depth * attention_macs(config)
     return first + passes * sum(rest) + blocks - (timesteps - 1) * once + attention

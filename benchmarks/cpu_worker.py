@@ -1,6 +1,6 @@
 """One candidate of `benchmarks.cpu` in a process of its own: waits for "run", answers with times.
 
-    python -m benchmarks.cpu_worker NAME --batch 1 --threads 1 --replay FILE
+    python -m benchmarks.cpu_worker NAME --model NAME --batch 1 --threads 1 --replay FILE
 
 Reads lines from standard input, writes one JSON object per line to standard output.
 """
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from benchmarks import cpu_models as models
 from benchmarks.replay import Replay
 from train.config import ModelConfig
+from train.models import NAMED_MODELS
 
 Step = Callable[[], int]  # one repetition; returns how many images it classified
 GEMM = 1024
@@ -35,6 +36,7 @@ def main() -> None:
     """Serve until standard input ends."""
     parser = argparse.ArgumentParser()
     parser.add_argument("name", choices=[*CANDIDATES])
+    parser.add_argument("--model", choices=[*NAMED_MODELS], default=models.MODEL)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--replay", type=Path, required=True)
@@ -158,7 +160,7 @@ def _ours(
     whole: bool = False,
 ) -> Callable[[argparse.Namespace], Step]:
     def build(arguments: argparse.Namespace) -> Step:
-        config = models.config_of(stem, halting=halting)
+        config = models.config_of(stem, halting=halting, model=arguments.model)
         chunk = config.timesteps if whole else 1
         graphs = models.our_graphs(config, int8=int8, chunk=chunk)
         return Ours(
@@ -169,34 +171,40 @@ def _ours(
     return build
 
 
-def _pictures(batch: int) -> torch.Tensor:
-    return torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+def _pictures(arguments: argparse.Namespace) -> torch.Tensor:
+    config = _dense_config(arguments)
+    shape = (arguments.batch, config.channels, *config.image_size)
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+
+def _dense_config(arguments: argparse.Namespace) -> ModelConfig:
+    return models.config_of("isps", halting=False, model=arguments.model)
 
 
 def _spikingjelly(arguments: argparse.Namespace, *, compiled: bool = False) -> Step:
-    network = models.Fresh(models.spikingjelly_model(timesteps=4))
+    network = models.Fresh(models.spikingjelly_model(_dense_config(arguments)))
     if compiled:
         network.network.compile()
-    images = _pictures(arguments.batch)
+    images, batch = _pictures(arguments), int(arguments.batch)
 
     def step() -> int:
         with torch.inference_mode():
             network(images)
-        return arguments.batch
+        return batch
 
     return step
 
 
 def _spikingjelly_onnx(arguments: argparse.Namespace) -> Step:
-    network = models.Fresh(models.spikingjelly_model(timesteps=4))
-    images = _pictures(arguments.batch)
+    network = models.Fresh(models.spikingjelly_model(_dense_config(arguments)))
+    images = _pictures(arguments)
     return _onnx_step(models.plain_onnx(network, images), images, arguments)
 
 
 def _dense(arguments: argparse.Namespace, *, int8: bool = False) -> Step:
     torch.manual_seed(0)
-    network = models.DenseTransformer(models.config_of("isps", halting=False)).eval()
-    images = _pictures(arguments.batch)
+    network = models.DenseTransformer(_dense_config(arguments)).eval()
+    images = _pictures(arguments)
     model = models.plain_onnx(network, images)
     if int8:
         with tempfile.TemporaryDirectory() as folder:
@@ -210,7 +218,7 @@ def _onnx_step(model: bytes, images: torch.Tensor, arguments: argparse.Namespace
 
     def step() -> int:
         graph.run(None, feed)
-        return arguments.batch
+        return len(images)
 
     return step
 

@@ -30,7 +30,7 @@ from runtime.bundle import Bundle, update_manifest
 from runtime.calibration import Goal, Observed, calibrate
 from train.checkpoint import load_checkpoint
 from train.config import TrainConfig
-from train.data import Dataset, Split, load_data
+from train.data import Dataset, ImageSource, Split, load_data
 from train.recipes import load_recipe
 from train.run import run
 
@@ -106,7 +106,7 @@ def train_and_export(config: TrainConfig, out: Path) -> dict[str, Path]:
     return {name: export_bundle(path, out / f"{name}.bundle").root for name, path in files.items()}
 
 
-def choose_threshold(path: Path, validation: Split) -> None:
+def choose_threshold(path: Path, validation: ImageSource) -> None:
     """Calibrate on the validation split, never on the test images, and write it into the bundle."""
     with Engine(path, policy="never") as engine:
         trajectory = engine.record(as_pixels(validation))
@@ -160,8 +160,9 @@ def summarise(name: str, result: Any, labels: NDArray[np.int64], seconds: float)
     )
 
 
-def as_pixels(split: Split) -> NDArray[np.uint8]:
+def as_pixels(split: ImageSource) -> NDArray[np.uint8]:
     """uint8 [N, C, H, W] -> [N, H, W, C], what a camera gives."""
+    assert isinstance(split, Split), "the sets of the demo and the zoo are small: never streamed"
     return np.ascontiguousarray(split.images.numpy().transpose(0, 2, 3, 1))
 
 

@@ -256,9 +256,9 @@ def ours(options: Options, model: ModelConfig, channels_last: bool) -> list[Cand
     batch = random_batch(options, model).to(fabric.device)
     data = Dataset(batch, batch, batch, tuple(map(str, range(model.classes))))
     log = CsvLog(Path("log.csv"), keep=False, writes=False)
-    network = SpikingTransformer(model).to(
-        fabric.device, memory_format=memory_format(channels_last)
-    )
+    network = SpikingTransformer(model).to(fabric.device)
+    # torch's stubs know `to(memory_format=...)` of tensors only.
+    network.to(memory_format=memory_format(channels_last))  # type: ignore[call-overload]
     phase = Phase("static", config.static, config, fabric, network, data, log, Interrupt())
     phase.model.train()
 
