@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from train.models.batchnorm import BatchNorm1d, BatchNorm2d
+from train.products import Linear
 
 
 class ConvBN(nn.Module):
@@ -36,7 +37,7 @@ class LinearBN(nn.Module):
 
     def __init__(self, features_in: int, features_out: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(features_in, features_out, bias=False)
+        self.linear = Linear(features_in, features_out)
         self.bn = BatchNorm1d(features_out)
 
     def forward(self, x: Tensor, live: Tensor | None = None) -> Tensor:
