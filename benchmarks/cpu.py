@@ -106,6 +106,9 @@ class Kind:
     steps: int | None = None
 
 
+WHOLE = ", one graph for all T"  # else one graph per timestep, between which images may leave
+
+
 def _fixed(precision: str, int8: bool) -> dict[str, Kind]:
     return {
         f"{'int8' if int8 else 'halting'}-t{t}": Kind(
@@ -121,14 +124,16 @@ KINDS = {
     "spikingjelly-onnx": Kind("the same, torch.onnx.export, ONNX Runtime"),
     "ann": Kind("dense ANN of this shape, ONNX Runtime"),
     "ann-int8": Kind("the same, int8 (dynamic quantisation)", int8=True),
-    "sps": Kind("ours: static, SPS", "sps"),
-    "isps": Kind("ours: static, I-SPS", "isps"),
-    "halting": Kind("ours: halting", "isps", True),
-    "halting-steps": Kind("ours: halting, a graph per timestep, no exit", "isps", True),
+    "sps": Kind(f"ours: static, SPS{WHOLE}", "sps"),
+    "sps-steps": Kind("ours: static, SPS", "sps"),
+    "isps": Kind(f"ours: static, I-SPS{WHOLE}", "isps"),
+    "isps-steps": Kind("ours: static, I-SPS", "isps"),
+    "halting": Kind(f"ours: halting{WHOLE}", "isps", True),
+    "halting-steps": Kind("ours: halting", "isps", True),
     "halting-exit": Kind("ours: halting + early exit", "isps", True, False, 0),
     **_fixed("", int8=False),
-    "int8": Kind("ours: halting, int8", "isps", True, True),
-    "int8-steps": Kind("ours: halting, int8, a graph per timestep, no exit", "isps", True, True),
+    "int8": Kind(f"ours: halting, int8{WHOLE}", "isps", True, True),
+    "int8-steps": Kind("ours: halting, int8", "isps", True, True),
     "int8-exit": Kind("ours: halting + early exit, int8", "isps", True, True, 0),
     **_fixed(", int8", int8=True),
 }

@@ -27,7 +27,8 @@ def times(costs: Costs, once: float = 20.0, token: float = 0.01) -> dict[str, fl
     """Ideal ones: a part done once, and the rest by the token; halting costs 2 % of a timestep."""
     total, steps = costs.tokens(1.0), costs.timesteps
     sums = {share_name(share): token * costs.tokens(share) for share in SHARES}
-    sums |= {"half": token * costs.tokens(costs.half_share)}
+    half = token * costs.tokens(costs.half_share)
+    sums |= {"half": half, "whole": token * total, "whole-half": half}
     sums |= {"dense": token * total, "static": token * total / 1.02}
     exits = {f"all-t{t}": token * total * t / steps for t in range(1, steps)}
     made = {name: once + ms for name, ms in (sums | exits).items()}
@@ -36,8 +37,9 @@ def times(costs: Costs, once: float = 20.0, token: float = 0.01) -> dict[str, fl
 
 def test_every_claim_holds_of_ideal_times() -> None:
     costs = Costs(cpu_models.config_of("isps", halting=True))
-    line, half, decision, exits = (claim.figure(times(costs)) for claim in costs.claims)
+    line, half, whole, decision, exits = (claim.figure(times(costs)) for claim in costs.claims)
     assert line == pytest.approx(1)
+    assert whole == pytest.approx(half)
     assert half == pytest.approx((64 + 3 * 22) / (4 * 64))
     assert decision == pytest.approx(0.02)
     assert exits == pytest.approx(0, abs=1e-12)
