@@ -136,6 +136,7 @@ def make_manifest(
         energy=_energy_spec(checkpoint, network, options),
         live_masks=options.live_masks,
         instrumented=options.instrument,
+        qdq=options.qdq and options.precision == "int8",
     )
 
 

@@ -158,6 +158,8 @@ class Manifest:
         chunk: timesteps unrolled per graph; divides T; exit decisions fall between chunks.
         layout: token layout of the graphs, design section 5.
         precision: precision of weights and activations.
+        qdq: int8 as Q/DQ pairs, the form engines take; else products of bytes, the form that
+            ONNX Runtime on a CPU runs fast.
         tokens: K_0, tokens per image before the first block.
         tokens_per_block: static slots of each block, after merging.
         halting: how tokens halt.
@@ -188,6 +190,7 @@ class Manifest:
     energy: EnergySpec | None = None
     live_masks: bool = False
     instrumented: bool = False
+    qdq: bool = False
     files: dict[str, FileEntry] = field(default_factory=dict)
 
     @property
@@ -280,6 +283,8 @@ def _check_input(manifest: Manifest, require: Require) -> None:
 def _check_time(manifest: Manifest, require: Require) -> None:
     T, chunk = manifest.timesteps, manifest.chunk
     require(1 <= T <= MAX_TIMESTEPS, f"timesteps {T}", f"is not in 1..{MAX_TIMESTEPS}")
+    int8 = manifest.precision == "int8"
+    require(int8 or not manifest.qdq, "qdq", f"does not go with precision {manifest.precision}")
     require(chunk >= 1 and T % chunk == 0, f"chunk {chunk}", f"does not divide timesteps {T}")
 
 

@@ -42,7 +42,8 @@ def identity(bundle: Bundle) -> list[tuple[str, str]]:
         ("input", _input(manifest.input)),
         ("classes", f"{len(manifest.classes)}: {_shortened(manifest.classes)}"),
         ("timesteps", f"{manifest.timesteps}, {manifest.chunk} at once"),
-        ("layout", f"{manifest.layout}, {manifest.precision}"),
+        ("layout", manifest.layout),
+        ("precision", _precision(manifest)),
         ("tokens", f"{manifest.tokens}; per block {tokens}"),
         ("halting", _halting(manifest)),
         ("exit", _exit(manifest.exit)),
@@ -51,6 +52,12 @@ def identity(bundle: Bundle) -> list[tuple[str, str]]:
     ]
     rows += [(name, _size(entry.bytes)) for name, entry in sorted(manifest.files.items())]
     return rows
+
+
+def _precision(manifest: Manifest) -> str:
+    if manifest.precision != "int8":
+        return manifest.precision
+    return "int8 as Q/DQ pairs, for engines" if manifest.qdq else "int8, for CPUs"
 
 
 def _input(spec: InputSpec) -> str:

@@ -36,7 +36,7 @@ MAGIC = b"vtrt"
 def built(folder: Path, batch: str, **changes: Any) -> Bundle:
     """A small bundle of two timesteps, and its engines for two kinds of GPU."""
     changes["qdq"] = changes.get("precision") == "int8"
-    bundle = write_small_bundle(folder, timesteps=2, **changes)
+    bundle = write_small_bundle(folder, **{"timesteps": 2, **changes})
     options = EngineOptions(batch=BatchRange.parse(batch), compute_capabilities=("8.6", "8.9"))
     return build_engines(bundle, TensorRTRTX(options), options)
 
@@ -65,6 +65,21 @@ def test_every_architecture_builds(
     bundle = built(
         tmp_path, "1:2:4", arch=arch, mode=mode, layout=layout, precision=precision, **form
     )
+    assert_complete(bundle, precision)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize(
+    ("mode", "layout"), [("none", "dense"), ("block_time", "dense"), ("block_time", "lagged")]
+)
+def test_chunks_of_several_timesteps_build(
+    tmp_path: Path, mode: str, layout: str, precision: str
+) -> None:
+    form = {"stem": "sps", "gamma": 3 if mode != "none" else 0}
+    bundle = built(
+        tmp_path, "1:2:4", timesteps=4, chunk=2, mode=mode, layout=layout, precision=precision,
+        **form,
+    )  # fmt: skip
     assert_complete(bundle, precision)
 
 

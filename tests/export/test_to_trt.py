@@ -95,6 +95,7 @@ def test_int8_is_for_what_the_target_runs(
         bundle = Bundle.open(checkpoint.with_suffix(".bundle"))
         kinds = {node.op_type for node in onnx.load(bundle.root / "next.onnx").graph.node}
         assert bundle.manifest.precision == "int8"
+        assert bundle.manifest.qdq == (kind == "DequantizeLinear")
         assert kinds & {"MatMulInteger", "DequantizeLinear"} == {kind}
         assert bool(read_sidecars(bundle, "tensorrt")) == (arguments == [])
 

@@ -38,6 +38,7 @@ def test_frames_need_as_many_timesteps_as_the_model() -> None:
     [
         ({"chunk": 3}, "chunk 3 does not divide timesteps 4"),
         ({"chunk": 0}, "chunk 0 does not divide"),
+        ({"qdq": True}, "qdq does not go with precision"),
         ({"timesteps": 0}, "timesteps 0 is not in"),
         ({"tokens_per_block": (4, 5)}, "never grow from block to block"),
         ({"tokens_per_block": ()}, "needs 1..1024 blocks"),

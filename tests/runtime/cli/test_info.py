@@ -33,9 +33,24 @@ def test_shows_what_the_bundle_is(
         "entropy 0.25",
     ):
         assert text in out
-    for text in ("packed, fp32", "block_time, ε 0.01", "digits", "first.onnx", bundle.fingerprint):
+    for text in (
+        "packed",
+        "fp32",
+        "block_time, ε 0.01",
+        "digits",
+        "first.onnx",
+        bundle.fingerprint,
+    ):
         assert text in out
     assert err == ""
+
+
+@pytest.mark.parametrize(("qdq", "form"), [(False, "int8, for CPUs"), (True, "Q/DQ pairs")])
+def test_the_form_of_int8_is_named(
+    make_bundle: MakeBundle, capsys: pytest.CaptureFixture[str], qdq: bool, form: str
+) -> None:
+    assert main(["info", str(make_bundle(precision="int8", qdq=qdq).root)]) == 0
+    assert form in capsys.readouterr().out
 
 
 def test_json_is_the_manifest(bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
