@@ -78,10 +78,18 @@ def timed(step: Step) -> dict[str, float]:
     }
 
 
-def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """In ONNX Runtime on the CPU, all optimisations."""
+def session(
+    model: bytes, threads: int, *, shares_cores: bool = False
+) -> onnxruntime.InferenceSession:
+    """In ONNX Runtime on the CPU, all optimisations.
+
+    `shares_cores`: with other sessions of the process, so it stops spinning when a run ends, as
+    runtime/backends/onnxruntime.py does.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    if shares_cores:
+        options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
 
@@ -103,7 +111,8 @@ class Ours:
     ) -> None:
         self.chunk = chunk
         self.sessions = {
-            name: session(model.SerializeToString(), threads) for name, model in graphs.items()
+            name: session(model.SerializeToString(), threads, shares_cores=True)
+            for name, model in graphs.items()
         }
         self.replay, self.halting = replay, config.halting.mode != "none"
         self.timesteps, self.exits = steps or config.timesteps, exits

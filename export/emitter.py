@@ -10,17 +10,15 @@ from typing import Literal
 import numpy as np
 from onnx import TensorProto
 
-from export import qdq
+from export import neurons, qdq
 from export.builder import GraphBuilder
 from export.fold import FoldedConv, FoldedLIF, FoldedLinear
 from export.int8 import Exact, quantise
 from export.lagged import LaggedIndex
-from export.plan import NetworkPlan, rate_levels
-from export.precision import round_up
-from export.rows import FullRows, PackedRows, Rows
+from export.plan import NetworkPlan
+from export.rows import Rows
 from export.states import States, on_grid
 from export.steps import Steps
-from train.staircase import Staircase
 
 Layout = Literal["packed", "dense", "lagged"]
 
@@ -164,81 +162,21 @@ class Emitter:
         `constant`: the current is one timestep's, and the same at every other.
         """
         as_bytes = self.int8 and for_linear
-        emit = self._lif_fused if self.fuses_steps else self._lif_by_step
-        shaped = rows.to_grid(current, width) if on_grid(rows) else current
-        spike = emit(name, shaped, rows, lif, width, as_bytes, constant)
-        if on_grid(rows):
-            spike = rows.from_grid(spike, width)
+        grid = on_grid(rows)
+        shaped = rows.to_grid(current, width) if grid else current
+        membrane = neurons.of_tokens(self, name, rows, width)
+        kind = self._byte_type if as_bytes else self.graph.float_type
+        spike = neurons.through_time(
+            self, name, shaped, lif, membrane, constant=constant, spike_type=kind
+        )
+        spike = rows.from_grid(spike, width) if grid else spike
         if as_bytes:
             self._bytes.add(spike)
         return spike
 
-    def _lif_fused(
-        self,
-        name: str,
-        current: str,
-        rows: Rows,
-        lif: FoldedLIF,
-        width: int,
-        as_bytes: bool,
-        constant: bool,
-    ) -> str:
-        """One node for the chunk's timesteps, whose rows are the same."""
-        tail = [rows.slots, width] if on_grid(rows) else [width]
-        by_step = self._unfolded(current, tail, constant)
-        v = self.states.read_membrane(name, rows, width)
-        spike, v_next = self.fire(name, by_step, v, lif, as_bytes=as_bytes, fused=True)
-        self.states.write_membrane(name, v_next, rows, width)
-        return self.steps.fold(spike, tail)
-
-    def _lif_by_step(
-        self,
-        name: str,
-        current: str,
-        rows: Rows,
-        lif: FoldedLIF,
-        width: int,
-        as_bytes: bool,
-        constant: bool,
-    ) -> str:
-        """One node a timestep."""
-        if constant:
-            currents = [current] * self.steps.count
-        else:
-            apart = rows.split if isinstance(rows, PackedRows) else self.steps.split
-            currents = apart(current)
-        spikes = []
-        for step, each in enumerate(currents):
-            with self.step_scope(step):
-                v = self.states.read_membrane(name, rows, width, step)
-                spike, v_next = self.fire(name, each, v, lif, as_bytes=as_bytes)
-                v_next = self._held(v_next, v, rows, step)
-            self.states.write_membrane(name, v_next, rows, width)
-            spikes.append(spike)
-        return self.steps.stack(spikes)
-
-    @contextmanager
-    def step_scope(self, step: int) -> Iterator[None]:
-        """Names of what is emitted for one timestep of several."""
-        if self.steps.count == 1:
-            yield
-            return
-        with self.graph.scope(f"t{step + 1}"):
-            yield
-
-    def _unfolded(self, current: str, tail: list[int], constant: bool) -> str:
-        """[C * B, *tail], or [B, *tail] if constant -> [C, B, *tail]."""
-        if constant:
-            return self.steps.repeat(current, 1 + len(tail))
-        return self.steps.unfold(current, tail)
-
-    def _held(self, v_next: str, v: str, rows: Rows, step: int) -> str:
-        """In mode `block` an absent token's membrane [B, K, width] stays as it was."""
-        if not (self.holds_membranes and isinstance(rows, FullRows) and rows.live is not None):
-            return v_next
-        alive = self.steps.split(rows.to_grid(rows.mask(), 1))[step]
-        held = self.graph.op("Cast", alive, to=TensorProto.BOOL, name="alive")
-        return self.graph.op("Where", held, v_next, v, name="held")
+    @property
+    def _byte_type(self) -> int:
+        return qdq.SPIKE_TYPE if self.qdq else int(TensorProto.UINT8)
 
     def lif_per_image(
         self,
@@ -261,80 +199,19 @@ class Emitter:
             elem_type: of current, membrane and spikes; by default the graph's.
         """
         kind = elem_type or self.graph.float_type
-        zero = self.graph.const([0.0], np.float32 if kind == TensorProto.FLOAT else None)
-        read = lambda: self.states.read(name, kind, tail, lambda: zero)  # noqa: E731
-        if self.fuses_steps:
-            by_step = self._unfolded(current, tail, constant)
-            spike, v_next = self.fire(name, by_step, read(), lif, fused=True, elem_type=kind)
-            self.states.write(name, v_next, kind, tail)
-            return self.steps.fold(spike, tail)
-        currents = [current] * self.steps.count if constant else self.steps.split(current)
-        spikes = []
-        for step, each in enumerate(currents):
-            with self.step_scope(step):
-                spike, v_next = self.fire(name, each, read(), lif, elem_type=kind)
-            self.states.write(name, v_next, kind, tail)
-            spikes.append(spike)
-        return self.steps.stack(spikes)
+        membrane = neurons.of_images(self, name, tail, kind)
+        return neurons.through_time(
+            self, name, current, lif, membrane, constant=constant, spike_type=kind
+        )
 
-    def fire(
-        self,
-        name: str,
-        current: str,
-        v: str,
-        lif: FoldedLIF,
-        *,
-        as_bytes: bool = False,
-        fused: bool = False,
-        elem_type: int | None = None,
-    ) -> tuple[str, str]:
-        """The LIF node: spike, a byte if `as_bytes`, and next membrane; `fused` takes all steps."""
-        byte = qdq.SPIKE_TYPE if self.qdq else TensorProto.UINT8
-        spike_type = byte if as_bytes else elem_type or self.graph.float_type
-        steps = {"steps": self.steps.count} if fused else {}
-        spike, v_next = self.graph.custom(
-            "LIF", [current, v], 2, name=name.split(".")[-1], decay=lif.decay,
-            threshold=lif.threshold, reset=lif.reset, spike_type=spike_type, **steps,
-        )  # fmt: skip
-        return spike, v_next
-
-    def rate(self, current: str, stairs: Staircase, name: str) -> str:
-        """Firing rate under a constant current.
-
-        With T a power of two every rate is exact, and counting the steps reached is several times
-        faster on a CPU than choosing. Otherwise 1/T rounds, and the rates must be training's sums:
-        nested choices, highest step first wins.
-        """
-        if stairs.timesteps & (stairs.timesteps - 1):
-            return self._chosen_rate(current, stairs, name)
-        share = self.graph.const(1 / stairs.timesteps)
-        return self.graph.op("Mul", self._count(current, stairs, name), share, name=name)
-
-    def _count(self, current: str, stairs: Staircase, name: str) -> str:
-        """Spikes over T under a constant current, in the graph's dtype."""
-        graph, terms = self.graph, []
-        steps = self._steps(current, stairs, name)
-        for (_, reached), weight in zip(steps, stairs.weight, strict=True):
-            term = graph.op("Cast", reached, to=graph.float_type, name=f"{name}_reached")
-            terms += [term] * weight
-        return graph.op("Sum", *terms, name=f"{name}_count")
-
-    def _chosen_rate(self, current: str, stairs: Staircase, name: str) -> str:
-        graph = self.graph
-        value = graph.const(0.0)
-        for level, reached in self._steps(current, stairs, name):
-            value = graph.op("Where", reached, graph.const(level), value, name=name)
-        return value
-
-    def _steps(
-        self, current: str, stairs: Staircase, name: str
-    ) -> Iterator[tuple[np.float32, str]]:
-        """Per step, ascending: the rate from there on, and whether it is reached (bool)."""
-        graph = self.graph
-        half = graph.dtype == np.float16
-        for at, level in rate_levels(stairs):
-            position = graph.const(round_up(at) if half else at)
-            yield level, graph.op("GreaterOrEqual", current, position, name=f"{name}_step")
+    @contextmanager
+    def step_scope(self, step: int) -> Iterator[None]:
+        """Names of what is emitted for one timestep of several."""
+        if self.steps.count == 1:
+            yield
+            return
+        with self.graph.scope(f"t{step + 1}"):
+            yield
 
     def lagged_index(self, block: int, slots: int) -> LaggedIndex:
         """The rows of a block for this chunk, emitted once."""

@@ -7,6 +7,7 @@ from onnx import TensorProto
 
 from export.emitter import Emitter
 from export.int8 import rate_range
+from export.rates import rate
 
 
 def normalised(e: Emitter, image: str) -> str:
@@ -53,7 +54,7 @@ def _rate_stage(e: Emitter, current: str, stage: int) -> str:
     assert e.plan.stem.stairs is not None
     if e.plan.config.stem.pool[stage]:
         current = e.pool(current, f"pool{stage + 1}")
-    return e.rate(current, e.plan.stem.stairs, f"rate{stage + 1}")
+    return rate(e.graph, current, e.plan.stem.stairs, f"rate{stage + 1}")
 
 
 def _tail_once(e: Emitter, current: str) -> str:
@@ -61,13 +62,13 @@ def _tail_once(e: Emitter, current: str) -> str:
     assert plan.stairs is not None and plan.residual_stairs is not None
     if arch == "sdt":
         current = e.pool(current, "pool4") if e.plan.config.stem.pool[3] else current
-        rate = e.rate(current, plan.residual_stairs, "rate4")
-        return e.graph.op("Add", current, _spike_conv(e, rate, 5), name="embedded")
+        rates = rate(e.graph, current, plan.residual_stairs, "rate4")
+        return e.graph.op("Add", current, _spike_conv(e, rates, 5), name="embedded")
     x = _rate_stage(e, current, 3)
     current = _spike_conv(e, x, 5)
     if arch == "spikingformer":
         return current
-    return e.graph.op("Add", x, e.rate(current, plan.stairs, "rate5"), name="embedded")
+    return e.graph.op("Add", x, rate(e.graph, current, plan.stairs, "rate5"), name="embedded")
 
 
 def tokens_of_chunk(e: Emitter, current: str, *, constant: bool) -> str:

@@ -60,7 +60,7 @@ class Engine:
             (estimated).
         max_batch: larger batches are split; bounds memory.
         threads: threads for one operator; None lets the backend choose.
-        spin: whether idle threads spin (fast) or sleep (saves energy).
+        spin: whether threads spin while a graph runs (fast) or sleep (saves energy).
         device: what the backend computes on, None for its default.
         public_key: refuse bundles that this Ed25519 key did not sign: 32 bytes, or the path of
             a PEM file.

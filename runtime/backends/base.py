@@ -44,7 +44,7 @@ class SessionOptions:
 
     Attributes:
         threads: threads for one operator; None lets the library choose.
-        spin: whether idle threads spin (fast) or sleep (saves energy).
+        spin: whether threads spin while a graph runs (fast) or sleep (saves energy).
         device: a device name the backend understands, None for its default.
     """
 

@@ -187,7 +187,10 @@ def _session_options(ort: Any, options: SessionOptions) -> Any:
     chosen.log_severity_level = 3  # errors: they come back as exceptions too
     if options.threads is not None:
         chosen.intra_op_num_threads = options.threads
-    if not options.spin:
+    if options.spin:
+        # The pool of the graph that is not running would take the cores from the one that is.
+        chosen.add_session_config_entry("session.force_spinning_stop", "1")
+    else:
         chosen.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return chosen
 

@@ -13,6 +13,7 @@ from onnx.external_data_helper import set_external_data
 
 from runtime import Engine
 from runtime.backends import SessionOptions, open_session
+from runtime.backends import onnxruntime as onnxruntime_backend
 from runtime.bundle import Bundle, write_bundle
 from runtime.errors import BackendError, BundleFormatError, OutOfMemoryError
 from tests.runtime.toy import toy_files, toy_manifest
@@ -66,6 +67,20 @@ def test_thread_options_do_not_change_answers(
     with Engine(bundle) as engine, Engine(bundle, **options) as other:
         np.testing.assert_array_equal(engine(images).logits, other(images).logits)
         assert other.info.options["spin"] is options.get("spin", True)
+
+
+@pytest.mark.parametrize(
+    ("spin", "key", "value"),
+    [
+        (True, "session.force_spinning_stop", "1"),
+        (False, "session.intra_op.allow_spinning", "0"),
+    ],
+)
+def test_threads_of_the_graph_that_waits_never_spin(spin: bool, key: str, value: str) -> None:
+    """`first` and `next` have a pool each: the idle one would take the cores from the other."""
+    options = onnxruntime_backend._session_options(onnxruntime, SessionOptions(spin=spin))
+
+    assert options.get_session_config_entry(key) == value
 
 
 def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
