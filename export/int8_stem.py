@@ -29,11 +29,11 @@ def tokens_once(e: Emitter, current: str) -> str:
     """The first convolution's current [B, C, H, W] to tokens [B, K, D], float32."""
     plan = e.plan.stem
     assert plan.stairs is not None
-    counts = _float_counts(e, _channels_last(e, current), plan.stairs, "rate1")
-    for stage in range(3):
-        counts = _pooled(e, counts, stage)
-        if stage < 2:
-            counts = _count_stage(e, counts, stage + 1)
+    if e.plan.config.stem.pool[0]:  # the staircase is monotone: fewer values to count afterwards
+        current = e.pool(current, "pool1")
+    counts = _channels_last(e, _float_counts(e, current, plan.stairs, "rate1"))
+    for stage in (1, 2):
+        counts = _pooled(e, _count_stage(e, counts, stage), stage)
     return _to_tokens(e, _tail(e, counts))
 
 
