@@ -109,10 +109,15 @@ class GraphBuilder:
             opset_imports=[
                 helper.make_opsetid("", plugins.OPSET),
                 helper.make_opsetid(plugins.DOMAIN, plugins.VERSION),
+                *(helper.make_opsetid(domain, 1) for domain in sorted(self._foreign_domains())),
             ],
             ir_version=plugins.IR_VERSION,
             producer_name=producer,
         )
+
+    def _foreign_domains(self) -> set[str]:
+        """Domains of nodes that are neither standard nor ours."""
+        return {node.domain for node in self._nodes} - {"", plugins.DOMAIN}
 
     def _finish_output(
         self, name: str, value: str, elem_type: int, shape: Shape, done: list[onnx.ValueInfoProto]

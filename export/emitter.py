@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from onnx import TensorProto
 
-from export import neurons, qdq
+from export import int8_product, neurons, qdq
 from export.builder import GraphBuilder
 from export.fold import FoldedConv, FoldedLIF, FoldedLinear
 from export.int8 import Exact, quantise
@@ -99,13 +99,9 @@ class Emitter:
         return exact.fits_signed if self.qdq else exact.fits
 
     def _integer_linear(self, x: str, layer: FoldedLinear, name: str, exact: Exact) -> str:
-        graph, weights = self.graph, quantise(layer.weight)
-        values = graph.const(weights.values, np.int8)
-        sums = graph.op("MatMulInteger", self.as_bytes(x, exact, name), values, name=f"{name}_sums")
-        wide = graph.op("Cast", sums, to=TensorProto.FLOAT, name=f"{name}_float")
-        scale = graph.const(weights.scale * np.float32(exact.unit))
-        scaled = graph.op("Mul", wide, scale, name=f"{name}_scaled")
-        return graph.op("Add", scaled, graph.const(layer.bias), name=name)
+        weights = quantise(layer.weight)
+        n = self.as_bytes(x, exact, name)
+        return int8_product.current(self.graph, n, exact, weights, layer.bias, name)
 
     def reused(self, x: str, rows: Rows, width: int) -> None:
         """A linear layer's output [M, width] of x, the same at every timestep, is carried over."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
+from export import int8_product
 from export.emitter import Emitter
 from export.fold import FoldedConv
 from export.int8 import Quantised, integer_steps, quantise, rate_range
@@ -70,12 +71,10 @@ def _count_stage(e: Emitter, counts: str, stage: int) -> str:
 
 def _current(e: Emitter, counts: str, stage: int) -> str:
     """Convolution alone: spike counts to a current, float32 [B, H, W, C']."""
-    graph = e.graph
-    weights, sums = _sums(e, counts, stage)
-    wide = graph.op("Cast", sums, to=FLOAT, name=f"conv{stage + 1}_float")
-    scaled = graph.op("Mul", wide, graph.const(_scale(e, weights)), name=f"conv{stage + 1}_scaled")
-    bias = graph.const(e.plan.stem.convs[stage].bias)
-    return graph.op("Add", scaled, bias, name=f"conv{stage + 1}_current")
+    conv, exact = e.plan.stem.convs[stage], rate_range(e.plan.config)
+    patches, name = _patches(e, counts, f"conv{stage + 1}"), f"conv{stage + 1}"
+    weights = quantise(_as_matrix(conv))
+    return int8_product.current(e.graph, patches, exact, weights, conv.bias, name)
 
 
 def _scale(e: Emitter, weights: Quantised) -> np.ndarray:
@@ -87,8 +86,7 @@ def _sums(e: Emitter, counts: str, stage: int) -> tuple[Quantised, str]:
     """Integer convolution: uint8 [B, H, W, C] -> int32 [B, H, W, C']."""
     weights = quantise(_as_matrix(e.plan.stem.convs[stage]))
     patches = _patches(e, counts, f"conv{stage + 1}")
-    values = e.graph.const(weights.values, np.int8)
-    return weights, e.graph.op("MatMulInteger", patches, values, name=f"conv{stage + 1}")
+    return weights, int8_product.sums(e.graph, patches, weights, f"conv{stage + 1}")
 
 
 def _as_matrix(conv: FoldedConv) -> np.ndarray:

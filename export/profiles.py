@@ -20,6 +20,8 @@ from export.errors import UnsupportedError
 
 ROW_STEP = 64
 """Row lists are padded to a multiple of this: a tile of the matrix products."""
+INTEGER_PRODUCTS = ("MatMulInteger", "MatMulIntegerToFloat")
+"""Ops of export/int8_product.py, which imports PyTorch and this does not."""
 Dims = tuple[int, ...]
 
 
@@ -149,9 +151,9 @@ def refuse_integer_products(model: onnx.ModelProto) -> None:
     """Refuse a graph in int8 as ONNX Runtime's CPU runs it.
 
     Raises:
-        UnsupportedError: it has a MatMulInteger node; says how to export for engines.
+        UnsupportedError: it has products of bytes; says how to export for engines.
     """
-    if any(node.op_type == "MatMulInteger" for node in model.graph.node):
+    if any(node.op_type in INTEGER_PRODUCTS for node in model.graph.node):
         raise UnsupportedError(
             f"{model.graph.name}.onnx has int8 products for ONNX Runtime on a CPU, which engines "
             "do not have: export the checkpoint again with --int8 --target tensorrt or "

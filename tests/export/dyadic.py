@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 import torch
 from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 
 import plugins
 from train.config import HaltingConfig, ModelConfig, StemConfig
@@ -124,13 +125,25 @@ class OnnxRuntime:
         return dict(zip(self.outputs, self.session.run(None, feed), strict=False))
 
 
+class MatMulIntegerToFloat(OpRun):
+    """ONNX Runtime's op, for products of unsigned by signed bytes without zero points."""
+
+    op_domain = "com.microsoft"
+
+    def _run(self, a, b, a_scale, b_scale, a_zero, b_zero, bias):  # type: ignore[no-untyped-def]
+        assert a_zero is None and b_zero is None
+        sums = a.astype(np.int32) @ b.astype(np.int32)
+        return (sums.astype(np.float32) * (a_scale * b_scale) + bias,)
+
+
 class Numpy:
     """The same in numpy: onnx's evaluator with the ops' numpy references, not their bodies."""
 
     def __init__(self, model: onnx.ModelProto, extra: list[str]) -> None:
         bare = with_outputs(model, extra)
         del bare.functions[:]
-        self.evaluator = ReferenceEvaluator(bare, new_ops=plugins.reference_ops())
+        ops = [*plugins.reference_ops(), MatMulIntegerToFloat]
+        self.evaluator = ReferenceEvaluator(bare, new_ops=ops)
         self.inputs = list(self.evaluator.input_names)
         self.outputs = list(self.evaluator.output_names)
 

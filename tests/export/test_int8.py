@@ -18,6 +18,7 @@ from export import to_trt
 from export.bundle import ExportOptions, check_model, export_bundle
 from export.int8 import LARGEST_ACTIVATION, Exact, integer_steps, quantise, rate_range, token_range
 from export.plan import NetworkPlan, make_plan
+from export.profiles import INTEGER_PRODUCTS
 from export.unroll import GraphOptions, unroll
 from runtime import Engine
 from tests.export.dyadic import (
@@ -48,7 +49,7 @@ def int8_graphs(plan: NetworkPlan, chunk: int = 4, layout: str = "packed") -> di
 
 
 def products(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    return [node for node in model.graph.node if node.op_type == "MatMulInteger"]
+    return [node for node in model.graph.node if node.op_type in INTEGER_PRODUCTS]
 
 
 def spied(model: onnx.ModelProto, images: NDArray) -> dict[str, NDArray]:
@@ -268,7 +269,7 @@ def test_other_lengths_than_powers_of_two_keep_spike_rates_in_float() -> None:
     (model,) = unroll(
         make_plan(dyadic_network(config)), GraphOptions(chunk=3, layout="dense", int8=True)
     ).values()
-    assert {n.name.split("/")[-1] for n in products(model)} == {"proj_sums", "fc2_sums"}
+    assert {n.name.split("/")[-1] for n in products(model)} == {"proj", "fc2"}
 
 
 @pytest.fixture(scope="module")
