@@ -18,6 +18,7 @@ from runtime.errors import (
     OutOfMemoryError,
     SpikehaltError,
 )
+from runtime.forks import never_destroy_in_children
 from runtime.graph_io import GraphPlan, Ports
 from runtime.manifest import FIRST_GRAPH, NEXT_GRAPH
 from runtime.onnx_files import external_files
@@ -51,6 +52,7 @@ class OnnxRuntimeSession:
         _check_device(self._ort, self._device)
         manifest, weights = bundle.manifest, _Weights(bundle)
         sessions = {name: self._load(bundle, name, options, weights) for name in _graphs(bundle)}
+        never_destroy_in_children(self)
         self._first, self._next = sessions[FIRST_GRAPH], sessions.get(NEXT_GRAPH)
         following = None if self._next is None else _ports(self._next)
         self._plans = graph_io.plan_graphs(manifest, _ports(self._first), following)

@@ -428,8 +428,11 @@ class IRuntimeConfig:
 
 def _restore_functions(model: onnx.ModelProto) -> None:
     """Bodies for the ops that only plugins were to run."""
-    used = {node.op_type for node in model.graph.node if node.domain == plugins.DOMAIN}
-    model.functions.extend(f for f in plugins.onnx_functions() if f.name in used)
+    ours = [node for node in model.graph.node if node.domain == plugins.DOMAIN]
+    given = {attribute.name: attribute.i for node in ours for attribute in node.attribute}
+    used = {node.op_type for node in ours}
+    functions = plugins.onnx_functions(steps=given.get("steps", 1))
+    model.functions.extend(f for f in functions if f.name in used)
 
 
 class IExecutionContext:

@@ -305,6 +305,29 @@ def test_a_forked_child_is_told_to_make_its_own_engine(bundle: Bundle) -> None:
     assert done.returncode == 42
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("spin", [True, False])
+def test_a_forked_child_may_drop_an_engine_whose_threads_are_its_parents(
+    bundle: Bundle, spin: bool
+) -> None:
+    program = (
+        "import os, sys, numpy as np\n"
+        "from runtime import Engine\n"
+        f"engine = Engine(sys.argv[1], threads=2, spin={spin})\n"
+        "engine(np.zeros((2, 4, 4, 3), np.uint8))\n"
+        "child = os.fork()\n"
+        "if child:\n"
+        "    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "del engine\n"
+        "os._exit(43)\n"  # ONNX Runtime's own exit handlers hang in any forked child
+    )
+    command = [sys.executable, "-W", "ignore", "-c", program, str(bundle.root)]
+
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], timeout=60, check=False)
+
+    assert done.returncode == 43
+
+
 class FailingSession:
     """Fails at the second chunk of its first call."""
 

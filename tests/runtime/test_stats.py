@@ -46,7 +46,8 @@ def test_figures_describe_the_calls(make_bundle: MakeBundle, images: Images) -> 
     assert stats.energy_estimated_mj == pytest.approx(np.concatenate(energies).mean())
     assert stats.latency_p50_ms is not None and stats.latency_p99_ms is not None
     assert 0 < stats.latency_p50_ms <= stats.latency_p99_ms
-    assert set(stats.reasons) == {"energy_measured_mj"}
+    # Of a toy, what is done once can be too short to be told from the clock's noise.
+    assert set(stats.reasons) - {"once_ms"} == {"energy_measured_mj"}
 
 
 def test_times_are_per_image_that_took_part(make_bundle: MakeBundle, images: Images) -> None:
