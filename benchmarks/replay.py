@@ -9,6 +9,7 @@ recorded block. All other work of halting (score, accumulation, packing, readout
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -113,13 +114,17 @@ def record(folder: Path, images: NDArray[np.uint8]) -> Replay:
 
 @contextmanager
 def imposed() -> Iterator[None]:
-    """Graphs that are unrolled inside take the halting history as inputs `replay.blockN`."""
-    with mock.patch.object(tokens_module, "_history", _history):
+    """Graphs unrolled inside take the halting history as inputs `replay.blockN.tS`."""
+    seen: Counter[tuple[str, int]] = Counter()  # timesteps of a graph's block so far
+
+    def history(e: Emitter, number: int, slots: int) -> str:
+        step = seen[e.graph.name, number]
+        seen[e.graph.name, number] += 1
+        name = _input_name(number, step % e.steps.count)  # `next` is unrolled twice
+        return e.graph.input(name, tokens_module.FLOAT, ["B", slots])
+
+    with mock.patch.object(tokens_module, "_history", history):
         yield
-
-
-def _history(e: Emitter, number: int, slots: int, step: int) -> str:
-    return e.graph.input(_input_name(number, step), tokens_module.FLOAT, ["B", slots])
 
 
 def _input_name(number: int, step: int) -> str:

@@ -105,9 +105,8 @@ def _attributes(e: Emitter, number: int) -> dict[str, float]:
     return {"alpha": halting.alpha, "beta": halting.beta, "last": last}
 
 
-def _history(e: Emitter, number: int, slots: int, step: int) -> str:
+def _history(e: Emitter, number: int, slots: int) -> str:
     """hist_l(t-1) [B, K]; zero in mode `block`, which carries nothing over timesteps."""
-    del step  # the states know what was written last
     zero = lambda: e.filled(slots, 0.0, FLOAT)  # noqa: E731
     if e.plan.config.halting.mode == "block":
         return zero()
@@ -159,7 +158,7 @@ def _halt_full(
     readouts, cums, lives = [], [], []
     for step, grid in enumerate(e.steps.split(rows.to_grid(tokens.x, dim))):
         with e.step_scope(step):
-            history = _history(e, number, slots, step)
+            history = _history(e, number, slots)
             readout, hist, cum_next, live_next = graph.custom(
                 "TokenHaltSum", [grid, size[step], history, cum[step], live[step], e.epsilon], 4,
                 name="halt", **_attributes(e, number),
@@ -192,7 +191,7 @@ def _halt_packed(e: Emitter, tokens: Tokens, rows: PackedRows, number: int) -> t
     weighted, cums, lives = [], [], []
     for step, x in enumerate(rows.split(tokens.x)):
         with e.step_scope(step):
-            history = _history(e, number, slots, step)
+            history = _history(e, number, slots)
             cum = tokens.cum.parts[step]
             size = rows.filled(1.0, np.float32, step)
             if tokens.size:

@@ -23,24 +23,25 @@ def random_replay(images: int) -> Replay:
 
 
 @pytest.mark.parametrize("layout", ["packed", "dense"])
-@pytest.mark.parametrize("int8", [False, True])
-def test_the_graph_runs_the_recorded_live_sets(layout: str, int8: bool) -> None:
+@pytest.mark.parametrize(("int8", "chunk"), [(False, 1), (True, 1), (False, 2), (True, TIMESTEPS)])
+def test_the_graph_runs_the_recorded_live_sets(layout: str, int8: bool, chunk: int) -> None:
     config = replace(dyadic_config("spikformer", "isps", "none", 0), halting=SILENT)
     with imposed():
         graphs = unroll(
             make_plan(dyadic_network(config)),
-            GraphOptions(chunk=1, layout=layout, int8=int8),  # type: ignore[arg-type]
+            GraphOptions(chunk=chunk, layout=layout, int8=int8),  # type: ignore[arg-type]
         )
     recorded, images = random_replay(3), np.arange(3)
     sessions = {name: OnnxRuntime(m, ["block1/mlp_residual"]) for name, m in graphs.items()}
     feed = {"image": pictures(3)}
     outputs: dict[str, np.ndarray] = {}
-    for step in range(TIMESTEPS):
+    for step in range(0, TIMESTEPS, chunk):
         session = sessions["next.onnx" if step else "first.onnx"]
-        feed |= recorded.inputs(images, step) | {"epsilon": np.array(0.01, np.float32)}
+        feed |= recorded.inputs(images, step, chunk) | {"epsilon": np.array(0.01, np.float32)}
         feed |= {n: outputs[f"next.{n}"] for n in session.inputs if n.startswith("state.")}
         outputs = session({name: feed[name] for name in session.inputs})
-        np.testing.assert_array_equal(outputs["live_tokens"][:, 0], recorded.live[:, step])
+        ran = recorded.live[:, step : step + chunk]
+        np.testing.assert_array_equal(outputs["live_tokens"], ran)
         feed = {"alive": images}
 
 
