@@ -13,6 +13,7 @@ import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -63,9 +64,9 @@ class Sample:
 
     def _read_member(self) -> bytes:
         assert self.member is not None
-        with zipfile.ZipFile(self.file) as archive:
-            _refuse_large(self.name, archive.getinfo(self.member).file_size)
-            return archive.read(self.member)
+        archive = _opened(self.file)
+        _refuse_large(self.name, archive.getinfo(self.member).file_size)
+        return archive.read(self.member)
 
 
 def find_samples(
@@ -223,6 +224,21 @@ def _in_zip(path: Path, suffixes: frozenset[str]) -> list[Sample]:
         for name in names
         if PurePosixPath(name).suffix.lower() in suffixes
     ]
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    """The archive, whose directory is read once: that takes longer than a picture of thousands.
+
+    Reading from several threads is safe. A file that was replaced, or a forked process, which would
+    share the position in the file, opens it anew.
+    """
+    status = path.stat()
+    return _archive(path, status.st_mtime_ns, status.st_size, os.getpid())
+
+
+@lru_cache(maxsize=2)
+def _archive(path: Path, modified_ns: int, size: int, process: int) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path)
 
 
 def _read_plain(path: Path) -> bytes:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -103,6 +104,34 @@ def test_a_zip_is_searched_like_a_folder(folder: Path, tmp_path: Path) -> None:
 
     assert [sample.label for sample in samples] == ["cat"]
     np.testing.assert_array_equal(load_sample(samples[0], IMAGE), PIXELS)
+
+
+def test_a_zips_directory_is_read_once_and_again_when_it_was_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, opened = tmp_path / "data.zip", []
+
+    class Counted(zipfile.ZipFile):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            opened.append(arguments)
+            super().__init__(*arguments, **options)
+
+    def write(color: int) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            for number in range(3):
+                archive.writestr(f"cat/{number}.png", png(np.full_like(PIXELS, color)))
+
+    write(10)
+    samples = find_samples([path], IMAGE)
+    monkeypatch.setattr(zipfile, "ZipFile", Counted)
+    first = [load_sample(each, IMAGE) for each in samples]
+    assert len(opened) == 1
+
+    monkeypatch.undo()
+    write(200)
+    os.utime(path, ns=(1, 1))
+    again = [load_sample(each, IMAGE) for each in samples]
+    assert not np.array_equal(first, again)
 
 
 def test_batches_keep_the_order(folder: Path) -> None:
