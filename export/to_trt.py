@@ -75,7 +75,12 @@ def _add_graph_arguments(p: argparse._ArgumentGroup) -> None:
     p.add_argument(
         "--qdq", action="store_true", help="int8 for engines that are built from the bundle later"
     )
-    p.add_argument("--chunk", type=int, default=1, help="timesteps per graph (default 1)")
+    p.add_argument(
+        "--chunk",
+        type=int,
+        default=1,
+        help="timesteps per graph (default 1); images leave between graphs",
+    )
     p.add_argument(
         "--layout", choices=("auto", "packed", "dense", "lagged"), default="auto",
         help="packed for ONNX Runtime, dense or lagged for engines (default: what fits the target)",
