@@ -31,7 +31,7 @@ class FigureOptions:
     """What is drawn, from what, and where it goes.
 
     Attributes:
-        files: checkpoints; for `curves` the runs' folders or log.csv files.
+        files: a checkpoint; for `energy` several, for `curves` runs' folders or log.csv files.
         out: .png, .svg or .pdf.
         images: images of the test split: drawn (heatmap), or measured on (the others).
         epsilon: halting margins for `tradeoff`.
@@ -59,7 +59,12 @@ def figure_command(arguments: list[str]) -> int:
 
 
 def _test_images(options: FigureOptions, default: int) -> tuple[Any, Split]:
-    """The first checkpoint's network and the first images of its test split."""
+    """The checkpoint's network and the first images of its test split."""
+    if len(options.files) > 1:
+        raise ConfigError(
+            f"this figure shows one checkpoint, not {len(options.files)}: draw the others to files "
+            "of their own, or compare them with `figure energy` or `figure curves`"
+        )
     checkpoint = load_checkpoint(options.files[0])
     network = checkpoint.network().to(best_device())
     test = checkpoint_data(checkpoint, options.data_path).test.to(best_device())

@@ -43,6 +43,7 @@ def test_each_figure_is_drawn_from_a_trained_model(
         (["pie", "x"], "no figure 'pie'; there are heatmap, tokens"),
         (["curves", "--out", "x.png"], "nothing to draw from"),
         (["curves", "nowhere", "--out", "x.png"], "nowhere does not exist"),
+        (["tokens", "a.pt", "b.pt", "--out", "x.png"], "this figure shows one checkpoint, not 2"),
     ],
 )
 def test_what_is_wrong_is_said(
