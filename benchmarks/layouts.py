@@ -1,6 +1,7 @@
 """Where do packed rows beat masks? Process time of both layouts over widths, tokens and batches.
 
     python -m benchmarks.layouts
+    python -m benchmarks.layouts --merging      where does merging pay? (25 of 64 tokens)
 
 Half of the tokens halt after block 1 at every timestep, imposed as in benchmarks/replay.py; three
 blocks, T 4, one thread, random weights. Both layouts take turns in one process, which has no second
@@ -22,14 +23,16 @@ from rich.table import Table
 from benchmarks import cpu_models as models
 from benchmarks.cpu_curve import thinned
 from benchmarks.cpu_worker import Ours, timed
-from export.choose_layout import packing_pays
-from train.config import ModelConfig, StemConfig
+from export.choose_layout import merging_advice, packing_pays
+from export.emitter import Layout
+from train.config import HaltingConfig, ModelConfig, StemConfig
 
 console = Console()
 SHARE = 0.5
 WIDTHS = (32, 64, 96, 128, 192, 384)
 POOLS = {16: (False, True, True, True), 64: (False, False, True, True)}  # by token count
 BATCHES = (1, 8)
+LAYOUTS: tuple[Layout, Layout] = ("packed", "dense")
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args(argv).rounds
+    parser.add_argument("--merging", action="store_true")
+    options = parser.parse_args(argv)
     shapes = [(dim, tokens) for tokens in POOLS for dim in WIDTHS]
+    measured = measure_merging if options.merging else measure
     rows = [
         row
         for dim, tokens in track(shapes, "measuring", transient=True, console=console)
-        for row in measure(shape(dim, tokens), rounds)
+        for row in measured(shape(dim, tokens), options.rounds)
     ]
-    console.print(table(rows))
+    console.print(merging_table(rows) if options.merging else table(rows))
     return 0
 
 
@@ -71,30 +76,65 @@ def shape(dim: int, tokens: int) -> ModelConfig:
 
 def measure(config: ModelConfig, rounds: int) -> list[Row]:
     """Both layouts in turn, at every batch."""
-    replay = thinned(SHARE, images=max(BATCHES), config=config)
-    rows = []
+    replay, rows = thinned(SHARE, images=max(BATCHES), config=config), []
     for batch in BATCHES:
-        runs = {
-            layout: Ours(
-                config, models.our_graphs(config, layout=layout), replay, batch=batch, threads=1
-            )
-            for layout in ("packed", "dense")
-        }
-        times: dict[str, list[float]] = {layout: [] for layout in runs}
-        for _ in range(rounds):
-            for layout, step in runs.items():
-                times[layout].append(timed(step)["cpu_ms"])
-        packed, dense = (statistics.median(times[layout]) for layout in runs)
+        packed, dense = in_turn(
+            [
+                Ours(
+                    config, models.our_graphs(config, layout=layout), replay, batch=batch, threads=1
+                )
+                for layout in ("packed", "dense")
+            ],
+            rounds,
+        )
         chosen = "packed" if packing_pays(config) else "dense"
         rows.append(Row(config.dim, config.tokens, batch, packed, dense, chosen))
     return rows
 
 
+def measure_merging(config: ModelConfig, rounds: int) -> list[Row]:
+    """A static network with merging (`packed_ms`) and without (`dense_ms`) in turn."""
+    without = replace(config, halting=HaltingConfig())
+    merging = replace(without, merge_gamma=round(config.tokens * 25 / 64))
+    replay, rows = thinned(1.0, images=max(BATCHES), config=config), []
+    for batch in BATCHES:
+        merged, whole = in_turn(
+            [
+                Ours(each, models.our_graphs(each), replay, batch=batch, threads=1)
+                for each in (merging, without)
+            ],
+            rounds,
+        )
+        advice = "warns" if merging_advice(merging) else "silent"
+        rows.append(Row(config.dim, config.tokens, batch, merged, whole, advice))
+    return rows
+
+
+def in_turn(networks: Sequence[Ours], rounds: int) -> list[float]:
+    """Median process time per image of each, milliseconds."""
+    times: list[list[float]] = [[] for _ in networks]
+    for _ in range(rounds):
+        for network, found in zip(networks, times, strict=True):
+            found.append(timed(network)["cpu_ms"])
+    return [statistics.median(found) for found in times]
+
+
+def merging_table(rows: Sequence[Row]) -> Table:
+    """All shapes, and what the exporter says of merging there."""
+    title = "static, 25 of 64 tokens merge in every block; process time per image"
+    return _filled(title, ("merging ms", "without ms", "gain", "exporter"), rows)
+
+
 def table(rows: Sequence[Row]) -> Table:
     """All shapes, and what the exporter chooses there."""
-    result = Table(title=f"{SHARE:.0%} of the tokens halt after block 1; process time per image")
-    for title in ("width", "tokens", "batch", "packed ms", "dense ms", "dense / packed", "auto"):
-        result.add_column(title, justify="right", no_wrap=True)
+    title = f"{SHARE:.0%} of the tokens halt after block 1; process time per image"
+    return _filled(title, ("packed ms", "dense ms", "dense / packed", "auto"), rows)
+
+
+def _filled(title: str, columns: Sequence[str], rows: Sequence[Row]) -> Table:
+    result = Table(title=title)
+    for column in ("width", "tokens", "batch", *columns):
+        result.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         result.add_row(
             str(row.dim), str(row.tokens), str(row.batch), f"{row.packed_ms:.3f}",

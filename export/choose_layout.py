@@ -8,7 +8,7 @@ packing half the tokens costs a few percent at most for single images and gains 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from train.config import ModelConfig
@@ -16,6 +16,8 @@ from train.config import ModelConfig
 ChosenLayout = Literal["packed", "dense", "lagged"]
 # Million multiply-accumulates of a block's linear layers, from where packing half the tokens pays.
 PAYS_FROM_MMACS = 0.5
+# The same before merging, from where it pays for single images (`benchmarks.layouts --merging`).
+MERGING_PAYS_FROM_MMACS = 10.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,21 @@ def choose_layout(model: ModelConfig) -> LayoutChoice:
         return LayoutChoice("packed", f"{size}, enough for packing to pay")
     return LayoutChoice(
         "dense", f"{size}: below {PAYS_FROM_MMACS:g} M, packing costs more than it saves"
+    )
+
+
+def merging_advice(model: ModelConfig) -> str | None:
+    """What to know where merging makes single images slower on a CPU; None where it does not.
+
+    Merging is part of what was trained, so it is not left out unasked.
+    """
+    whole = block_mmacs(replace(model, merge_gamma=0))
+    if model.merge_gamma == 0 or whole >= MERGING_PAYS_FROM_MMACS:
+        return None
+    return (
+        f"merging: without it a block's linear layers cost {whole:.2f} M multiply-accumulates; "
+        f"below {MERGING_PAYS_FROM_MMACS:g} M it can make single images slower on a CPU; "
+        f"batches gain from {PAYS_FROM_MMACS:g} M on (--merge-gamma 0 leaves it out)"
     )
 
 

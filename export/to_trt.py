@@ -167,7 +167,7 @@ def _best_layout(
     if target is not None:
         unrolled = arguments.chunk == model.timesteps
         return suggested_layout(model.halting.mode, options, unrolled=unrolled)
-    from export.choose_layout import choose_layout
+    from export.choose_layout import choose_layout, merging_advice
 
     if arguments.qdq:
         return "dense"  # engines, which are built later, have no packed layout
@@ -175,6 +175,9 @@ def _best_layout(
         model = replace(model, merge_gamma=arguments.merge_gamma)
     choice = choose_layout(model)
     say(f"layout {choice.layout}: {choice.reason} (--layout overrides)")
+    advice = merging_advice(model)
+    if advice:
+        say(advice)
     return choice.layout
 
 

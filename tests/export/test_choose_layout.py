@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from export.choose_layout import block_mmacs, choose_layout
+from export.choose_layout import block_mmacs, choose_layout, merging_advice
 from train.config import HaltingConfig, ModelConfig
 from train.models import named_model
 from train.recipes import load_recipe
@@ -37,3 +37,11 @@ def test_merging_lowers_what_packing_could_save() -> None:
     model = halting(named_model("spikformer-4-384"))
     merged = replace(model, merge_gamma=32)
     assert block_mmacs(merged) == block_mmacs(model) / 2
+
+
+def test_merging_that_costs_more_than_it_saves_is_said() -> None:
+    tiny, large = load_recipe("digits").model, named_model("spikformer-4-384")
+    advice = merging_advice(replace(tiny, merge_gamma=3))
+    assert advice is not None and "--merge-gamma 0" in advice and "below 10 M" in advice
+    assert merging_advice(replace(tiny, merge_gamma=0)) is None
+    assert merging_advice(replace(large, merge_gamma=25)) is None
