@@ -34,7 +34,6 @@ class Emitter:
         layout: `packed`, `dense` or `lagged`.
         batch: int64 [1], the number of images of one timestep.
         epsilon: float32 [].
-        int8: products of bytes where activations are exact in them.
         steps: timesteps of the chunk.
         int8: products of bytes where activations are exact in them.
         qdq: those products are written for engines, not for ONNX Runtime (export/qdq.py).

@@ -6,9 +6,9 @@ exactly. So a linear layer is
     W x + b  ~  (s * unit) * (Q n) + b        x = unit * n,  W ~ s Q
 
 with n a byte, Q int8 and one s per output channel: only weights are rounded, and no calibration
-data is needed. There are two forms of it: n is uint8 for ONNX Runtime on a CPU (export/int8_stem.py
-and `Emitter`), and int8 for engines (export/qdq.py). This module proves the ranges; what does not
-fit stays float.
+data is needed. There are two forms of it: n is uint8 for ONNX Runtime on a CPU
+(export/int8_product.py), and int8 for engines (export/qdq.py). This module proves the ranges; what
+does not fit stays float.
 """
 
 from __future__ import annotations

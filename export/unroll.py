@@ -283,17 +283,22 @@ def _hoist(e: Emitter, current: Tokens, number: int):  # type: ignore[no-untyped
 
 def _count(e: Emitter, current: Tokens) -> str:
     """Live tokens of a block, int32 [C * B, 1]."""
-    return e.graph.op(
-        "ReduceSum", _live_mask(e, current), e.graph.ints(1), keepdims=1, name="live_count"
-    )
+    if current.live is None:
+        return _same_at_every_step(e, e.filled(1, current.rows.slots, INT32))
+    live = current.live.stacked
+    return e.graph.op("ReduceSum", live, e.graph.ints(1), keepdims=1, name="live_count")
 
 
 def _live_mask(e: Emitter, current: Tokens) -> str:
     """Which slots of a block run, int32 [C * B, K]."""
     if current.live is not None:
         return current.live.stacked
-    every = e.filled(current.rows.slots, 1, INT32)
-    return e.steps.stack([every] * e.steps.count)
+    return _same_at_every_step(e, e.filled(current.rows.slots, 1, INT32))
+
+
+def _same_at_every_step(e: Emitter, value: str) -> str:
+    """[B, ...] -> [C * B, ...]."""
+    return e.steps.stack([value] * e.steps.count)
 
 
 def _mean_over_slots(e: Emitter, readout: str, number: int) -> str:

@@ -60,7 +60,7 @@ class BatchNorm1d(_OverProcesses, nn.BatchNorm1d):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise [N, C]; on a CPU as an image whose channels lie last.
 
-        It has the same layout in memory, and PyTorch's kernel for it is twice as fast.
+        It has the same layout in memory, and PyTorch's kernel for it is faster.
         """
         if x.device.type != "cpu" or x.ndim != 2 or x.shape[0] == 0:
             return super().forward(x)
