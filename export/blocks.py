@@ -7,7 +7,7 @@ from collections.abc import Callable
 from export.emitter import Emitter
 from export.int8 import SPIKES, token_range
 from export.plan import BlockPlan
-from export.rows import Rows
+from export.rows import FullRows, PackedRows, Rows
 
 Current = Callable[[Callable[[], str]], str]
 
@@ -76,27 +76,23 @@ def _attention(
 
 
 def _self_attention(e: Emitter, spikes: str, rows: Rows) -> str:
-    """(q k^T) v of spikes [M, 3D] -> [M, D], in the cheaper order; absent tokens are zero."""
-    graph, config = e.graph, e.plan.config
-    q, k, v = _heads(e, rows.to_grid(rows.masked(spikes), 3 * config.dim), rows.slots)
-    k_t = graph.op("Transpose", k, perm=[0, 1, 3, 2], name="k_transposed")
-    if rows.slots > config.dim // config.heads:
-        mixed = graph.op("MatMul", q, graph.op("MatMul", k_t, v, name="kv"), name="q_kv")
-    else:
-        mixed = graph.op("MatMul", graph.op("MatMul", q, k_t, name="qk"), v, name="qk_v")
-    joined = graph.op("Transpose", mixed, perm=[0, 2, 1, 3], name="join_heads")
-    grid = graph.op("Reshape", joined, graph.ints(-1, rows.slots, config.dim), name="joined")
-    return rows.from_grid(grid, config.dim)
+    """(q k^T) v of spikes [M, 3D] -> [M, D]; absent tokens are zero."""
+    dim = e.plan.config.dim
+    if isinstance(rows, PackedRows):
+        return _attend(e, "PackedAttention", rows, spikes, rows.index, rows.place)
+    if isinstance(rows, FullRows):
+        return _attend(e, "SpikeAttention", rows, rows.masked(spikes))
+    grid = rows.to_grid(rows.masked(spikes), 3 * dim)
+    flat = e.graph.op("Reshape", grid, e.graph.ints(-1, 3 * dim), name="all_rows")
+    mixed = _attend(e, "SpikeAttention", rows, flat)
+    shape = e.graph.ints(-1, rows.slots, dim)
+    return rows.from_grid(e.graph.op("Reshape", mixed, shape, name="mixed_grid"), dim)
 
 
-def _heads(e: Emitter, grid: str, slots: int) -> list[str]:
-    """[B, K, 3D] -> q, k and v [B, H, K, D/H]; moved together, so that most copies are one."""
-    graph, heads = e.graph, e.plan.config.heads
-    split = graph.ints(-1, slots, 3, heads, e.plan.config.dim // heads)
-    parts = graph.op("Reshape", grid, split, name="heads")
-    moved = graph.op("Transpose", parts, perm=[2, 0, 3, 1, 4], name="split_heads")
-    each = graph.ops("Split", [moved, graph.ints(1, 1, 1)], 3, axis=0, name="split")
-    return [graph.op("Squeeze", part, graph.ints(0), name="part") for part in each]
+def _attend(e: Emitter, kind: str, rows: Rows, *inputs: str) -> str:
+    heads = e.plan.config.heads
+    (mixed,) = e.graph.custom(kind, inputs, 1, name="attention", heads=heads, slots=rows.slots)
+    return mixed
 
 
 def _mask_and_sum(e: Emitter, block: str, plan: BlockPlan, spikes: str, rows: Rows) -> str:

@@ -15,6 +15,7 @@ from export import int8_product
 from export.emitter import Emitter
 from export.fold import FoldedConv
 from export.int8 import Quantised, integer_steps, quantise, rate_range
+from export.rates import counted
 from train.staircase import Staircase
 
 FLOAT, UINT8 = TensorProto.FLOAT, TensorProto.UINT8
@@ -61,12 +62,8 @@ def _count_stage(e: Emitter, counts: str, stage: int) -> str:
     weights, sums = _sums(e, counts, stage)
     bias = e.plan.stem.convs[stage].bias
     at = integer_steps(np.array(stairs.at, np.float32), _scale(e, weights), bias)
-    name = f"rate{stage + 1}"
-    reached = [
-        e.graph.op("GreaterOrEqual", sums, e.graph.const(row, np.int32), name=f"{name}_step")
-        for row in at
-    ]
-    return _added(e, reached, stairs, name)
+    positions = e.graph.const(at, np.int32)
+    return counted(e.graph, sums, positions, stairs, f"rate{stage + 1}", UINT8)
 
 
 def _current(e: Emitter, counts: str, stage: int) -> str:
@@ -96,41 +93,14 @@ def _as_matrix(conv: FoldedConv) -> np.ndarray:
 
 def _patches(e: Emitter, x: str, name: str) -> str:
     """uint8 [B, H, W, C] -> [B, H, W, 9 C], zero outside the image."""
-    graph = e.graph
-    padded = graph.op("Pad", x, graph.ints(0, 1, 1, 0, 0, 1, 1, 0), name=f"{name}_padded")
-    shifts = [
-        graph.op(
-            "Slice", padded, graph.ints(row, column),
-            graph.ints(row - 2 or _END, column - 2 or _END), graph.ints(1, 2), name=f"{name}_shift",
-        )
-        for row in range(3)
-        for column in range(3)
-    ]  # fmt: skip
-    return graph.op("Concat", *shifts, axis=3, name=f"{name}_patches")
-
-
-_END = np.iinfo(np.int64).max  # a slice's end that means the end of the axis
+    (neighbours,) = e.graph.custom("Patches", [x], 1, name=f"{name}_patches")
+    return neighbours
 
 
 def _float_counts(e: Emitter, current: str, stairs: Staircase, name: str) -> str:
     """Spike counts uint8 of a float32 current."""
-    graph = e.graph
-    reached = [
-        graph.op("GreaterOrEqual", current, graph.const(at), name=f"{name}_step")
-        for at in stairs.at
-    ]
-    return _added(e, reached, stairs, name)
-
-
-def _added(e: Emitter, reached: list[str], stairs: Staircase, name: str) -> str:
-    """Sum of the steps' weights, uint8, where each step is reached."""
-    graph = e.graph
-    terms = [graph.op("Cast", each, to=UINT8, name=f"{name}_reached") for each in reached]
-    pairs = zip(terms, stairs.weight, strict=True)
-    total, *rest = [term for term, weight in pairs for _ in range(weight)]
-    for term in rest:
-        total = graph.op("Add", total, term, name=f"{name}_count")
-    return total
+    positions = e.graph.const([[at] for at in stairs.at], np.float32)
+    return counted(e.graph, current, positions, stairs, name, UINT8)
 
 
 def _pooled(e: Emitter, x: str, stage: int) -> str:

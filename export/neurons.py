@@ -15,7 +15,7 @@ from onnx import TensorProto
 
 from export.fold import FoldedLIF
 from export.rows import FullRows, PackedRows, Rows
-from export.states import on_grid
+from export.states import Potential, on_grid
 
 if TYPE_CHECKING:
     from export.emitter import Emitter
@@ -34,7 +34,7 @@ class Membrane:
     """
 
     tail: list[int]
-    read: Callable[[int], str]
+    read: Callable[[int], Potential]
     write: Callable[[str], None]
     split: Callable[[str], list[str]]
     held: Callable[[str, str, int], str] = lambda after, before, step: after
@@ -67,7 +67,7 @@ def of_images(e: Emitter, name: str, tail: list[int], elem_type: int) -> Membran
     zero = e.graph.const([0.0], np.float32 if elem_type == TensorProto.FLOAT else None)
     return Membrane(
         tail,
-        lambda step: e.states.read(name, elem_type, tail, lambda: zero),
+        lambda step: Potential(e.states.read(name, elem_type, tail, lambda: zero)),
         lambda value: e.states.write(name, value, elem_type, tail),
         e.steps.split,
     )
@@ -103,7 +103,7 @@ def through_time(
         with e.step_scope(step):
             before = membrane.read(step)
             spike, after = _fire(e, name, each, before, lif, spike_type)
-            after = membrane.held(after, before, step)
+            after = membrane.held(after, before.v, step)
         membrane.write(after)
         spikes_of_steps.append(spike)
     return e.steps.stack(spikes_of_steps)
@@ -127,12 +127,21 @@ def _fused(
 
 
 def _fire(
-    e: Emitter, name: str, current: str, v: str, lif: FoldedLIF, spike_type: int, steps: int = 1
+    e: Emitter,
+    name: str,
+    current: str,
+    before: Potential,
+    lif: FoldedLIF,
+    spike_type: int,
+    steps: int = 1,
 ) -> tuple[str, str]:
-    """The LIF node: spikes and the membrane after its last timestep."""
+    """The LIF or PackedLIF node: spikes and the membrane after its last timestep."""
+    kind, inputs = "LIF", [current, before.v]
+    if before.row is not None:
+        kind, inputs = "PackedLIF", [*inputs, before.row]
     several = {"steps": steps} if steps > 1 else {}
     spike, v_next = e.graph.custom(
-        "LIF", [current, v], 2, name=name.split(".")[-1], decay=lif.decay,
+        kind, inputs, 2, name=name.split(".")[-1], decay=lif.decay,
         threshold=lif.threshold, reset=lif.reset, spike_type=spike_type, **several,
     )  # fmt: skip
     return spike, v_next

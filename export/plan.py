@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -95,18 +95,34 @@ def _stem(network: SpikingTransformer) -> StemPlan:
     )
     lif = fold_lif(config.lif, config.lif.threshold)
     residual = fold_lif(config.lif, config.lif.threshold, gain=inverse_tau)
-    once = config.stem.kind == "isps"
-    return StemPlan(
-        convs, lif, residual,
-        folded_staircase(lif, config.timesteps) if once else None,
-        folded_staircase(residual, config.timesteps) if once else None,
-    )  # fmt: skip
+    if config.stem.kind != "isps":
+        return StemPlan(convs, lif, residual, None, None)
+    stairs, residual_stairs = (folded_staircase(each, config.timesteps) for each in (lif, residual))
+    return StemPlan(convs, lif, residual, *of_one_shape(stairs, residual_stairs))
 
 
 def folded_staircase(lif: FoldedLIF, timesteps: int) -> Staircase:
     """Spike count over T of the exported neuron under a constant current."""
     count = folded_counts(lif.decay, lif.threshold, lif.reset, timesteps)
     return staircase(count, timesteps, highest=2 * lif.threshold)
+
+
+def of_one_shape(*stairs: Staircase) -> tuple[Staircase, ...]:
+    """The staircases with equal weights: in a graph one function body counts for all of them.
+
+    They are one neuron's at several thresholds; rounding may let steps meet in one and not in the
+    other, and then all are written as steps of one spike.
+    """
+    if len({each.weight for each in stairs}) == 1:
+        return stairs
+    return tuple(
+        replace(
+            each,
+            at=tuple(at for at, n in zip(each.at, each.weight, strict=True) for _ in range(n)),
+            weight=(1,) * each.timesteps,
+        )
+        for each in stairs
+    )
 
 
 def _block(block: Block, config: ModelConfig) -> BlockPlan:

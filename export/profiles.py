@@ -136,10 +136,10 @@ def refuse_packed(model: onnx.ModelProto) -> None:
     """Refuse a graph whose shapes depend on the data.
 
     Raises:
-        UnsupportedError: it has a NonZero node; says which layouts to use.
+        UnsupportedError: it packs tokens; says which layouts to use.
     """
     for node in model.graph.node:
-        if node.op_type == "NonZero":
+        if node.op_type == "TokenPack":
             raise UnsupportedError(
                 f"{model.graph.name}.onnx has the packed layout: node {node.name} makes shapes "
                 "that depend on the data, which engines cannot have; export with --layout dense "

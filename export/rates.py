@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
+from onnx import TensorProto
 
 from export.builder import GraphBuilder
 from export.plan import rate_levels
@@ -21,32 +20,40 @@ def rate(graph: GraphBuilder, current: str, stairs: Staircase, name: str) -> str
     """
     if stairs.timesteps & (stairs.timesteps - 1):
         return _chosen(graph, current, stairs, name)
-    share = graph.const(1 / stairs.timesteps)
-    return graph.op("Mul", _counted(graph, current, stairs, name), share, name=name)
+    positions = graph.const([[_position(graph, at)] for at in stairs.at])
+    return counted(graph, current, positions, stairs, name, graph.float_type)
 
 
-def _counted(graph: GraphBuilder, current: str, stairs: Staircase, name: str) -> str:
-    """Number of spikes."""
-    terms: list[str] = []
-    reached = _reached(graph, current, stairs, name)
-    for (_, step), weight in zip(reached, stairs.weight, strict=True):
-        term = graph.op("Cast", step, to=graph.float_type, name=f"{name}_reached")
-        terms += [term] * weight
-    return graph.op("Sum", *terms, name=f"{name}_count")
+def counted(
+    graph: GraphBuilder, x: str, positions: str, stairs: Staircase, name: str, count_type: int
+) -> str:
+    """Spikes over T, or their number as uint8: a SpikeCount node.
+
+    Args:
+        graph: where the node goes.
+        x: current, or integer sums it is linear in.
+        positions: of the steps, the type of x, [S, 1], or [S, C] per channel.
+        stairs: the neuron's; all nodes of a model agree on their weights.
+        name: of the node.
+        count_type: ONNX element type of the counts.
+    """
+    unit = 1.0 if count_type == TensorProto.UINT8 else 1 / stairs.timesteps
+    (count,) = graph.custom(
+        "SpikeCount", [x, positions], 1, name=name, weights=stairs.weight, unit=unit,
+        count_type=count_type,
+    )  # fmt: skip
+    return count
+
+
+def _position(graph: GraphBuilder, at: np.float32 | float) -> np.float16 | np.float32 | float:
+    """A step's position in the graph's dtype, such that it decides as the float32 one does."""
+    return round_up(at) if graph.dtype == np.float16 else at
 
 
 def _chosen(graph: GraphBuilder, current: str, stairs: Staircase, name: str) -> str:
     value = graph.const(0.0)
-    for level, step in _reached(graph, current, stairs, name):
-        value = graph.op("Where", step, graph.const(level), value, name=name)
-    return value
-
-
-def _reached(
-    graph: GraphBuilder, current: str, stairs: Staircase, name: str
-) -> Iterator[tuple[np.float32, str]]:
-    """Per step, ascending: the rate from there on, and whether it is reached (bool)."""
-    half = graph.dtype == np.float16
     for at, level in rate_levels(stairs):
-        position = graph.const(round_up(at) if half else at)
-        yield level, graph.op("GreaterOrEqual", current, position, name=f"{name}_step")
+        position = graph.const(_position(graph, at))
+        reached = graph.op("GreaterOrEqual", current, position, name=f"{name}_step")
+        value = graph.op("Where", reached, graph.const(level), value, name=name)
+    return value

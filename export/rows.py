@@ -11,7 +11,7 @@ Attention needs the grid [B, K, C], zero where a token is absent. In a chunk of 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from onnx import TensorProto
@@ -93,6 +93,7 @@ class PackedRows:
         slots: K.
         live: int32 [B, K], 1 = alive.
         index: int64 [M], flat position b * K + k of each row.
+        place: int64 [B * K], row of each slot; M, the appended zero row, where absent.
         steps: timesteps among the B.
         per_step: int64 [1], positions of one timestep.
     """
@@ -102,6 +103,7 @@ class PackedRows:
     slots: int
     live: str
     index: str
+    place: str
     steps: Steps
     per_step: str
     _cache: dict[str, str] = field(default_factory=dict)
@@ -112,7 +114,7 @@ class PackedRows:
         graph = self.graph
         zero_row = graph.ints(0, 0, 1, 0)
         padded = graph.op("Pad", x, zero_row, name="pad")
-        flat = graph.op("Gather", padded, self.place_or_pad(), axis=0, name="unpack")
+        flat = graph.op("Gather", padded, self.place, axis=0, name="unpack")
         return graph.op("Reshape", flat, graph.ints(-1, self.slots, width), name="grid")
 
     def from_grid(self, x: str, width: int) -> str:
@@ -126,36 +128,6 @@ class PackedRows:
         if self.steps.count == 1:
             return [x]
         return self.graph.ops("Split", [x, self._counts()], self.steps.count, axis=0, name="split")
-
-    def vector(self, x: str, step: int) -> str:
-        """[B, K] of one timestep -> its rows."""
-        flat = self.graph.op("Reshape", x, self.graph.ints(-1), name="flat")
-        return self.graph.op("Gather", flat, self._index_at(step), axis=0, name="pack")
-
-    def filled(self, value: float, dtype: Any, step: int) -> str:
-        """One value for each row of a timestep."""
-        shape = self._cached(
-            f"shape{step}",
-            lambda: self.graph.op("Shape", self._index_at(step), name="row_count"),
-        )
-        constant = self.graph.const([value], dtype)
-        key = f"filled{step}/{constant}"
-        return self._cached(key, lambda: self.graph.op("Expand", constant, shape, name="filled"))
-
-    def update(self, grid: str, values: str, step: int) -> str:
-        """[B, K] of one timestep with `values` written at its live tokens."""
-        return self._scatter(grid, self._index_at(step), values)
-
-    def spread_live(self, live_rows: str) -> str:
-        """Int32 [M] of rows -> int32 [B, K], zero for absent tokens."""
-        zeros = self.graph.op("Sub", self.live, self.live, name="none_alive")
-        return self._scatter(zeros, self.index, live_rows)
-
-    def _scatter(self, grid: str, index: str, values: str) -> str:
-        graph = self.graph
-        flat = graph.op("Reshape", grid, graph.ints(-1), name="flat")
-        written = graph.op("ScatterElements", flat, index, values, axis=0, name="scatter")
-        return graph.op("Reshape", written, graph.ints(-1, self.slots), name="grid")
 
     def sum_tokens(self, x: str, width: int) -> str:
         """[M, C] -> [B, C] as a product with the one-hot matrix of images, in x's dtype."""
@@ -179,10 +151,6 @@ class PackedRows:
         slots = self.graph.const(self.slots, np.int64)
         return self._cached("image", lambda: self.graph.op("Div", self.index, slots, name="image"))
 
-    def place_or_pad(self) -> str:
-        """Row of each slot, int64 [B * K]; M, the appended zero row, where absent."""
-        return self._cached("place_or_pad", self._place_or_pad)
-
     def align(self, states: States, step: int) -> str:
         """Row of each token of a timestep among the rows of the timestep before, int64."""
         return self._cached(f"align{step}", lambda: self._align(states, step))
@@ -190,7 +158,7 @@ class PackedRows:
     def hand_on(self, states: States) -> None:
         """Leave the last timestep's place map for the next chunk to align with."""
         graph, last = self.graph, self.steps.count - 1
-        place = self._place_flat()
+        place = self.place
         if last > 0:
             ahead = graph.op("Sub", place, self._start(last), name="place_in_step")
             place = self.steps.split(ahead)[last]
@@ -201,7 +169,7 @@ class PackedRows:
         graph = self.graph
         if step > 0:
             before = graph.op("Sub", self._stacked_index(step), self.per_step, name="before")
-            row = graph.op("Gather", self._place_flat(), before, axis=0, name="row_before")
+            row = graph.op("Gather", self.place, before, axis=0, name="row_before")
             return graph.op("Sub", row, self._start(step - 1), name="align")
 
         def unreachable() -> str:
@@ -209,7 +177,8 @@ class PackedRows:
 
         name = f"block{self.block}.place"
         place = states.read(name, TensorProto.INT64, [self.slots], unreachable)
-        return self.vector(place, 0)
+        flat = graph.op("Reshape", place, graph.ints(-1), name="flat")
+        return graph.op("Gather", flat, self.index_at(0), axis=0, name="align")
 
     def _counts(self) -> str:
         """Rows of each timestep, int64 [C]."""
@@ -235,7 +204,7 @@ class PackedRows:
             self._parts["index"] = self.split(self.index)
         return self._parts["index"][step]
 
-    def _index_at(self, step: int) -> str:
+    def index_at(self, step: int) -> str:
         """Flat position b * K + k among one timestep's images of each of its rows."""
         if step == 0:
             return self._stacked_index(0)
@@ -261,23 +230,6 @@ class PackedRows:
         equal = graph.op("Equal", column, self.image(), name="belongs")
         return graph.op("Cast", equal, to=elem_type, name="one_hot")
 
-    def _place_flat(self) -> str:
-        return self._cached("place_flat", self._count_rows)
-
-    def _count_rows(self) -> str:
-        graph = self.graph
-        flat = graph.op("Reshape", self.live, graph.ints(-1), name="live_flat")
-        wide = graph.op("Cast", flat, to=TensorProto.INT64, name="live_int64")
-        running = graph.op("CumSum", wide, graph.const(0, np.int64), name="running")
-        return graph.op("Sub", running, graph.const(1, np.int64), name="place_flat")
-
-    def _place_or_pad(self) -> str:
-        graph = self.graph
-        flat = graph.op("Reshape", self.live, graph.ints(-1), name="live_flat")
-        alive = graph.op("Cast", flat, to=TensorProto.BOOL, name="alive")
-        pad = graph.op("Shape", self.index, name="rows")
-        return graph.op("Where", alive, self._place_flat(), pad, name="place_or_pad")
-
     def _cached(self, key: str, emit) -> str:  # type: ignore[no-untyped-def]
         if key not in self._cache:
             self._cache[key] = emit()
@@ -287,19 +239,32 @@ class PackedRows:
 Rows = FullRows | PackedRows | LaggedRows
 
 
-def pack(steps: Steps, block: int, slots: int, live: str, batch: str) -> PackedRows:
+def pack(
+    steps: Steps, block: int, slots: int, x: str, index: str, live: str, batch: str
+) -> tuple[str, PackedRows]:
     """The rows of the tokens alive in `live` [B, K].
 
     Args:
         steps: timesteps among the B.
         block: 1-based number.
         slots: K.
+        x: rows [M, D] of all that may be alive.
+        index: int64 [M], flat position b * K + k of each.
         live: int32 [B, K], 1 = alive.
         batch: int64 [1], images of one timestep.
+
+    Returns:
+        The rows [M', D] that are left, and which they are.
     """
     graph = steps.graph
     per_step = "" if steps.count == 1 else graph.op("Mul", batch, graph.ints(slots), name="slots")
-    flat = graph.op("Reshape", live, graph.ints(-1), name="live_flat")
-    found = graph.op("NonZero", flat, name="live_index")
-    index = graph.op("Reshape", found, graph.ints(-1), name="index")
-    return PackedRows(graph, block, slots, live, index, steps, per_step)
+    packed, kept, place = graph.custom("TokenPack", [x, index, live], 3, name="pack")
+    return packed, PackedRows(graph, block, slots, live, kept, place, steps, per_step)
+
+
+def every_row(graph: GraphBuilder, live: str) -> str:
+    """Positions of all slots of `live` [B, K], int64 [B * K]."""
+    shape = graph.op("Shape", live, name="slots_shape")
+    count = graph.op("ReduceProd", shape, keepdims=0, name="slots_count")
+    zero, one = graph.const(0, np.int64), graph.const(1, np.int64)
+    return graph.op("Range", zero, count, one, name="every_row")

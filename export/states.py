@@ -34,6 +34,19 @@ class _Entry:
     shape: Shape
 
 
+@dataclass(frozen=True)
+class Potential:
+    """A membrane before a timestep.
+
+    Attributes:
+        v: the potentials.
+        row: int64 [M], the row of `v` of each row of the current; None where they are the same.
+    """
+
+    v: str
+    row: str | None = None
+
+
 class States:
     """The states of one graph under construction.
 
@@ -90,24 +103,24 @@ class States:
         """Set a float32 scalar."""
         self._entries[name] = _Entry(value, TensorProto.FLOAT, [])
 
-    def read_membrane(self, name: str, rows: Rows, width: int, step: int = 0) -> str:
+    def read_membrane(self, name: str, rows: Rows, width: int, step: int = 0) -> Potential:
         """A membrane for a timestep's `rows`, [M, width], or [B, K, width] if `on_grid`.
 
         At t = 1 it is a single zero.
         """
         graph = self.graph
         if name not in self._entries and self.alive is None:
-            return graph.const([0.0])
+            return Potential(graph.const([0.0]))
         if isinstance(rows, PackedRows):
-            packed = self._packed(name, rows, width)
-            return graph.op("Gather", packed, rows.align(self, step), axis=0, name=f"align/{name}")
+            return Potential(self._packed(name, rows, width), rows.align(self, step))
         if name in self._entries:
-            return self._entries[name].value
+            return Potential(self._entries[name].value)
         if isinstance(rows, LaggedRows):
             previous = self._packed(name, rows, width)
-            return graph.op("Gather", previous, rows.at.align, axis=0, name=f"align/{name}")
+            aligned = graph.op("Gather", previous, rows.at.align, axis=0, name=f"align/{name}")
+            return Potential(aligned)
         raw = self._input(name, graph.float_type, ["B_previous", rows.slots, width])
-        return graph.op("Gather", raw, str(self.alive), axis=0, name=f"alive/{name}")
+        return Potential(graph.op("Gather", raw, str(self.alive), axis=0, name=f"alive/{name}"))
 
     def write_membrane(self, name: str, value: str, rows: Rows, width: int) -> None:
         """Set a membrane of a timestep's `rows`, [M, width] or [B, K, width] as it is read."""

@@ -9,7 +9,7 @@ from onnx import TensorProto
 
 from export.emitter import Emitter
 from export.lagged import LaggedRows, every_slot
-from export.rows import FullRows, PackedRows, Rows, pack
+from export.rows import FullRows, PackedRows, Rows, every_row, pack
 from export.steps import PerStep, Steps
 
 FLOAT, INT32 = TensorProto.FLOAT, TensorProto.INT32
@@ -80,11 +80,13 @@ def _place(e: Emitter, tokens: Tokens, number: int) -> Tokens:
     slots, dim = e.plan.config.tokens_per_block[number - 1], e.plan.config.dim
     live = tokens.live.stacked if tokens.live else None
     if e.layout == "packed" and live:
-        rows: Rows = pack(e.steps, number, slots, live, e.batch)
-    elif e.layout == "lagged" and live:
+        x = e.graph.op("Reshape", tokens.x, e.graph.ints(-1, dim), name="rows")
+        index = every_row(e.graph, live)
+        x, packed = pack(e.steps, number, slots, x, index, live, e.batch)
+        return replace(tokens, x=x, rows=packed)
+    rows: Rows = FullRows(e.graph, number, slots, live)
+    if e.layout == "lagged" and live:
         rows = _lagged_rows(e, number, slots, live)
-    else:
-        rows = FullRows(e.graph, number, slots, live)
     return replace(tokens, x=rows.from_grid(tokens.x, dim), rows=rows)
 
 
@@ -181,42 +183,29 @@ def _go_on(
         return x, FullRows(e.graph, number + 1, rows.slots, live.stacked)
     if e.layout == "lagged":
         return _enter_lagged(e, x, rows, number + 1, live.stacked)
-    packed = pack(e.steps, number + 1, rows.slots, live.stacked, e.batch)
-    return e.graph.op("Gather", x, packed.index, axis=0, name="pack"), packed
+    index = every_row(e.graph, live.stacked)
+    return pack(e.steps, number + 1, rows.slots, x, index, live.stacked, e.batch)
 
 
 def _halt_packed(e: Emitter, tokens: Tokens, rows: PackedRows, number: int) -> tuple[Tokens, str]:
     graph, slots = e.graph, rows.slots
     assert tokens.cum is not None
-    weighted, cums, lives = [], [], []
+    sizes = tokens.size.parts if tokens.size else [e.filled(slots, 1.0, FLOAT)] * e.steps.count
+    readouts, cums, lives = [], [], []
     for step, x in enumerate(rows.split(tokens.x)):
         with e.step_scope(step):
             history = _history(e, number, slots)
-            cum = tokens.cum.parts[step]
-            size = rows.filled(1.0, np.float32, step)
-            if tokens.size:
-                size = rows.vector(tokens.size.parts[step], step)
-            alive = rows.filled(1, np.int32, step)
-            inputs = [x, size, rows.vector(history, step), rows.vector(cum, step), alive]
-            each, hist_rows, _, live_rows = graph.custom(
-                "TokenHalt", [*inputs, e.epsilon], 4, name="halt", **_attributes(e, number)
+            inputs = [x, rows.index_at(step), sizes[step], history, tokens.cum.parts[step]]
+            readout, hist, cum, live = graph.custom(
+                "PackedTokenHalt", [*inputs, e.epsilon], 4, name="halt", **_attributes(e, number)
             )
-            hist = rows.update(history, hist_rows, step)
-            # Absent tokens keep their history, so the sum over blocks holds for all slots at once.
-            cums.append(graph.op("Add", cum, hist, name="cum"))
         _remember(e, number, slots, hist)
-        weighted.append(each)
-        lives.append(live_rows)
-    each_row = e.steps.stack(weighted)
-    readout = graph.op("MatMul", rows.one_hot(FLOAT), each_row, name="readout")
+        readouts.append(readout)
+        cums.append(cum)
+        lives.append(live)
     rows.hand_on(e.states)
-    cum_next = PerStep(e.steps, parts=cums)
+    cum_next, going = PerStep(e.steps, parts=cums), PerStep(e.steps, parts=lives)
     if number == e.plan.config.depth:
-        return replace(tokens, cum=cum_next), readout
-    live_rows = e.steps.stack(lives)
-    live = PerStep(e.steps, stacked=rows.spread_live(live_rows))
-    packed = pack(e.steps, number + 1, slots, live.stacked, e.batch)
-    found = graph.op("NonZero", live_rows, name="going_on")
-    kept = graph.op("Reshape", found, graph.ints(-1), name="going_on_rows")
-    x = graph.op("Gather", tokens.x, kept, axis=0, name="repack")
-    return Tokens(x, packed, tokens.size, cum_next, live), readout
+        return replace(tokens, cum=cum_next), e.steps.stack(readouts)
+    x, packed = pack(e.steps, number + 1, slots, tokens.x, rows.index, going.stacked, e.batch)
+    return Tokens(x, packed, tokens.size, cum_next, going), e.steps.stack(readouts)

@@ -130,12 +130,23 @@ def _graph(
     if isinstance(emitter, CountingEmitter):
         emitter.give_out()
     states.emit_outputs(states.inputs if carried is None else carried)
-    functions = plugins.onnx_functions(
-        reset=plan.blocks[0].lif.reset,
-        steps=options.chunk if emitter.fuses_steps else 1,
+    return graph.model(plugins.onnx_functions(_bodies(emitter)), PRODUCER), states.inputs
+
+
+def _bodies(e: Emitter) -> plugins.Bodies:
+    """What the nodes of this graph agree on."""
+    config = e.plan.config
+    return plugins.Bodies(
+        reset=e.plan.blocks[0].lif.reset,
+        steps=e.steps.count if e.fuses_steps else 1,
         reset_to_zero=True,
+        heads=config.heads,
+        dim=config.dim,
+        keys_first=max(config.tokens_per_block) > config.dim // config.heads,
+        attention_type=e.graph.float_type,
+        count_weights=_count_weights(e),
+        count_type=int(TensorProto.UINT8) if _counts_in_bytes(e) else e.graph.float_type,
     )
-    return graph.model(functions, PRODUCER), states.inputs
 
 
 def _emitter_kind(options: GraphOptions) -> type[Emitter]:
@@ -236,8 +247,7 @@ def _static_tokens(e: Emitter, source: str | None) -> Tokens:
     @cache
     def computed() -> Tokens:
         with e.graph.scope("stem"):
-            on_bytes = e.int8 and not e.qdq and int8_stem.fits(e)
-            emit = int8_stem.tokens_once if on_bytes else stem.tokens_once
+            emit = int8_stem.tokens_once if _counts_in_bytes(e) else stem.tokens_once
             grid = emit(e, stem.first_current(e, stem.normalised(e, str(source))))
             before = FullRows(e.graph, 1, config.tokens)
             entering = Tokens(before.from_grid(grid, dim), before, constant=True)
@@ -251,6 +261,17 @@ def _static_tokens(e: Emitter, source: str | None) -> Tokens:
         once = e.states.once("size", FLOAT, [rows.slots], lambda: _size_of(computed()))
         size = PerStep(e.steps, parts=[once] * e.steps.count)
     return Tokens(rows.from_grid(grid, dim), rows, size, constant=True)
+
+
+def _counts_in_bytes(e: Emitter) -> bool:
+    """Whether the stem computes in bytes (export/int8_stem.py)."""
+    return e.int8 and not e.qdq and int8_stem.fits(e)
+
+
+def _count_weights(e: Emitter) -> tuple[int, ...]:
+    """Of the stem's staircases, which are of one shape (`export.plan.of_one_shape`)."""
+    stairs = e.plan.stem.stairs
+    return (1,) if stairs is None else stairs.weight
 
 
 def _size_of(merged: Tokens) -> str:

@@ -1,8 +1,10 @@
-"""The project's own ops: LIF, TokenHalt, TokenHaltSum and TokenMerge.
+"""The project's own ops.
 
-Each op folder holds the contract (`op.yaml`), a numpy reference (`reference.py`), an ONNX function
-body of standard ops (`function.py`) and the CUDA kernel with its TensorRT plugin. Importing this
-package needs numpy alone; onnx is imported by the functions that make ONNX objects.
+LIF, TokenHalt, TokenHaltSum and TokenMerge have TensorRT plugins; PackedLIF, PackedTokenHalt,
+TokenPack, SpikeAttention, SpikeCount and Patches are for CPUs. Each op folder holds the contract
+(`op.yaml`), a numpy reference (`reference.py`), an ONNX function body of standard ops
+(`function.py`) and the kernels. Importing this package needs numpy alone; onnx is imported by the
+functions that make ONNX objects.
 """
 
 from plugins.common.contract import (
@@ -10,18 +12,21 @@ from plugins.common.contract import (
     IR_VERSION,
     OP_NAMES,
     OPSET,
+    PLUGIN_OPS,
     VERSION,
     OpAttributeError,
     node_attributes,
 )
-from plugins.common.registry import onnx_functions, reference_ops
+from plugins.common.registry import Bodies, onnx_functions, reference_ops
 
 __all__ = [
     "DOMAIN",
     "IR_VERSION",
     "OPSET",
     "OP_NAMES",
+    "PLUGIN_OPS",
     "VERSION",
+    "Bodies",
     "OpAttributeError",
     "node_attributes",
     "onnx_functions",

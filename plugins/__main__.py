@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from plugins import DOMAIN, OP_NAMES, VERSION
+from plugins import DOMAIN, OP_NAMES, PLUGIN_OPS, VERSION
 from plugins.build import build
 from plugins.common.contract import ATTRIBUTES
 from plugins.device import require_driver
@@ -68,7 +68,8 @@ def _build(options: argparse.Namespace) -> int:
 def _list(_: argparse.Namespace) -> int:
     say(f"namespace {DOMAIN}, version {VERSION}")
     for op in OP_NAMES:
-        say(f"  {op}: {', '.join(ATTRIBUTES[op])}")
+        where = "" if op in PLUGIN_OPS else " (CPU alone)"
+        say(f"  {op}{where}: {', '.join(ATTRIBUTES[op]) or 'no attributes'}")
     versions = [f"{headers.major}.{headers.minor}" for headers in find_tensorrt()]
     say(f"cmake: {find_cmake() or 'none'}")
     say(f"nvcc: {find_nvcc() or 'none'}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from plugins.common.contract import DOMAIN, OP_NAMES, VERSION
+from plugins.common.contract import DOMAIN, PLUGIN_OPS, VERSION
 from plugins.errors import LibraryError, RegistryError
 from plugins.libraries import find_plugins
 
@@ -39,7 +39,7 @@ def load_plugins(trt: ModuleType | None = None, *, library: Path | None = None) 
     absent = missing_ops(registry)
     if not absent:
         return None
-    if len(absent) < len(OP_NAMES):
+    if len(absent) < len(PLUGIN_OPS):
         raise RegistryError(
             f"The registry has some of our ops but not {', '.join(absent)}: an older plugin "
             "library was loaded before. Load one library, built from this version, per process."
@@ -51,7 +51,7 @@ def load_plugins(trt: ModuleType | None = None, *, library: Path | None = None) 
 
 def missing_ops(registry: Any) -> list[str]:
     """The ops that `registry` does not find by name, version and namespace."""
-    return [op for op in OP_NAMES if registry.get_creator(op, str(VERSION), DOMAIN) is None]
+    return [op for op in PLUGIN_OPS if registry.get_creator(op, str(VERSION), DOMAIN) is None]
 
 
 def _load(registry: Any, path: Path, version: str) -> None:

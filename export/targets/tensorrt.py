@@ -113,15 +113,17 @@ class TensorRT:
 
 
 def custom_nodes(model: onnx.ModelProto) -> Counter[str]:
-    """Nodes of the project's ops, by op."""
-    return Counter(node.op_type for node in model.graph.node if node.domain == plugins.DOMAIN)
+    """Nodes that plugins can run, by op."""
+    ours = (node.op_type for node in model.graph.node if node.domain == plugins.DOMAIN)
+    return Counter(op for op in ours if op in plugins.PLUGIN_OPS)
 
 
 def without_functions(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy in which only plugins can run the project's ops."""
+    """A copy in which only plugins can run the ops that have one."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     del copy.functions[:]
+    copy.functions.extend(f for f in model.functions if f.name not in plugins.PLUGIN_OPS)
     return copy
 
 

@@ -36,4 +36,44 @@ class TokenMerge(_Op):
     """`plugins.token_merge.reference.token_merge`."""
 
 
-OPS = (LIF, TokenHalt, TokenHaltSum, TokenMerge)
+class PackedLIF(_Op):
+    """`plugins.packed_lif.reference.packed_lif`."""
+
+
+class PackedTokenHalt(_Op):
+    """`plugins.packed_halt.reference.packed_token_halt`."""
+
+
+class TokenPack(_Op):
+    """`plugins.token_pack.reference.token_pack`."""
+
+
+class SpikeAttention(_Op):
+    """`plugins.spike_attention.reference.spike_attention`."""
+
+
+class PackedAttention(_Op):
+    """`plugins.spike_attention.reference.packed_attention`."""
+
+
+class SpikeCount(_Op):
+    """`plugins.spike_count.reference.spike_count`."""
+
+
+class Patches(_Op):
+    """`plugins.patches.reference.patches`."""
+
+
+OPS = (
+    LIF,
+    TokenHalt,
+    TokenHaltSum,
+    TokenMerge,
+    PackedLIF,
+    PackedTokenHalt,
+    TokenPack,
+    SpikeAttention,
+    PackedAttention,
+    SpikeCount,
+    Patches,
+)

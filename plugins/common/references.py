@@ -10,11 +10,17 @@ import numpy as np
 from plugins.common.contract import FLOAT, FLOAT16, INT8, UINT8
 from plugins.common.types import Array
 from plugins.lif.reference import lif
+from plugins.packed_halt.reference import packed_token_halt
+from plugins.packed_lif.reference import packed_lif
+from plugins.patches.reference import patches
+from plugins.spike_attention.reference import packed_attention, spike_attention
+from plugins.spike_count.reference import spike_count
 from plugins.token_halt.reference import token_halt
 from plugins.token_merge.reference import token_merge
+from plugins.token_pack.reference import token_pack
 
 SPIKE_DTYPES: Final = {FLOAT: np.float32, FLOAT16: np.float16, INT8: np.int8, UINT8: np.uint8}
-"""The numpy dtype of LIF's attribute `spike_type`."""
+"""The numpy dtype of the attributes `spike_type` and `count_type`."""
 
 
 def run_reference(op: str, attributes: Mapping[str, Any], *inputs: Array) -> tuple[Array, ...]:
@@ -31,6 +37,36 @@ def run_reference(op: str, attributes: Mapping[str, Any], *inputs: Array) -> tup
     """
     own = {name: value for name, value in attributes.items() if not name.startswith("plugin_")}
     return _CALLS[op](own, *inputs)
+
+
+def _packed_lif(attributes: dict[str, Any], *inputs: Array) -> tuple[Array, ...]:
+    kind = SPIKE_DTYPES[attributes["spike_type"]]
+    return packed_lif(*inputs, **attributes | {"spike_type": kind})
+
+
+def _packed_halt(attributes: dict[str, Any], *inputs: Array) -> tuple[Array, ...]:
+    return packed_token_halt(*inputs, **attributes)
+
+
+def _pack(attributes: dict[str, Any], *inputs: Array) -> tuple[Array, ...]:
+    return token_pack(*inputs)
+
+
+def _attention(attributes: dict[str, Any], *inputs: Array) -> tuple[Array, ...]:
+    return spike_attention(*inputs, **attributes)
+
+
+def _packed_attention(attributes: dict[str, Any], *inputs: Array) -> tuple[Array, ...]:
+    return packed_attention(*inputs, **attributes)
+
+
+def _count(attributes: dict[str, Any], *inputs: Array) -> tuple[Array, ...]:
+    kind = SPIKE_DTYPES[attributes["count_type"]]
+    return spike_count(*inputs, **attributes | {"count_type": kind})
+
+
+def _patches(attributes: dict[str, Any], x: Array) -> tuple[Array, ...]:
+    return patches(x)
 
 
 def _lif(attributes: dict[str, Any], x: Array, v: Array) -> tuple[Array, ...]:
@@ -54,4 +90,11 @@ _CALLS: Final[dict[str, Callable[..., tuple[Array, ...]]]] = {
     "TokenHalt": _halt,
     "TokenHaltSum": _halt_sum,
     "TokenMerge": _merge,
+    "PackedLIF": _packed_lif,
+    "PackedTokenHalt": _packed_halt,
+    "TokenPack": _pack,
+    "SpikeAttention": _attention,
+    "PackedAttention": _packed_attention,
+    "SpikeCount": _count,
+    "Patches": _patches,
 }

@@ -2,38 +2,82 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from plugins.common.contract import FLOAT
 
 if TYPE_CHECKING:
     import onnx
     from onnx.reference.op_run import OpRun
 
 
-def onnx_functions(
-    reset: str = "hard", steps: int = 1, reset_to_zero: bool = False
-) -> list[onnx.FunctionProto]:
-    """Return the bodies of LIF, TokenHalt, TokenHaltSum and TokenMerge, in standard ops.
+@dataclass(frozen=True)
+class Bodies:
+    """What the nodes of one model agree on, because a body cannot choose by it.
 
-    A function body cannot branch on a string or loop over an int attribute, so LIF's depends on
-    `reset` and `steps`: all LIF nodes of one model must agree on them.
+    A function body cannot branch on a string, loop over an int attribute or ask for a shape's rank.
+
+    Attributes:
+        reset: of the LIF and PackedLIF nodes, `hard` or `soft`.
+        steps: of the LIF nodes.
+        reset_to_zero: all of them have `v_reset` 0; their bodies are faster then on a CPU.
+        heads: of the SpikeAttention and PackedAttention nodes.
+        dim: the width of what they give out.
+        keys_first: their body multiplies k^T v first.
+        attention_type: ONNX element type of what they give out.
+        count_weights: of the SpikeCount nodes.
+        count_type: of the SpikeCount nodes.
+    """
+
+    reset: str = "hard"
+    steps: int = 1
+    reset_to_zero: bool = False
+    heads: int = 1
+    dim: int = 1
+    keys_first: bool = False
+    attention_type: int = FLOAT
+    count_weights: tuple[int, ...] = (1,)
+    count_type: int = FLOAT
+
+
+def onnx_functions(bodies: Bodies | None = None) -> list[onnx.FunctionProto]:
+    """Return the bodies of all ops, in standard ops and in the order of `OP_NAMES`.
 
     Args:
-        reset: `hard` or `soft`, as in the model's LIF nodes.
-        steps: the LIF nodes' attribute `steps`.
-        reset_to_zero: all LIF nodes have `v_reset` 0; their body is faster then on a CPU.
+        bodies: what the nodes of the model agree on; the defaults when None.
 
     Raises:
         OpAttributeError: `reset` or `steps` is none that LIF has.
     """
     from plugins.lif.function import lif_function
+    from plugins.packed_halt.function import packed_token_halt_function
+    from plugins.packed_lif.function import packed_lif_function
+    from plugins.patches.function import patches_function
+    from plugins.spike_attention.function import (
+        AttentionBody,
+        packed_attention_function,
+        spike_attention_function,
+    )
+    from plugins.spike_count.function import spike_count_function
     from plugins.token_halt.function import token_halt_function, token_halt_sum_function
     from plugins.token_merge.function import token_merge_function
+    from plugins.token_pack.function import token_pack_function
 
+    of = bodies or Bodies()
+    attention = AttentionBody(of.heads, of.dim, of.keys_first, of.attention_type)
     return [
-        lif_function(reset=reset, steps=steps, to_zero=reset_to_zero),
+        lif_function(reset=of.reset, steps=of.steps, to_zero=of.reset_to_zero),
         token_halt_function(),
         token_halt_sum_function(),
         token_merge_function(),
+        packed_lif_function(reset=of.reset, to_zero=of.reset_to_zero),
+        packed_token_halt_function(),
+        token_pack_function(),
+        spike_attention_function(attention),
+        packed_attention_function(attention),
+        spike_count_function(of.count_weights, of.count_type),
+        patches_function(),
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import onnx
 
 from plugins.common.body import Body
@@ -27,49 +29,59 @@ def lif_function(
     Raises:
         OpAttributeError: `reset` or `steps` is none that LIF has.
     """
-    node_attributes("LIF", decay=0.0, threshold=0.0, reset=reset, steps=steps)
-    if to_zero and reset == "hard":
-        return _reset_to_zero(steps)
     body = Body()
+    attributes = lif_body(body, "v", reset=reset, steps=steps, to_zero=to_zero)
+    return body.function("LIF", ["x", "v"], ["spike", "v_next"], attributes)
+
+
+def lif_body(body: Body, potential: str, *, reset: str, steps: int, to_zero: bool) -> list[str]:
+    """Write `spike` and `v_next` of the current `x` and a `potential`.
+
+    Returns:
+        The attributes that the body reads.
+
+    Raises:
+        OpAttributeError: `reset` or `steps` is none that LIF has.
+    """
+    node_attributes("LIF", decay=0.0, threshold=0.0, reset=reset, steps=steps)
+    currents = body.split(body.op("Cast", "x", to=FLOAT), steps)
+    potential = body.op("Cast", potential, to=FLOAT)
+    if to_zero and reset == "hard":
+        _reset_to_zero(body, currents, potential)
+        return ["decay", "threshold", "spike_type"]
     decay, threshold = (_float(body, name) for name in ("decay", "threshold"))
     v_reset = _float(body, "v_reset") if reset == "hard" else None
-    potential = body.op("Cast", "v", to=FLOAT)
     fired: list[str] = []
     choice = ("", "", "")
-    for current in body.split(body.op("Cast", "x", to=FLOAT), steps):
+    for current in currents:
         if fired:
             potential = body.op("Where", *choice)
         u = body.op("Add", body.op("Mul", decay, potential), current)
         fired.append(body.op("GreaterOrEqual", u, threshold))
         choice = (fired[-1], v_reset or body.op("Sub", u, threshold), u)
     _outputs(body, fired, choice)
-    names = ["decay", "threshold", "spike_type", *(["v_reset"] if reset == "hard" else [])]
-    return body.function("LIF", ["x", "v"], ["spike", "v_next"], names)
+    return ["decay", "threshold", "spike_type", *(["v_reset"] if reset == "hard" else [])]
 
 
-def _reset_to_zero(steps: int) -> onnx.FunctionProto:
+def _reset_to_zero(body: Body, currents: Sequence[str], potential: str) -> None:
     """The body without a Where: `v_next = u - u * spike`."""
-    body = Body()
     decay, threshold = (_float(body, name) for name in ("decay", "threshold"))
-    potential = body.op("Cast", "v", to=FLOAT)
     fired: list[str] = []
     u = lost = ""
-    for current in body.split(body.op("Cast", "x", to=FLOAT), steps):
+    for current in currents:
         if fired:
             potential = body.op("Sub", u, lost)
         u = body.op("Add", body.op("Mul", decay, potential), current)
         fired.append(body.op("GreaterOrEqual", u, threshold))
         lost = body.op("Mul", u, body.op("Cast", fired[-1], to=FLOAT))
-    spikes = body.op("Concat", *fired, axis=0) if steps > 1 else fired[0]
+    several = len(fired) > 1
+    spikes = body.op("Concat", *fired, axis=0) if several else fired[0]
     body.cast_to_attribute(spikes, "spike_type", out="spike")
     last = [body.op("CastLike", value, "x") for value in (u, lost)]
-    if steps > 1:
+    if several:
         body.op("Squeeze", body.op("Sub", *last), body.ints([0]), out="v_next")
     else:
         body.op("Sub", *last, out="v_next")
-    return body.function(
-        "LIF", ["x", "v"], ["spike", "v_next"], ["decay", "threshold", "spike_type"]
-    )
 
 
 def _outputs(body: Body, fired: list[str], choice: tuple[str, str, str]) -> None:

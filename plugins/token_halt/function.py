@@ -39,21 +39,27 @@ def token_halt_sum_function() -> onnx.FunctionProto:
 def _halting(body: Body, values: str) -> str:
     """Write hist_next, cum_next and live_next; return the readout weight per token."""
     alive = body.op("Cast", "live", to=FLOAT)
-    one = body.const(1.0, "float32")
-    score = body.op("Mul", body.op("Sigmoid", _scores(body, values)), alive)
+    score = body.op("Mul", body.op("Sigmoid", scores(body, values, "size")), alive)
     body.op("Add", "hist", score, out="hist_next")
     body.op("Add", "cum", "hist_next", out="cum_next")
-    reached = body.op("GreaterOrEqual", "cum_next", body.op("Sub", one, "epsilon"))
-    last = body.op("Cast", body.attribute("last", onnx.AttributeProto.INT), to=BOOL)
-    halted = body.op("Or", reached, last)
+    halted = decide(body, "cum_next")
     body.op("Where", halted, body.const(0, "int32"), "live", out="live_next")
-    weight = body.op("Where", halted, body.op("Sub", one, "cum"), score)
-    return body.op("Mul", weight, alive)
+    rest = body.op("Sub", body.const(1.0, "float32"), "cum")
+    return body.op("Mul", body.op("Where", halted, rest, score), alive)
 
 
-def _scores(body: Body, values: str) -> str:
+def decide(body: Body, cum_next: str) -> str:
+    """Whether each token halts: it has reached 1 - epsilon, or the block is the last."""
+    reached = body.op(
+        "GreaterOrEqual", cum_next, body.op("Sub", body.const(1.0, "float32"), "epsilon")
+    )
+    last = body.op("Cast", body.attribute("last", onnx.AttributeProto.INT), to=BOOL)
+    return body.op("Or", reached, last)
+
+
+def scores(body: Body, values: str, size: str) -> str:
     """The scores `alpha * x[..., 0] / size + beta`, in this order of rounding."""
     alpha = body.attribute("alpha", onnx.AttributeProto.FLOAT)
     beta = body.attribute("beta", onnx.AttributeProto.FLOAT)
     first = body.op("Gather", values, body.const(0, "int64"), axis=-1)
-    return body.op("Add", body.op("Div", body.op("Mul", alpha, first), "size"), beta)
+    return body.op("Add", body.op("Div", body.op("Mul", alpha, first), size), beta)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export.plan import folded_staircase, make_plan, rate_levels
+from export.plan import folded_staircase, make_plan, of_one_shape, rate_levels
 from tests.export.dyadic import dyadic_config, dyadic_network
-from train.staircase import folded_counts
+from train.staircase import Staircase, evaluate, folded_counts
 
 
 @pytest.mark.parametrize("arch", ["spikformer", "spikingformer", "sdt"])
@@ -52,3 +52,14 @@ def test_residual_currents_keep_their_unit() -> None:
         plan.fc1.weight, block.mlp.fc1.linear.weight.detach().numpy().T / 2
     )
     assert plan.in_lif is not None and plan.in_lif.threshold == 2.0
+
+
+def test_staircases_that_differ_in_shape_are_written_as_single_steps() -> None:
+    one = Staircase(at=(1.0, 2.0), weight=(1, 2), timesteps=3)
+    other = Staircase(at=(1.0, 1.5, 2.0), weight=(1, 1, 1), timesteps=3)
+    assert of_one_shape(one, one) == (one, one)
+    alike = of_one_shape(one, other)
+    assert [each.weight for each in alike] == [(1, 1, 1), (1, 1, 1)]
+    x = np.linspace(0, 3, 61, dtype=np.float32)
+    for before, after in zip((one, other), alike, strict=True):
+        np.testing.assert_array_equal(evaluate(before, x), evaluate(after, x))

@@ -56,7 +56,7 @@ def test_half_graphs_are_valid_and_keep_scores_readouts_and_logits_in_float32(
             if output.endswith("_lif"):
                 assert kind == HALF, output
         between = element_types(inferred.graph.value_info)
-        halts = [node for node in inferred.graph.node if node.op_type.startswith("TokenHalt")]
+        halts = [node for node in inferred.graph.node if "TokenHalt" in node.op_type]
         assert len(halts) == 3
         for node in halts:
             assert [between.get(n, FLOAT) for n in node.output[:3]] == [FLOAT] * 3
@@ -123,11 +123,8 @@ def test_rate_steps_are_not_rounded_down() -> None:
     plan = make_plan(dyadic_network(config))
     (model,) = half_graphs(plan, chunk=4).values()
     arrays = {i.name: onnx.numpy_helper.to_array(i) for i in model.graph.initializer}
-    steps = {
-        float(arrays[node.input[1]])
-        for node in model.graph.node
-        if node.op_type == "GreaterOrEqual" and node.name.startswith("stem/rate1")
-    }
+    (node,) = (node for node in model.graph.node if node.name == "stem/rate1")
+    steps = set(arrays[node.input[1]].ravel().tolist())
     assert plan.stem.stairs is not None
     exact = [float(np.float32(at)) for at in plan.stem.stairs.at]
     assert any(float(np.float16(at)) < at for at in exact), "no step that rounding would lower"

@@ -317,8 +317,8 @@ class OnnxParser:
         if node.domain != plugins.DOMAIN:
             return LayerType.ELEMENTWISE
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        namespace = attributes["plugin_namespace"].decode()
-        version = attributes["plugin_version"].decode()
+        namespace = attributes.get("plugin_namespace", b"").decode()
+        version = attributes.get("plugin_version", b"").decode()
         registered = (node.op_type, version, namespace) in self._world.registry
         if node.op_type in functions and (self._version < (10, 7) or not registered):
             return LayerType.ELEMENTWISE
@@ -364,8 +364,7 @@ class ICudaEngine:
         self._values = {
             v.name: v.type.tensor_type for v in (*model.graph.input, *model.graph.output)
         }
-        if not model.functions:
-            _restore_functions(model)
+        _restore_functions(model)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
@@ -430,8 +429,8 @@ def _restore_functions(model: onnx.ModelProto) -> None:
     """Bodies for the ops that only plugins were to run."""
     ours = [node for node in model.graph.node if node.domain == plugins.DOMAIN]
     given = {attribute.name: attribute.i for node in ours for attribute in node.attribute}
-    used = {node.op_type for node in ours}
-    functions = plugins.onnx_functions(steps=given.get("steps", 1))
+    used = {node.op_type for node in ours} - {function.name for function in model.functions}
+    functions = plugins.onnx_functions(plugins.Bodies(steps=given.get("steps", 1)))
     model.functions.extend(f for f in functions if f.name in used)
 
 

@@ -20,19 +20,41 @@ INPUTS = {
     "TokenHalt": ["x", "size", "hist", "cum", "live", "epsilon"],
     "TokenHaltSum": ["x", "size", "hist", "cum", "live", "epsilon"],
     "TokenMerge": ["x", "size", "live", "source"],
+    "PackedLIF": ["x", "v", "row"],
+    "PackedTokenHalt": ["x", "index", "size", "hist", "cum", "epsilon"],
+    "TokenPack": ["x", "index", "live"],
+    "SpikeAttention": ["spikes"],
+    "PackedAttention": ["spikes", "index", "place"],
+    "SpikeCount": ["x", "at"],
+    "Patches": ["x"],
 }
 OUTPUTS = {
     "LIF": ["spike", "v_next"],
     "TokenHalt": ["readout", "hist_next", "cum_next", "live_next"],
     "TokenHaltSum": ["readout", "hist_next", "cum_next", "live_next"],
     "TokenMerge": ["x_next", "size_next", "live_next", "keep", "source_out"],
+    "PackedLIF": ["spike", "v_next"],
+    "PackedTokenHalt": ["readout", "hist_next", "cum_next", "live"],
+    "TokenPack": ["packed", "packed_index", "place"],
+    "SpikeAttention": ["mixed"],
+    "PackedAttention": ["mixed"],
+    "SpikeCount": ["count"],
+    "Patches": ["neighbours"],
 }
 
 
 def one_node_model(
-    op: str, feeds: Mapping[str, Array], outputs: Mapping[str, Array], **attributes: Any
+    op: str,
+    feeds: Mapping[str, Array],
+    outputs: Mapping[str, Array],
+    *,
+    bodies: plugins.Bodies | None = None,
+    **attributes: Any,
 ) -> onnx.ModelProto:
-    """A checked model of one node, with the types and shapes of the arrays given."""
+    """A checked model of one node, with the types and shapes of the arrays given.
+
+    `bodies`: by default what the attributes say.
+    """
     node = helper.make_node(
         op,
         INPUTS[op],
@@ -47,7 +69,8 @@ def one_node_model(
         [_value(name, feeds[name]) for name in INPUTS[op]],
         [_value(name, outputs[name]) for name in OUTPUTS[op]],
     )
-    functions = plugins.onnx_functions(attributes.get("reset", "hard"), attributes.get("steps", 1))
+    bodies = bodies or plugins.Bodies(attributes.get("reset", "hard"), attributes.get("steps", 1))
+    functions = [f for f in plugins.onnx_functions(bodies) if f.name == op]
     model = helper.make_model(
         graph,
         functions=functions,

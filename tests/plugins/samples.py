@@ -71,3 +71,19 @@ def halt_inputs(
         "live": live_mask(rng, shape, pattern),
         "epsilon": np.array(rng.integers(0, 9) / 64, np.float32),
     }
+
+
+def index_of(live: Array) -> Array:
+    """b * K + k of the live tokens of an int32 mask [B, K], int64 [M]."""
+    return np.flatnonzero(live).astype(np.int64)
+
+
+def place_of(live: Array) -> Array:
+    """The row of each slot among the live ones, int64 [B * K]; their number where it has none."""
+    alive = live.reshape(-1) != 0
+    return np.where(alive, np.cumsum(alive) - 1, alive.sum()).astype(np.int64)
+
+
+def spikes(rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Zeros and ones, three in ten of them ones."""
+    return (rng.random(shape) < 0.3).astype(dtype)

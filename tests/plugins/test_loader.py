@@ -22,7 +22,7 @@ class FakeRegistry:
         self.holds |= self.brings
 
 
-OURS = {(op, "1", "spikehalt") for op in plugins.OP_NAMES}
+OURS = {(op, "1", "spikehalt") for op in plugins.PLUGIN_OPS}
 
 
 def tensorrt(registry, version="11.1.0", name="tensorrt"):
@@ -59,10 +59,10 @@ def test_creators_registered_elsewhere_are_used(library):
 
 def test_ops_that_are_not_found_after_loading_are_an_error(library):
     """As with creators registered under the empty namespace."""
-    registry = FakeRegistry(brings={(op, "1", "") for op in plugins.OP_NAMES})
+    registry = FakeRegistry(brings={(op, "1", "") for op in plugins.PLUGIN_OPS})
     with pytest.raises(RegistryError, match=r"does not find LIF, .* python -m plugins build"):
         load_plugins(tensorrt(registry))
-    assert missing_ops(registry) == list(plugins.OP_NAMES)
+    assert missing_ops(registry) == list(plugins.PLUGIN_OPS)
 
 
 def test_an_older_library_in_the_process_is_an_error(library):

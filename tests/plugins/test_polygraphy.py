@@ -25,7 +25,38 @@ SAMPLES = {
         samples.halt_inputs(2, (2, 9), 4, np.float32, "some"), {"alpha": 5.0, "beta": -1.0},
     ),
     "TokenMerge": (samples.merge_inputs(3, 2, 9, 4, np.float32, "some"), {"gamma": 3}),
+    "PackedLIF": (
+        {"x": X, "v": X, "row": np.array([1, 0])}, {"decay": 0.5, "threshold": 1.0},
+    ),
+    "PackedTokenHalt": (
+        {
+            "x": np.ones((3, 4), np.float32), "index": np.array([1, 2, 5]),
+            **{name: np.ones((2, 3), np.float32) for name in ("size", "hist", "cum")},
+            "epsilon": np.array(0.01, np.float32),
+        },
+        {"alpha": 5.0, "beta": -1.0},
+    ),
+    "TokenPack": (
+        {
+            "x": np.ones((3, 4), np.float32), "index": np.array([1, 2, 5]),
+            "live": np.array([[0, 1, 0], [0, 0, 1]], np.int32),
+        },
+        {},
+    ),
+    "SpikeAttention": ({"spikes": np.ones((6, 12), np.float32)}, {"heads": 2, "slots": 3}),
+    "PackedAttention": (
+        {
+            "spikes": np.ones((3, 12), np.float32), "index": np.array([1, 2, 5]),
+            "place": np.array([3, 0, 1, 3, 3, 2]),
+        },
+        {"heads": 2, "slots": 3},
+    ),
+    "SpikeCount": (
+        {"x": X, "at": np.array([[0.5], [1.0]], np.float32)}, {"weights": (1, 2), "unit": 0.25},
+    ),
+    "Patches": ({"x": np.ones((1, 3, 3, 2), np.uint8)}, {}),
 }  # fmt: skip
+BODIES = plugins.Bodies(heads=2, dim=4, count_weights=(1, 2))
 
 
 @needs_polygraphy
@@ -37,7 +68,8 @@ def test_polygraphy_runs_the_reference(op):
     feeds, attributes = SAMPLES[op]
     complete = plugins.node_attributes(op, **attributes)
     wanted = run_reference(op, complete, *(feeds[name] for name in INPUTS[op]))
-    model = one_node_model(op, feeds, dict(zip(OUTPUTS[op], wanted, strict=True)), **attributes)
+    outputs = dict(zip(OUTPUTS[op], wanted, strict=True))
+    model = one_node_model(op, feeds, outputs, bodies=BODIES, **attributes)
     del model.functions[:]
     register_references()
     register_references()

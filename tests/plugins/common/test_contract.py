@@ -12,8 +12,15 @@ FOLDERS = {
     "TokenHalt": "token_halt",
     "TokenHaltSum": "token_halt",
     "TokenMerge": "token_merge",
+    "PackedLIF": "packed_lif",
+    "PackedTokenHalt": "packed_halt",
+    "TokenPack": "token_pack",
+    "SpikeAttention": "spike_attention",
+    "PackedAttention": "spike_attention",
+    "SpikeCount": "spike_count",
+    "Patches": "patches",
 }
-TYPES = {"float": float, "int": int, "string": str}
+TYPES = {"float": float, "int": int, "string": str, "ints": tuple}
 
 
 def op_yaml(op):
@@ -30,12 +37,14 @@ def test_attributes_in_code_are_those_of_the_contract(op):
 @pytest.mark.parametrize("op", plugins.OP_NAMES)
 def test_names_in_code_are_those_of_the_contract(op):
     written = op_yaml(op)
-    assert op in (written["name"], written.get("reduced_name"))
+    assert op in (written["name"], written.get("reduced_name"), written.get("packed_name"))
     assert (written["domain"], written["version"]) == (plugins.DOMAIN, plugins.VERSION)
-    assert [entry["name"] for entry in written["inputs"]] == INPUTS[op]
+    more = written.get("packed_inputs", []) if op == written.get("packed_name") else []
+    assert [entry["name"] for entry in [*written["inputs"], *more]] == INPUTS[op]
     assert [entry["name"] for entry in written["outputs"]] == OUTPUTS[op]
     ports = INPUTS[op] + OUTPUTS[op]
-    assert all(len(combination) == len(ports) for combination in written["plugin_types"])
+    assert ("plugin_types" in written) == (op in plugins.PLUGIN_OPS)
+    assert all(len(combination) == len(ports) for combination in written.get("plugin_types", ()))
 
 
 @pytest.mark.parametrize("op", plugins.OP_NAMES)
@@ -66,7 +75,7 @@ def test_a_node_carries_every_attribute_and_the_plugins_identity():
 @pytest.mark.parametrize(
     ("op", "given", "message"),
     [
-        ("Lif", {}, "the ops are LIF, TokenHalt, TokenHaltSum, TokenMerge"),
+        ("Lif", {}, "the ops are LIF, TokenHalt, TokenHaltSum, TokenMerge, PackedLIF"),
         ("LIF", {"tau": 2.0}, "no attribute 'tau'; it has decay"),
         ("LIF", {"decay": 0.5}, "needs attribute 'threshold'"),
         ("LIF", {"decay": "half", "threshold": 1.0}, "must be float"),
@@ -74,6 +83,9 @@ def test_a_node_carries_every_attribute_and_the_plugins_identity():
         ("TokenHalt", {"alpha": 1.0, "beta": 0.0, "last": 2}, "one of 0, 1; got 2"),
         ("TokenHalt", {"alpha": 1.0, "beta": 0.0, "last": True}, "must be int"),
         ("TokenMerge", {"gamma": 0}, "at least 1"),
+        ("SpikeCount", {"weights": ()}, "must be integers"),
+        ("SpikeCount", {"weights": (1, True)}, "must be integers"),
+        ("SpikeCount", {"weights": (1, 0)}, "at least 1"),
     ],
 )
 def test_a_wrong_attribute_is_named(op, given, message):

@@ -56,7 +56,7 @@ def test_one_step_in_float32_is_five_operations():
 
 def test_a_body_for_an_unknown_reset_is_refused():
     with pytest.raises(plugins.OpAttributeError, match="'hard', 'soft'"):
-        plugins.onnx_functions(reset="zero")
+        plugins.onnx_functions(plugins.Bodies(reset="zero"))
 
 
 def _kernels(profile):

@@ -65,7 +65,7 @@ def test_the_kernels_pass_their_self_test(libraries: Path):
 @pytest.mark.skipif(
     importlib.util.find_spec("tensorrt") is None, reason="tensorrt is not installed"
 )
-@pytest.mark.parametrize("op", plugins.OP_NAMES)
+@pytest.mark.parametrize("op", plugins.PLUGIN_OPS)
 def test_a_plugin_in_an_engine_equals_its_reference(libraries, op):
     import tensorrt as trt
 

@@ -52,7 +52,7 @@ def test_creators_have_the_fields_and_types_of_the_contract(libraries):
         [libraries.driver, libraries.dynamic, "describe"], capture_output=True, check=True
     ).stdout
     described = json.loads(printed)
-    assert set(described) == set(plugins.OP_NAMES)
+    assert set(described) == set(plugins.PLUGIN_OPS)
     for op, contract in contracts().items():
         entry = described[op]
         assert (entry["version"], entry["namespace"]) == ("1", plugins.DOMAIN)
@@ -87,7 +87,7 @@ def test_a_real_registry_finds_every_creator(libraries, flavour, kind):
         return
     assert registered == "1"
     fields = {op: list(contract["attributes"]) for op, contract in contracts().items()}
-    assert found == [f"{op} {fields[op]}" for op in plugins.OP_NAMES]
+    assert found == [f"{op} {fields[op]}" for op in plugins.PLUGIN_OPS]
 
 
 def test_without_tensorrt_the_static_library_says_so(libraries):
@@ -101,7 +101,7 @@ def test_without_tensorrt_the_static_library_says_so(libraries):
 
 def _in_registry(flavour, kind, library):
     """Load the library in a process of its own; registries cannot be emptied."""
-    command = [sys.executable, "-c", REGISTRY, flavour, kind, str(library), *plugins.OP_NAMES]
+    command = [sys.executable, "-c", REGISTRY, flavour, kind, str(library), *plugins.PLUGIN_OPS]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done

@@ -1,0 +1,5 @@
+"""PackedLIF: LIF neurons whose potentials lie in other rows than their currents."""
+
+from plugins.packed_lif.reference import packed_lif
+
+__all__ = ["packed_lif"]

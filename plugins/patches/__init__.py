@@ -1,0 +1,5 @@
+"""Patches: the neighbourhood of every pixel, for a convolution that is a matrix product."""
+
+from plugins.patches.reference import patches
+
+__all__ = ["patches"]

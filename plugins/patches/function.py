@@ -1,0 +1,26 @@
+"""Patches as an ONNX function: nine slices of the padded image."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+
+from plugins.common.body import Body
+
+_END = np.iinfo(np.int64).max  # a slice's end that means the end of the axis
+
+
+def patches_function() -> onnx.FunctionProto:
+    """Return Patches' body."""
+    body = Body()
+    padded = body.op("Pad", "x", body.ints([0, 1, 1, 0, 0, 1, 1, 0]))
+    shifts = [
+        body.op(
+            "Slice", padded, body.ints([row, column]),
+            body.ints([row - 2 or _END, column - 2 or _END]), body.ints([1, 2]),
+        )
+        for row in range(3)
+        for column in range(3)
+    ]  # fmt: skip
+    body.op("Concat", *shifts, axis=3, out="neighbours")
+    return body.function("Patches", ["x"], ["neighbours"], [])

@@ -1,0 +1,5 @@
+"""SpikeAttention and PackedAttention: spiking self-attention, without softmax."""
+
+from plugins.spike_attention.reference import packed_attention, spike_attention
+
+__all__ = ["packed_attention", "spike_attention"]

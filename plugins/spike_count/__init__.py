@@ -1,0 +1,5 @@
+"""SpikeCount: how often a neuron fires under a constant current."""
+
+from plugins.spike_count.reference import spike_count
+
+__all__ = ["spike_count"]

@@ -1,0 +1,5 @@
+"""TokenPack: the rows of live tokens, one after the other."""
+
+from plugins.token_pack.reference import token_pack
+
+__all__ = ["token_pack"]

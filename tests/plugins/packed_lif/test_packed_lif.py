@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plugins.common.contract import FLOAT, FLOAT16, INT8, UINT8
+from plugins.common.references import SPIKE_DTYPES
+from plugins.lif import lif
+from plugins.packed_lif import packed_lif
+from tests.plugins import samples
+from tests.plugins.onnx_models import one_node_model, run
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    samples.seeds,
+    samples.tokens,
+    st.integers(0, 40),
+    samples.widths,
+    samples.dtypes,
+    st.sampled_from([FLOAT, FLOAT16, INT8, UINT8]),
+    st.sampled_from(["hard", "soft"]),
+)
+def test_function_body_equals_reference(seed, N, M, D, dtype, spike_type, reset):
+    rng = np.random.default_rng(seed)
+    x, v = samples.dyadic(rng, (M, D), dtype), samples.dyadic(rng, (N, D), dtype)
+    feeds = {"x": x, "v": v, "row": rng.integers(0, N, M)}
+    attributes = {"decay": 0.5, "threshold": 0.75, "v_reset": 0.125, "reset": reset}
+    spike, v_next = packed_lif(**feeds, spike_type=SPIKE_DTYPES[spike_type], **attributes)
+    model = one_node_model(
+        "PackedLIF", feeds, {"spike": spike, "v_next": v_next}, spike_type=spike_type, **attributes
+    )
+    got = run(model, feeds)
+    np.testing.assert_array_equal(got["spike"], spike, strict=True)
+    np.testing.assert_array_equal(got["v_next"], v_next, strict=True)
+
+
+def test_rows_in_order_are_lif():
+    rng = np.random.default_rng(0)
+    x, v = samples.dyadic(rng, (2, 5, 3), np.float32), samples.dyadic(rng, (2, 5, 3), np.float32)
+    found = packed_lif(x, v, np.arange(2), decay=0.5, threshold=1.0)
+    for array, wanted in zip(found, lif(x, v, decay=0.5, threshold=1.0), strict=True):
+        np.testing.assert_array_equal(array, wanted, strict=True)
+
+
+@pytest.mark.parametrize("row", [[0, 2], [-1, 0], [0]])
+def test_rows_that_do_not_exist_or_do_not_fit_are_refused(row):
+    x, v = np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32)
+    with pytest.raises(ValueError, match=r"outside 0\.\.1|do not fit"):
+        packed_lif(x, v, np.array(row), decay=0.5, threshold=1.0)
