@@ -56,7 +56,9 @@ def _attention(
     else:
         entering = token_range(e.plan.config, rows.block)
         current = hoist(lambda: e.linear(x, plan.qkv, "qkv", rows, entering, constant=constant))
-    spikes = e.lif(f"{block}.qkv_lif", current, rows, plan.lif, 3 * dim, constant=constant)
+    spikes = e.lif(
+        f"{block}.qkv_lif", current, rows, plan.lif, 3 * dim, constant=constant, for_attention=True
+    )
     e.attended(spikes, rows)
     if e.plan.config.arch == "sdt":
         gated = _mask_and_sum(e, block, plan, spikes, rows)

@@ -149,14 +149,16 @@ class Emitter:
         width: int,
         *,
         for_linear: bool = False,
+        for_attention: bool = False,
         constant: bool = False,
     ) -> str:
         """A neuron on token rows [M, width]; its membrane is a state.
 
         `for_linear`: only a linear layer reads the spikes, so in int8 they are bytes.
+        `for_attention`: only attention reads them.
         `constant`: the current is one timestep's, and the same at every other.
         """
-        as_bytes = self.int8 and for_linear
+        as_bytes = (self.int8 and for_linear) or (for_attention and self._attention_takes_bytes)
         grid = on_grid(rows)
         shaped = rows.to_grid(current, width) if grid else current
         membrane = neurons.of_tokens(self, name, rows, width)
@@ -168,6 +170,12 @@ class Emitter:
         if as_bytes:
             self._bytes.add(spike)
         return spike
+
+    @property
+    def _attention_takes_bytes(self) -> bool:
+        """A quarter of the memory; not in graphs that engines are built from: plugins, masks."""
+        packed = self.layout == "packed" and self.graph.float_type == TensorProto.FLOAT
+        return packed and self.plan.config.arch != "sdt"
 
     @property
     def _byte_type(self) -> int:

@@ -27,6 +27,7 @@ class SpyingEmitter(Emitter):
         width: int,
         *,
         for_linear: bool = False,
+        for_attention: bool = False,
         constant: bool = False,
     ) -> str:
         """See `Emitter.lif`; spikes stay floats here, so that they can be given out."""

@@ -62,6 +62,8 @@ class Engine:
         threads: threads for one operator; None lets the backend choose.
         spin: whether threads spin while a graph runs (fast) or sleep (saves energy).
         device: what the backend computes on, None for its default.
+        native_ops: whether ONNX Runtime gets this project's native ops for processors, which
+            `python -m plugins build` makes: True: it must; None: where they have been built.
         public_key: refuse bundles that this Ed25519 key did not sign: 32 bytes, or the path of
             a PEM file.
         submit_wait_ms: how long a submitted image waits for others to share a batch with.
@@ -89,6 +91,7 @@ class Engine:
         threads: int | None = None,
         spin: bool = True,
         device: str | None = None,
+        native_ops: bool | None = None,
         public_key: Key | None = None,
         submit_wait_ms: float = 2.0,
         energy_sensor: str | EnergySensor | None = None,
@@ -108,7 +111,7 @@ class Engine:
         )
         self._controller = make_controller(self.manifest, latency_ms, energy_mj, self._overrides)
         self._settings = resolve(self.manifest, self._overrides)
-        options = SessionOptions(threads=threads, spin=spin, device=device)
+        options = SessionOptions(threads=threads, spin=spin, device=device, native_ops=native_ops)
         self._session = _session(backend, source, options)
         self._info = self._session.info
         self._max_batch = min(self._max_batch, self._info.max_batch or self._max_batch)

@@ -46,11 +46,14 @@ class SessionOptions:
         threads: threads for one operator; None lets the library choose.
         spin: whether threads spin while a graph runs (fast) or sleep (saves energy).
         device: a device name the backend understands, None for its default.
+        native_ops: whether ONNX Runtime gets the project's native ops for processors; None: where
+            they have been built.
     """
 
     threads: int | None = None
     spin: bool = True
     device: str | None = None
+    native_ops: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

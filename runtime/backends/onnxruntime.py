@@ -8,6 +8,7 @@ from typing import Any
 
 from runtime import graph_io
 from runtime.backends.base import BackendInfo, Inputs, SessionOptions, StepOutputs
+from runtime.backends.native_ops import choose_native_ops
 from runtime.bundle import Bundle
 from runtime.errors import (
     BackendError,
@@ -36,11 +37,12 @@ class OnnxRuntimeSession:
 
     Args:
         bundle: an opened bundle.
-        options: threads, spinning and device ("cpu" or "cuda").
+        options: threads, spinning, device ("cpu" or "cuda") and native ops.
         reason: why this backend was chosen, for `info`.
 
     Raises:
-        BackendMissingError: onnxruntime is not installed.
+        BackendMissingError: onnxruntime is not installed, or native ops are wanted that cannot be
+            used.
         DeviceError: the device is not there.
         BundleFormatError: the graphs do not follow the contract.
         BackendError: ONNX Runtime refuses a graph.
@@ -51,6 +53,9 @@ class OnnxRuntimeSession:
         self._device = options.device or "cpu"
         _check_device(self._ort, self._device)
         manifest, weights = bundle.manifest, _Weights(bundle)
+        self._ops = choose_native_ops(
+            self._ort, wanted=options.native_ops, device=self._device, precision=manifest.precision
+        )
         sessions = {name: self._load(bundle, name, options, weights) for name in _graphs(bundle)}
         never_destroy_in_children(self)
         self._first, self._next = sessions[FIRST_GRAPH], sessions.get(NEXT_GRAPH)
@@ -64,7 +69,11 @@ class OnnxRuntimeSession:
             version=self._ort.__version__,
             device=self._device,
             reason=reason,
-            options={"threads": options.threads or "library default", "spin": options.spin},
+            options={
+                "threads": options.threads or "library default",
+                "spin": options.spin,
+                "native ops": self._ops.why,
+            },
         )
 
     def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> StepOutputs:
@@ -101,6 +110,8 @@ class OnnxRuntimeSession:
 
     def _load(self, bundle: Bundle, name: str, options: SessionOptions, weights: _Weights) -> Any:
         model, chosen = bundle.read(name), _session_options(self._ort, options)
+        if self._ops.path is not None:
+            chosen.register_custom_ops_library(str(self._ops.path))
         source = weights.attach(name, model, chosen)
         with _mapped_errors(f"loading {bundle.root / name}"):
             session = self._ort.InferenceSession(

@@ -21,10 +21,14 @@ BUILD_AGAIN = "build the engines again with `python export/to_trt.py BUNDLE --ta
 
 def library_path(version: str) -> Path:
     """Where `python -m plugins build` puts the plugin library for a TensorRT version."""
+    return library_folder() / f"libspikehalt_plugins_trt{numbers(version)[0]}.so"
+
+
+def library_folder() -> Path:
+    """Where `python -m plugins build` puts libraries."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     given = os.environ.get(FOLDER_VARIABLE)
-    folder = Path(given) if given else cache / "spikehalt" / "plugins"
-    return folder / f"libspikehalt_plugins_trt{numbers(version)[0]}.so"
+    return Path(given) if given else cache / "spikehalt" / "plugins"
 
 
 def library_mismatch(sidecar: EngineSidecar, path: Path) -> str | None:

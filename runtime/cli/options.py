@@ -20,6 +20,10 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="what the backend computes on, such as cpu or cuda")
     parser.add_argument("--threads", type=int, metavar="N", help="threads for one operator")
     parser.add_argument("--no-spin", action="store_true", help="idle threads sleep: saves energy")
+    parser.add_argument(
+        "--native-ops", action=argparse.BooleanOptionalAction, default=None,
+        help="native ops in ONNX Runtime (default: where `python -m plugins build` made them)",
+    )  # fmt: skip
 
 
 def add_exit(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +76,7 @@ def open_engine(options: argparse.Namespace, **changes: Any) -> Engine:
         "device": options.device,
         "threads": options.threads,
         "spin": not options.no_spin,
+        "native_ops": options.native_ops,
         "public_key": options.public_key,
         "policy": getattr(options, "policy", None),
         "threshold": getattr(options, "threshold", None),

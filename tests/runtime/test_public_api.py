@@ -66,6 +66,7 @@ def test_the_engines_signature_is_frozen() -> None:
         "threads",
         "spin",
         "device",
+        "native_ops",
         "public_key",
         "submit_wait_ms",
         "energy_sensor",
