@@ -35,6 +35,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks import cpu_models as models
+from benchmarks import native
 from benchmarks.cpu_process import Setup, Worker, workers
 from benchmarks.demo import as_pixels, choose_threshold, train_and_export
 from benchmarks.replay import Replay, record
@@ -106,6 +107,7 @@ class Kind:
     steps: int | None = None
 
 
+BODIES = ", no native ops"
 WHOLE = ", one graph for all T"  # else one graph per timestep, between which images may leave
 
 
@@ -135,6 +137,8 @@ KINDS = {
     "int8": Kind(f"ours: halting, int8{WHOLE}", "isps", True, True),
     "int8-steps": Kind("ours: halting, int8", "isps", True, True),
     "int8-exit": Kind("ours: halting + early exit, int8", "isps", True, True, 0),
+    "halting-exit-bodies": Kind(f"ours: halting + early exit{BODIES}", "isps", True, False, 0),
+    "int8-exit-bodies": Kind(f"ours: halting + early exit, int8{BODIES}", "isps", True, True, 0),
     **_fixed(", int8", int8=True),
 }
 PEAKS = {"gemm": False, "gemm-int8": True}
@@ -188,6 +192,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--data", metavar="PATH", help="CIFAR-10 as folder or zip: replay the zoo")
     p.add_argument("--trained", type=Path, default=Path("demo-out"), metavar="DIR")
     p.add_argument("--json", type=Path, metavar="FILE")
+    native.add_option(p)
     return p
 
 
@@ -233,8 +238,10 @@ def fitted(recorded: Replay, model: str) -> Replay:
 def measure(batch: int, arguments: argparse.Namespace, recorded: Replay) -> list[Row]:
     """All candidates at one batch size."""
     sample = recorded.sample(arguments.images)
-    names = [*(arguments.only or KINDS), *PEAKS]
-    setup = Setup(batch, arguments.threads, arguments.model, arguments.patience)
+    names = [*chosen_kinds(arguments), *PEAKS]
+    setup = Setup(
+        batch, arguments.threads, arguments.model, arguments.native_ops, arguments.patience
+    )
     with workers(names, setup, sample, console) as running:
         for _ in track(range(arguments.rounds), f"batch {batch}", transient=True, console=console):
             for worker in running.values():
@@ -242,6 +249,14 @@ def measure(batch: int, arguments: argparse.Namespace, recorded: Replay) -> list
         rate = {int8: peak_rate(running[name]) for name, int8 in PEAKS.items()}
         chosen = [name for name in names if name in KINDS]
         return [row(name, running[name], setup, sample, rate) for name in chosen]
+
+
+def chosen_kinds(arguments: argparse.Namespace) -> list[str]:
+    """The candidates; those without native ops are left out where no other has them."""
+    if arguments.only:
+        return list(arguments.only)
+    both = native.native_ops(arguments.native_ops).path is not None
+    return [name for name in KINDS if both or not name.endswith("-bodies")]
 
 
 def peak_rate(worker: Worker) -> float:
@@ -325,7 +340,8 @@ def _conditions(arguments: argparse.Namespace, recorded: Replay) -> str:
         f"{arguments.model}, {shape.image_size[0]} x {shape.image_size[1]}, "
         f"{shape.tokens} tokens, T {shape.timesteps}\n"
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
-        f"{arguments.threads} thread(s); median of {arguments.rounds} rounds\n"
+        f"{arguments.threads} thread(s); median of {arguments.rounds} rounds; "
+        f"ours: {native.in_words(arguments.native_ops)}\n"
         f"tokens of {'the zoo' if arguments.data else 'the trained digits model'} on "
         f"{len(recorded.timesteps)} test images: "
         f"{recorded.tokens(early_exit=False):.3f} over all timesteps, "

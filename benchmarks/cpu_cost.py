@@ -33,12 +33,14 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import cpu_models as models
+from benchmarks import native
 from benchmarks.cpu_curve import SHARES, Line, chart, fit, thinned
 from benchmarks.cpu_turns import Times, clocked, measure, medians, with_sets
 from benchmarks.cpu_worker import Ours
@@ -136,8 +138,11 @@ def share_name(share: float) -> str:
     return "all" if share == 1 else f"share-{share}"
 
 
-def candidates(config: ModelConfig, *, int8: bool = False) -> dict[str, Ours]:
+def candidates(
+    config: ModelConfig, *, int8: bool = False, native_ops: bool | None = None
+) -> dict[str, Ours]:
     """Everything that is timed; those of the halting graph share its sessions."""
+    common: dict[str, Any] = {"batch": 1, "threads": 1, "native_ops": native_ops}
     costs, steps = Costs(config), config.timesteps
     everyone = thinned(1.0, config=config)
     never = replace(config, halting=HaltingConfig())
@@ -147,11 +152,11 @@ def candidates(config: ModelConfig, *, int8: bool = False) -> dict[str, Ours]:
         (never, models.our_graphs(never, int8=int8)),
     ]
     halting, dense, static = (
-        clocked(Ours(each, built, everyone, batch=1, threads=1)) for each, built in graphs
+        clocked(Ours(each, built, everyone, **common)) for each, built in graphs
     )
     half = thinned(costs.half_share, config=config)
     together = models.our_graphs(config, int8=int8, chunk=steps)
-    whole = Ours(config, together, everyone, batch=1, threads=1, chunk=steps)
+    whole = Ours(config, together, everyone, chunk=steps, **common)
     shares = {share_name(s): with_sets(halting, thinned(s, config=config), steps) for s in SHARES}
     exits = {f"all-t{t}": with_sets(halting, everyone, t) for t in range(1, steps)}
     return {
@@ -181,12 +186,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--int8", action="store_true")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="the line as an SVG picture")
+    native.add_option(parser)
     arguments = parser.parse_args(argv)
     config = models.config_of("isps", halting=True)
     costs = Costs(config)
-    rounds = measure(candidates(config, int8=arguments.int8), arguments.rounds, console)
-    precision = "int8" if arguments.int8 else "fp32"
-    console.print(table(costs, rounds, f"{models.MODEL}, {precision}, {len(rounds)} rounds"))
+    ops, precision = arguments.native_ops, "int8" if arguments.int8 else "fp32"
+    timed = candidates(config, int8=arguments.int8, native_ops=ops)
+    rounds = measure(timed, arguments.rounds, console)
+    title = f"{models.MODEL}, {precision}, {native.in_words(ops)}, {len(rounds)} rounds"
+    console.print(table(costs, rounds, title))
     console.print(details(costs, medians(rounds)), highlight=False)
     if arguments.plot:
         times = medians(rounds)

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import cpu_models as models
+from benchmarks import native
 from benchmarks.cpu_process import Setup, Worker
 from benchmarks.replay import Replay
 from runtime import svg
@@ -59,14 +60,17 @@ def thinned(share: float, images: int = 4, config: ModelConfig | None = None) ->
     return Replay(last, np.full(images, config.timesteps), config.depth)
 
 
-def measure(name: str, threads: int, rounds: int) -> list[tuple[float, float]]:
+def measure(
+    name: str, threads: int, rounds: int, native_ops: bool | None = None
+) -> list[tuple[float, float]]:
     """Live tokens per image, summed over blocks and timesteps, and median ms, per share."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         running: list[tuple[Replay, Worker]] = []
         for number, share in enumerate(SHARES):
             path, replay = Path(folder) / f"{number}.npz", thinned(share)
             replay.save(path)
-            running.append((replay, Worker(name, Setup(threads=threads), path)))
+            setup = Setup(threads=threads, native_ops=native_ops)
+            running.append((replay, Worker(name, setup, path)))
             stack.callback(running[-1][1].close)
         for _ in range(rounds):
             for _, worker in running:
@@ -84,9 +88,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="the line as an SVG picture")
+    native.add_option(parser)
     arguments = parser.parse_args(argv)
     name = "int8" if arguments.int8 else "halting"
-    points = measure(name, arguments.threads, arguments.rounds)
+    console.print(f"ours: {native.in_words(arguments.native_ops)}", highlight=False)
+    points = measure(name, arguments.threads, arguments.rounds, arguments.native_ops)
     tokens, ms = (np.array(values) for values in zip(*points, strict=True))
     line = fit(tokens, ms)
     report(tokens, ms, line)

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks import cpu_models as models
+from benchmarks import native
 from benchmarks.replay import Replay
 
 
@@ -30,6 +31,7 @@ class Setup:
         batch: images at once.
         threads: of every candidate.
         model: whose shape is timed, a name of the registry.
+        native_ops: ours are timed with them; None: where they have been built.
         patience_s: a candidate that is not ready by then is given up, so that one peer whose
             compiler or exporter takes for ever does not hold up the others.
     """
@@ -37,6 +39,7 @@ class Setup:
     batch: int = 1
     threads: int = 1
     model: str = models.MODEL
+    native_ops: bool | None = None
     patience_s: float = 900.0
 
 
@@ -47,6 +50,7 @@ class Worker:
         command = [sys.executable, "-m", "benchmarks.cpu_worker", name]
         command += ["--batch", str(setup.batch), "--threads", str(setup.threads)]
         command += ["--model", setup.model, "--replay", str(replay)]
+        command += native.as_arguments(setup.native_ops)
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             text=True, env=os.environ | {"OMP_NUM_THREADS": str(setup.threads)},

@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import cpu_models as models
+from benchmarks import native
 from benchmarks.replay import Replay
 from train.config import ModelConfig
 from train.models import NAMED_MODELS
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--replay", type=Path, required=True)
+    native.add_option(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     say = _own_output()
@@ -78,20 +80,31 @@ def timed(step: Step) -> dict[str, float]:
     }
 
 
-def session(
-    model: bytes, threads: int, *, shares_cores: bool = False
-) -> onnxruntime.InferenceSession:
-    """In ONNX Runtime on the CPU, all optimisations.
+def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """In ONNX Runtime on the CPU, all optimisations."""
+    return onnxruntime.InferenceSession(model, _options(threads), ["CPUExecutionProvider"])
 
-    `shares_cores`: with other sessions of the process, so it stops spinning when a run ends, as
-    runtime/backends/onnxruntime.py does.
+
+def our_session(
+    model: bytes, threads: int, native_ops: bool | None
+) -> onnxruntime.InferenceSession:
+    """The same with native ops where they are wanted.
+
+    It shares the cores with the session of the other graph, so it stops spinning when a run ends,
+    as runtime/backends/onnxruntime.py does.
     """
+    options, ops = _options(threads), native.native_ops(native_ops)
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    if ops.path is not None:
+        options.register_custom_ops_library(str(ops.path))
+    return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    if shares_cores:
-        options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+    return options
 
 
 class Ours:
@@ -108,10 +121,11 @@ class Ours:
         exits: bool = False,
         steps: int | None = None,
         chunk: int = 1,
+        native_ops: bool | None = None,
     ) -> None:
         self.chunk = chunk
         self.sessions = {
-            name: session(model.SerializeToString(), threads, shares_cores=True)
+            name: our_session(model.SerializeToString(), threads, native_ops)
             for name, model in graphs.items()
         }
         self.replay, self.halting = replay, config.halting.mode != "none"
@@ -167,6 +181,7 @@ def _ours(
     exits: bool = False,
     steps: int | None = None,
     whole: bool = False,
+    bodies: bool = False,
 ) -> Callable[[argparse.Namespace], Step]:
     def build(arguments: argparse.Namespace) -> Step:
         config = models.config_of(stem, halting=halting, model=arguments.model)
@@ -175,6 +190,7 @@ def _ours(
         return Ours(
             config, graphs, Replay.load(arguments.replay), batch=arguments.batch,
             threads=arguments.threads, exits=exits, steps=steps, chunk=chunk,
+            native_ops=False if bodies else arguments.native_ops,
         )  # fmt: skip
 
     return build
@@ -273,6 +289,8 @@ CANDIDATES: dict[str, Callable[[argparse.Namespace], Step]] = {
     "int8": _ours("isps", halting=True, int8=True, whole=True),
     "int8-steps": _ours("isps", halting=True, int8=True),
     "int8-exit": _ours("isps", halting=True, int8=True, exits=True),
+    "halting-exit-bodies": _ours("isps", halting=True, exits=True, bodies=True),
+    "int8-exit-bodies": _ours("isps", halting=True, int8=True, exits=True, bodies=True),
     **{f"halting-t{t}": _ours("isps", halting=True, steps=t) for t in (1, 2, 3)},
     **{f"int8-t{t}": _ours("isps", halting=True, int8=True, steps=t) for t in (1, 2, 3)},
     "gemm": _with(_gemm),

@@ -21,6 +21,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks import cpu_models as models
+from benchmarks import native
 from benchmarks.cpu_curve import thinned
 from benchmarks.cpu_worker import Ours, timed
 from export.choose_layout import merging_advice, packing_pays
@@ -55,14 +56,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--merging", action="store_true")
+    native.add_option(parser)
     options = parser.parse_args(argv)
     shapes = [(dim, tokens) for tokens in POOLS for dim in WIDTHS]
     measured = measure_merging if options.merging else measure
     rows = [
         row
         for dim, tokens in track(shapes, "measuring", transient=True, console=console)
-        for row in measured(shape(dim, tokens), options.rounds)
+        for row in measured(shape(dim, tokens), options.rounds, options.native_ops)
     ]
+    console.print(f"ours: {native.in_words(options.native_ops)}", highlight=False)
     console.print(merging_table(rows) if options.merging else table(rows))
     return 0
 
@@ -74,14 +77,19 @@ def shape(dim: int, tokens: int) -> ModelConfig:
     return replace(base, depth=3, dim=dim, heads=max(1, dim // 32), stem=stem)
 
 
-def measure(config: ModelConfig, rounds: int) -> list[Row]:
+def measure(config: ModelConfig, rounds: int, native_ops: bool | None) -> list[Row]:
     """Both layouts in turn, at every batch."""
     replay, rows = thinned(SHARE, images=max(BATCHES), config=config), []
     for batch in BATCHES:
         packed, dense = in_turn(
             [
                 Ours(
-                    config, models.our_graphs(config, layout=layout), replay, batch=batch, threads=1
+                    config,
+                    models.our_graphs(config, layout=layout),
+                    replay,
+                    batch=batch,
+                    threads=1,
+                    native_ops=native_ops,
                 )
                 for layout in ("packed", "dense")
             ],
@@ -92,7 +100,7 @@ def measure(config: ModelConfig, rounds: int) -> list[Row]:
     return rows
 
 
-def measure_merging(config: ModelConfig, rounds: int) -> list[Row]:
+def measure_merging(config: ModelConfig, rounds: int, native_ops: bool | None) -> list[Row]:
     """A static network with merging (`packed_ms`) and without (`dense_ms`) in turn."""
     without = replace(config, halting=HaltingConfig())
     merging = replace(without, merge_gamma=round(config.tokens * 25 / 64))
@@ -100,7 +108,14 @@ def measure_merging(config: ModelConfig, rounds: int) -> list[Row]:
     for batch in BATCHES:
         merged, whole = in_turn(
             [
-                Ours(each, models.our_graphs(each), replay, batch=batch, threads=1)
+                Ours(
+                    each,
+                    models.our_graphs(each),
+                    replay,
+                    batch=batch,
+                    threads=1,
+                    native_ops=native_ops,
+                )
                 for each in (merging, without)
             ],
             rounds,
