@@ -11,6 +11,9 @@
 
 #ifdef __CUDACC__
 #define SPIKEHALT_HD __host__ __device__ __forceinline__
+#elif defined(__GNUC__)
+// Always: the versions of a loop for several CPUs can only take in what is inlined.
+#define SPIKEHALT_HD inline __attribute__((always_inline))
 #else
 #define SPIKEHALT_HD inline
 #endif

@@ -1,0 +1,26 @@
+//! The ops of the library, one function for each; and the ONNX Runtime they were registered with.
+#ifndef SPIKEHALT_ONNXRUNTIME_REGISTRY_H
+#define SPIKEHALT_ONNXRUNTIME_REGISTRY_H
+
+#include "api.h"
+
+namespace spikehalt::ort
+{
+
+//! Functions of the ONNX Runtime that registered last; inference is given none.
+Api registeredApi();
+
+CustomOp const* lifOp();
+CustomOp const* packedLifOp();
+CustomOp const* tokenHaltOp();
+CustomOp const* tokenHaltSumOp();
+CustomOp const* packedTokenHaltOp();
+CustomOp const* tokenMergeOp();
+CustomOp const* tokenPackOp();
+CustomOp const* spikeAttentionOp();
+CustomOp const* spikeCountOp();
+CustomOp const* patchesOp();
+
+} // namespace spikehalt::ort
+
+#endif
