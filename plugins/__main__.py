@@ -17,7 +17,7 @@ from plugins.device import require_driver
 from plugins.errors import LibraryError, MissingToolError, NoDeviceError, PluginError
 from plugins.libraries import FOLDER_VARIABLE, built_libraries, find_kernels, library_folder
 from plugins.selftest import selftest
-from plugins.toolchain import find_cmake, find_nvcc, find_tensorrt
+from plugins.toolchain import find_cmake, find_cxx, find_nvcc, find_tensorrt
 
 FAILED, LACKING = 1, 3
 
@@ -44,9 +44,10 @@ def say(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m plugins", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    making = commands.add_parser("build", help="compile the kernels and plugin libraries")
+    making = commands.add_parser("build", help="compile the libraries")
     making.add_argument("--out", type=Path, default=None, help="folder of the libraries")
     making.add_argument("--arch", nargs="*", default=[], help="GPU architectures, such as 87")
+    making.add_argument("--cpu", action="store_true", help="the ONNX Runtime library alone")
     making.set_defaults(run=_build)
     listing = commands.add_parser("list", help="ops, tools and libraries on this machine")
     listing.set_defaults(run=_list)
@@ -59,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(options: argparse.Namespace) -> int:
-    libraries = build(options.out or library_folder(), architectures=options.arch, say=say)
+    folder = options.out or library_folder()
+    libraries = build(folder, architectures=options.arch, cpu_only=options.cpu, say=say)
     for library in libraries:
         say(f"built {library}")
     return 0
@@ -71,6 +73,7 @@ def _list(_: argparse.Namespace) -> int:
         where = "" if op in PLUGIN_OPS else " (CPU alone)"
         say(f"  {op}{where}: {', '.join(ATTRIBUTES[op]) or 'no attributes'}")
     versions = [f"{headers.major}.{headers.minor}" for headers in find_tensorrt()]
+    say(f"C++ compiler: {find_cxx() or 'none'}")
     say(f"cmake: {find_cmake() or 'none'}")
     say(f"nvcc: {find_nvcc() or 'none'}")
     say(f"TensorRT headers: {', '.join(versions) or 'none'}")

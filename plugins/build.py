@@ -1,15 +1,15 @@
-"""Build the kernels and plugin libraries with CMake: `python -m plugins build`."""
+"""Build the libraries, those for GPUs with CMake: `python -m plugins build`."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from plugins.errors import BuildError, MissingToolError
+from plugins.build_cpu import build_cpu
+from plugins.build_steps import Say, move_into, need, run_step
+from plugins.errors import MissingToolError
 from plugins.toolchain import (
     INCLUDE_VARIABLE,
     TensorRTHeaders,
@@ -18,28 +18,50 @@ from plugins.toolchain import (
     find_tensorrt,
 )
 
-Say = Callable[[str], None]
 SOURCES = Path(__file__).parent
 
 
-def build(folder: Path, *, architectures: Sequence[str] = (), say: Say) -> list[Path]:
+def build(
+    folder: Path, *, architectures: Sequence[str] = (), cpu_only: bool = False, say: Say
+) -> list[Path]:
     """Build what this machine has the means for, into `folder`.
-
-    Without TensorRT headers that is the kernels library alone; with headers of several major
-    versions, the plugin libraries of each.
 
     Args:
         folder: where the libraries go; made if need be.
         architectures: GPU architectures such as "87"; empty means all the toolkit has.
+        cpu_only: build the library for ONNX Runtime alone.
         say: takes one line about what was found, what is missing, what is being done.
 
     Returns:
-        The libraries that were built.
+        The libraries that were built, one at least.
 
     Raises:
-        BuildError: a tool is missing or the compiler failed; the message says which and why.
+        BuildError: a tool is missing, so that nothing can be built, or a compiler failed; the
+            message says which and why.
     """
-    cmake, nvcc = _need(find_cmake(), "cmake"), _need(find_nvcc(), "nvcc")
+    if cpu_only:
+        return [build_cpu(folder, say=say)]
+    libraries: list[Path] = []
+    try:
+        libraries.append(build_cpu(folder, say=say))
+    except MissingToolError as lack:
+        say(f"not built: kernels for ONNX Runtime. {lack}")
+    try:
+        libraries += _build_gpu(folder, architectures, say)
+    except MissingToolError as lack:
+        if not libraries:
+            raise
+        say(f"not built: kernels and plugins for GPUs. {lack}")
+    return sorted(libraries)
+
+
+def _build_gpu(folder: Path, architectures: Sequence[str], say: Say) -> list[Path]:
+    """Build the CUDA kernels and plugins.
+
+    Without TensorRT headers that is the kernels library alone; with headers of several major
+    versions, the plugin libraries of each.
+    """
+    cmake, nvcc = need(find_cmake(), "cmake"), need(find_nvcc(), "nvcc")
     say(f"cmake: {cmake}")
     say(f"nvcc: {nvcc}")
     versions = find_tensorrt()
@@ -47,14 +69,13 @@ def build(folder: Path, *, architectures: Sequence[str] = (), say: Say) -> list[
         say(f"TensorRT {headers.major}.{headers.minor} headers: {headers.include}")
     if not versions:
         say(f"TensorRT headers: none, so kernels only (set {INCLUDE_VARIABLE} to their folder)")
-    folder.mkdir(parents=True, exist_ok=True)
     libraries: dict[str, Path] = {}
     targets: list[TensorRTHeaders | None] = [*versions] or [None]
     for target in targets:
         say(f"compiling {_title(target)} ...")
         for library in _build_one(cmake, nvcc, target, architectures, folder):
             libraries[library.name] = library
-    return [libraries[name] for name in sorted(libraries)]
+    return list(libraries.values())
 
 
 def _build_one(
@@ -67,41 +88,16 @@ def _build_one(
     """Configure and compile in a temporary folder, then move the libraries into place."""
     with tempfile.TemporaryDirectory(prefix="spikehalt-build-") as work:
         include = headers.include.resolve() if headers else ""
-        _run([
+        run_step([
             str(cmake), "-S", str(SOURCES), "-B", work,
             f"-DCMAKE_CUDA_COMPILER={nvcc}",
             f"-DSPIKEHALT_TENSORRT_INCLUDE={include}",
             f"-DSPIKEHALT_CUDA_ARCHITECTURES={';'.join(architectures)}",
         ])  # fmt: skip
-        _run([str(cmake), "--build", work, "--parallel", str(os.cpu_count() or 1)])
-        return [_move(library, folder) for library in sorted(Path(work).glob("libspikehalt_*.so"))]
-
-
-def _move(library: Path, folder: Path) -> Path:
-    """Move a library so that a process which has the old one open keeps it whole."""
-    staged = folder / f".{library.name}.new"
-    shutil.copy2(library, staged)
-    return staged.replace(folder / library.name)
-
-
-def _run(command: list[str]) -> None:
-    """Run a build step; its last lines become the error."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        output = (done.stdout + done.stderr).strip().splitlines()
-        tail = "\n".join(output[-30:])
-        raise BuildError(f"This command failed:\n  {' '.join(command)}\nIts last lines:\n{tail}")
-
-
-def _need(tool: Path | None, name: str) -> Path:
-    """The tool, or an error that says how to get it."""
-    remedies = {
-        "cmake": "Install CMake 3.18 or newer (apt install cmake, or pip install cmake).",
-        "nvcc": "Install the CUDA toolkit (on a Jetson: apt install cuda-toolkit), or set CUDACXX.",
-    }
-    if tool is None:
-        raise MissingToolError(f"There is no {name}. {remedies[name]}")
-    return tool
+        run_step([str(cmake), "--build", work, "--parallel", str(os.cpu_count() or 1)])
+        return [
+            move_into(folder, library) for library in sorted(Path(work).glob("libspikehalt_*.so"))
+        ]
 
 
 def _title(headers: TensorRTHeaders | None) -> str:

@@ -11,6 +11,8 @@ from plugins.errors import LibraryError
 FOLDER_VARIABLE: Final = "SPIKEHALT_PLUGIN_DIR"
 """Environment variable that names the folder of the compiled libraries."""
 KERNELS_NAME: Final = "libspikehalt_kernels.so"
+ONNXRUNTIME_NAME: Final = "libspikehalt_onnxruntime.so"
+"""Kernels for CPUs, for `SessionOptions.register_custom_ops_library`."""
 
 
 def library_folder() -> Path:
@@ -39,6 +41,15 @@ def find_kernels() -> Path:
         LibraryError: it has not been built.
     """
     return _existing(KERNELS_NAME)
+
+
+def find_onnxruntime() -> Path:
+    """The library for ONNX Runtime.
+
+    Raises:
+        LibraryError: it has not been built.
+    """
+    return _existing(ONNXRUNTIME_NAME)
 
 
 def find_plugins(major: int, *, static: bool = False) -> Path:

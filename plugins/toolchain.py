@@ -1,4 +1,4 @@
-"""What the machine has for building: cmake, nvcc, TensorRT headers."""
+"""What the machine has for building: C++ compiler, cmake, nvcc, TensorRT headers."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ class TensorRTHeaders:
     include: Path
     major: int
     minor: int
+
+
+def find_cxx() -> Path | None:
+    """`$CXX`, or the first C++ compiler on PATH."""
+    names = (os.environ.get("CXX"), "c++", "g++", "clang++")
+    found = (shutil.which(name) for name in names if name)
+    return _path(next((compiler for compiler in found if compiler), None))
 
 
 def find_cmake() -> Path | None:

@@ -1,6 +1,6 @@
 //! LIF in ONNX Runtime on a CPU; see op.yaml.
 #include "../onnxruntime/op.h"
-#include "lif_rows.h"
+#include "lif_loops.h"
 
 namespace spikehalt
 {

@@ -32,7 +32,7 @@ Status* addOps(Api const& api, Domain* domain)
 {
     Status* status = nullptr;
     for (auto const op : {&lifOp, &packedLifOp, &tokenHaltOp, &tokenHaltSumOp, &packedTokenHaltOp, &tokenMergeOp,
-             &tokenPackOp, &spikeAttentionOp, &spikeCountOp, &patchesOp})
+             &tokenPackOp, &spikeAttentionOp, &packedAttentionOp, &spikeCountOp, &patchesOp})
     {
         if (status == nullptr)
         {

@@ -72,7 +72,7 @@ private:
     {
         Node const& node = *static_cast<Node*>(data);
         return guarded(node.api, [&] {
-            node.kernel.compute(Context(node.api, context, Kernel::kNAME, Kernel::kINPUTS, Kernel::kOUTPUTS));
+            node.kernel.compute(Context(node.api, context, Kernel::kNAME, std::data(Kernel::kINPUTS), Kernel::kOUTPUTS));
         });
     }
 

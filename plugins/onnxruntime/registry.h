@@ -18,6 +18,7 @@ CustomOp const* packedTokenHaltOp();
 CustomOp const* tokenMergeOp();
 CustomOp const* tokenPackOp();
 CustomOp const* spikeAttentionOp();
+CustomOp const* packedAttentionOp();
 CustomOp const* spikeCountOp();
 CustomOp const* patchesOp();
 

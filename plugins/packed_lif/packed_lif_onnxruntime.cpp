@@ -1,5 +1,5 @@
 //! PackedLIF in ONNX Runtime on a CPU: LIF of one timestep whose potentials lie in chosen rows of v.
-#include "../lif/lif_rows.h"
+#include "../lif/lif_loops.h"
 #include "../onnxruntime/op.h"
 
 namespace spikehalt

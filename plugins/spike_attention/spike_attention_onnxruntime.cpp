@@ -1,6 +1,7 @@
-//! SpikeAttention in ONNX Runtime on a CPU: (q k^T) v of spikes, per image and head.
+//! SpikeAttention and PackedAttention in ONNX Runtime on a CPU: (q k^T) v of spikes, per image and
+//! head. PackedAttention has rows for live tokens alone; what has no row costs nothing.
 #include "../onnxruntime/op.h"
-#include "attend.h"
+#include "attention_loops.h"
 
 #include <vector>
 
@@ -13,18 +14,31 @@ using namespace ort;
 
 constexpr size_t kSPIKES = 0;
 constexpr size_t kINDEX = 1;
-constexpr size_t kPLACE = 2; // for the function body alone
 constexpr size_t kMIXED = 0;
 
-class SpikeAttentionKernel
+//! `place` is for the function body.
+template <bool PACKED>
+constexpr auto inputPorts()
+{
+    if constexpr (PACKED)
+    {
+        return std::array<Port, 3>{{{"spikes", Type::kUNDEFINED}, {"index", Type::kINT64}, {"place", Type::kINT64}}};
+    }
+    else
+    {
+        return std::array<Port, 1>{{{"spikes", Type::kUNDEFINED}}};
+    }
+}
+
+template <bool PACKED>
+class AttentionKernel
 {
 public:
-    static constexpr char const* kNAME = "SpikeAttention";
-    static constexpr Port kINPUTS[]
-        = {{"spikes", Type::kUNDEFINED}, {"index", Type::kINT64}, {"place", Type::kINT64}};
+    static constexpr char const* kNAME = PACKED ? "PackedAttention" : "SpikeAttention";
+    static constexpr auto kINPUTS = inputPorts<PACKED>();
     static constexpr Port kOUTPUTS[] = {{"mixed", Type::kFLOAT}};
 
-    explicit SpikeAttentionKernel(Attributes const& attributes)
+    explicit AttentionKernel(Attributes const& attributes)
         : mHeads(attributes.readInt("heads", 1, INT32_MAX))
         , mSlots(attributes.readInt("slots", 1, INT32_MAX))
     {
@@ -73,16 +87,13 @@ private:
     //! The first row of each image that has rows, and the number of rows at the end.
     std::vector<int64_t> imageStarts(Context const& context, int64_t rows) const
     {
-        Input const input = context.input(kINDEX);
-        auto const* const index = context.data<int64_t>(kINDEX, input);
-        bool const every = input.shape == Shape{0};
-        context.requireShape(kINDEX, input.shape, every ? Shape{0} : Shape{rows});
+        int64_t const* const index = PACKED ? context.data<int64_t>(kINDEX, Shape{rows}) : nullptr;
         std::vector<int64_t> starts;
         int64_t last = -1;
         for (int64_t m = 0; m < rows; ++m)
         {
-            int64_t const token = every ? m : index[m];
-            if (token < 0 || (m > 0 && !every && token <= index[m - 1]))
+            int64_t const token = PACKED ? index[m] : m;
+            if (token < 0 || (PACKED && m > 0 && token <= index[m - 1]))
             {
                 context.refuse(kINDEX, "must ascend from 0, which " + std::to_string(token) + " in row "
                         + std::to_string(m) + " does not.");
@@ -105,7 +116,12 @@ private:
 
 ort::CustomOp const* ort::spikeAttentionOp()
 {
-    return Op<SpikeAttentionKernel>::get();
+    return Op<AttentionKernel<false>>::get();
+}
+
+ort::CustomOp const* ort::packedAttentionOp()
+{
+    return Op<AttentionKernel<true>>::get();
 }
 
 } // namespace spikehalt

@@ -1,6 +1,6 @@
 //! SpikeCount in ONNX Runtime on a CPU: how many spikes a current gives, by its staircase.
 #include "../onnxruntime/op.h"
-#include "count_rows.h"
+#include "count_loops.h"
 
 #include <vector>
 

@@ -3,7 +3,7 @@
 #include "../onnxruntime/op.h"
 #include "../onnxruntime/vectors.h"
 #include "token_merge_math.h"
-#include "token_products.h"
+#include "product_loops.h"
 
 #include <vector>
 

@@ -24,6 +24,7 @@ OUTPUTS = {
     "TokenMerge": ["x_next", "size_next", "live_next", "keep", "source_out"],
     "TokenPack": ["packed", "packed_index", "place"],
     "SpikeAttention": ["mixed"],
+    "PackedAttention": ["mixed"],
     "SpikeCount": ["count"],
     "Patches": ["patches"],
 }
@@ -35,9 +36,7 @@ class Native:
     def __init__(self, library: str) -> None:
         self.library = library
 
-    def session(
-        self, model: onnx.ModelProto, threads: int = 1
-    ) -> onnxruntime.InferenceSession:
+    def session(self, model: onnx.ModelProto, threads: int = 1) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4

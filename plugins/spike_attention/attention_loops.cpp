@@ -1,7 +1,7 @@
 //! Spikes are 0 or 1 and few, so products are sums over those that are there:
 //! kv[a] = sum of v_s over the rows s with spike a in k_s; mixed_m = sum of kv[a] over the spikes a
 //! in q_m. Sums of small integers are exact in float32 in any order.
-#include "attend.h"
+#include "attention_loops.h"
 
 #include "../onnxruntime/vectors.h"
 

@@ -1,4 +1,4 @@
-#include "lif_rows.h"
+#include "lif_loops.h"
 
 #include "../onnxruntime/vectors.h"
 #include "lif_math.h"

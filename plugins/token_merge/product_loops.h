@@ -1,6 +1,6 @@
 //! Products of token rows on CPUs.
-#ifndef SPIKEHALT_TOKEN_PRODUCTS_H
-#define SPIKEHALT_TOKEN_PRODUCTS_H
+#ifndef SPIKEHALT_PRODUCT_LOOPS_H
+#define SPIKEHALT_PRODUCT_LOOPS_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "token_products.h"
+#include "product_loops.h"
 
 #include "../onnxruntime/vectors.h"
 

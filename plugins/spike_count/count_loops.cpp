@@ -1,4 +1,4 @@
-#include "count_rows.h"
+#include "count_loops.h"
 
 #include "../common/math.h"
 #include "../onnxruntime/vectors.h"

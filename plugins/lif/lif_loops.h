@@ -1,6 +1,6 @@
 //! LIF over many neurons at once, for CPUs; shared by LIF and PackedLIF.
-#ifndef SPIKEHALT_LIF_ROWS_H
-#define SPIKEHALT_LIF_ROWS_H
+#ifndef SPIKEHALT_LIF_LOOPS_H
+#define SPIKEHALT_LIF_LOOPS_H
 
 #include "../onnxruntime/attributes.h"
 #include "lif_kernel.h"

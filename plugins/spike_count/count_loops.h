@@ -1,6 +1,6 @@
 //! Steps of a staircase that many values reach, counted on CPUs.
-#ifndef SPIKEHALT_COUNT_ROWS_H
-#define SPIKEHALT_COUNT_ROWS_H
+#ifndef SPIKEHALT_COUNT_LOOPS_H
+#define SPIKEHALT_COUNT_LOOPS_H
 
 #include <stdint.h>
 

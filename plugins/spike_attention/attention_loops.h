@@ -1,6 +1,6 @@
 //! Attention between spikes, on CPUs.
-#ifndef SPIKEHALT_ATTEND_H
-#define SPIKEHALT_ATTEND_H
+#ifndef SPIKEHALT_ATTENTION_LOOPS_H
+#define SPIKEHALT_ATTENTION_LOOPS_H
 
 #include <stdint.h>
 

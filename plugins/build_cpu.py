@@ -1,0 +1,48 @@
+"""Compile the kernels for ONNX Runtime on CPUs; a C++ compiler is all it takes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from plugins.build_steps import Say, move_into, need, run_step
+from plugins.libraries import ONNXRUNTIME_NAME
+from plugins.toolchain import find_cxx
+
+SOURCES = Path(__file__).parent
+# Spikes hang on thresholds, so products and sums must not be joined into one rounding. Nothing asks
+# for floating-point exceptions or errno, without which more loops become vector code.
+FLAGS = (
+    "-std=c++17", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno",
+    "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra",
+    f"-Wl,--version-script={SOURCES / 'onnxruntime' / 'exports.map'}",
+)  # fmt: skip
+
+
+def build_cpu(folder: Path, *, say: Say) -> Path:
+    """Build the library for ONNX Runtime into `folder`.
+
+    Raises:
+        BuildError: there is no C++ compiler, or it failed; the message says which and why.
+    """
+    compiler = need(find_cxx(), "C++ compiler")
+    say(f"C++ compiler: {compiler}")
+    say("compiling kernels for ONNX Runtime ...")
+    with tempfile.TemporaryDirectory(prefix="spikehalt-build-") as work:
+        library = Path(work) / ONNXRUNTIME_NAME
+        run_step([*compile_command(compiler), "-o", str(library)])
+        return move_into(folder, library)
+
+
+def compile_command(compiler: Path | str, extra: Sequence[str] = ()) -> list[str]:
+    """The compiler's command line, but for the output."""
+    return [str(compiler), *FLAGS, *extra, *map(str, sources())]
+
+
+def sources() -> list[Path]:
+    """The files of the library: what each op adds, and what they share."""
+    shared = SOURCES.glob("onnxruntime/*.cpp")
+    ops = SOURCES.glob("*/*_onnxruntime.cpp")
+    loops = SOURCES.glob("*/*_loops.cpp")
+    return sorted([*shared, *ops, *loops])

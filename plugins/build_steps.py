@@ -1,0 +1,42 @@
+"""What all builds do: run a compiler, and put a library where it belongs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from plugins.errors import BuildError, MissingToolError
+
+Say = Callable[[str], None]
+
+REMEDIES = {
+    "cmake": "Install CMake 3.18 or newer (apt install cmake, or pip install cmake).",
+    "nvcc": "Install the CUDA toolkit (on a Jetson: apt install cuda-toolkit), or set CUDACXX.",
+    "C++ compiler": "Install one (apt install g++), or set CXX.",
+}
+
+
+def need(tool: Path | None, name: str) -> Path:
+    """The tool, or an error that says how to get it."""
+    if tool is None:
+        raise MissingToolError(f"There is no {name}. {REMEDIES[name]}")
+    return tool
+
+
+def run_step(command: list[str]) -> None:
+    """Run a build step; its last lines become the error."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        output = (done.stdout + done.stderr).strip().splitlines()
+        tail = "\n".join(output[-30:])
+        raise BuildError(f"This command failed:\n  {' '.join(command)}\nIts last lines:\n{tail}")
+
+
+def move_into(folder: Path, library: Path) -> Path:
+    """Move a library so that a process which has the old one open keeps it whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    staged = folder / f".{library.name}.new"
+    shutil.copy2(library, staged)
+    return staged.replace(folder / library.name)
