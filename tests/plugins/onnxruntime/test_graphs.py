@@ -1,0 +1,72 @@
+"""Whole exported graphs: with the kernels as without them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from export.plan import make_plan
+from export.unroll import GraphOptions, unroll
+from tests.export.dyadic import (
+    Bundle,
+    OnnxRuntime,
+    assert_same,
+    dyadic_config,
+    dyadic_network,
+    pictures,
+    with_outputs,
+)
+
+
+def registered(library):
+    """Graphs as `OnnxRuntime` runs them, with the kernels registered."""
+
+    class Registered(OnnxRuntime):
+        def __init__(self, model, extra):
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = 1
+            options.register_custom_ops_library(str(library))
+            data = with_outputs(model, extra).SerializeToString()
+            self.session = onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
+            self.inputs = [value.name for value in self.session.get_inputs()]
+            self.outputs = [value.name for value in self.session.get_outputs()]
+
+    return Registered
+
+
+@pytest.mark.parametrize("gamma", [0, 3])
+@pytest.mark.parametrize("layout", ["packed", "dense"])
+@pytest.mark.parametrize("stem", ["sps", "isps"])
+@pytest.mark.parametrize("arch", ["spikformer", "sdt"])
+def test_kernels_and_bodies_agree_bit_for_bit(native_library, arch, stem, layout, gamma):
+    network = dyadic_network(dyadic_config(arch, stem, "block_time", gamma))
+    for chunk in (1, 4):
+        options = GraphOptions(chunk=chunk, layout=layout, live_masks=True)
+        graphs = unroll(make_plan(network), options)
+        for batch in (1, 3):
+            runs = [
+                Bundle(kind, graphs, network.config, chunk).run(pictures(batch))
+                for kind in (OnnxRuntime, registered(native_library))
+            ]
+            assert_same(*runs)
+
+
+def test_the_kernels_are_what_runs(native_library, tmp_path):
+    """The profile names our ops as nodes, which function bodies would have been expanded to."""
+    network = dyadic_network(dyadic_config("spikformer", "sps", "block_time", 3))
+    model = unroll(make_plan(network), GraphOptions(chunk=2, layout="packed"))["first.onnx"]
+    options = onnxruntime.SessionOptions()
+    options.enable_profiling = True
+    options.profile_file_prefix = str(tmp_path / "profile")
+    options.register_custom_ops_library(str(native_library))
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, ["CPUExecutionProvider"]
+    )
+    session.run(None, {"image": pictures(1), "epsilon": np.array(0.01, np.float32)})
+    with open(session.end_profiling()) as file:
+        ran = {event.get("args", {}).get("op_name") for event in json.load(file)}
+    used = {node.op_type for node in model.graph.node if node.domain == "spikehalt"}
+    assert used and used <= ran
