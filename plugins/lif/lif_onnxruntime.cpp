@@ -72,7 +72,8 @@ private:
         {
             return x;
         }
-        context.require(x.rank >= 1 && x[0] == mParams.steps, "the leading axis of x must have as many timesteps as attribute steps says.");
+        context.require(x.rank >= 1 && x[0] == mParams.steps,
+            "the leading axis of x must have as many timesteps as attribute steps says.");
         return x.part(1, x.rank);
     }
 

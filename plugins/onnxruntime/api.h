@@ -12,8 +12,9 @@
 namespace spikehalt::ort
 {
 
-//! The version asked for: the first whose ops infer their shapes and whose kernels share threads.
-constexpr uint32_t kAPI_VERSION = 17;
+//! The version asked for. The slots used are there from 17 on, but ONNX Runtime 1.20 still wants the
+//! type of an output to be that of an input, which the spikes' is not; 1.22 lets the op decide.
+constexpr uint32_t kAPI_VERSION = 22;
 //! Any version has this; enough to say that kAPI_VERSION is missing.
 constexpr uint32_t kOLDEST_VERSION = 1;
 
@@ -159,6 +160,10 @@ struct CustomOp
     Status* (*InferOutputShapeFn)(CustomOp const*, InferContext*);
     int (*GetStartVersion)(CustomOp const*);
     int (*GetEndVersion)(CustomOp const*);
+    size_t (*GetMayInplace)(int**, int**); //!< this and the rest may be null
+    void (*ReleaseMayInplace)(int*, int*);
+    size_t (*GetAliasMap)(int**, int**);
+    void (*ReleaseAliasMap)(int*, int*);
 };
 
 } // namespace spikehalt::ort

@@ -72,7 +72,8 @@ private:
     {
         Node const& node = *static_cast<Node*>(data);
         return guarded(node.api, [&] {
-            node.kernel.compute(Context(node.api, context, Kernel::kNAME, std::data(Kernel::kINPUTS), Kernel::kOUTPUTS));
+            Port const* const inputs = std::data(Kernel::kINPUTS);
+            node.kernel.compute(Context(node.api, context, Kernel::kNAME, inputs, Kernel::kOUTPUTS));
         });
     }
 

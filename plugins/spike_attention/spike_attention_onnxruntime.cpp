@@ -65,7 +65,8 @@ private:
     {
         T const* const data = context.data<T>(kSPIKES, spikes);
         context.requireRank(kSPIKES, spikes.shape, 2, "[M, 3 D]");
-        context.require(spikes.shape[1] % (3 * mHeads) == 0, "a row of spikes must be three times a multiple of attribute heads long.");
+        context.require(spikes.shape[1] % (3 * mHeads) == 0,
+            "a row of spikes must be three times a multiple of attribute heads long.");
         int64_t const width = spikes.shape[1] / 3;
         std::vector<int64_t> const starts = imageStarts(context, spikes.shape[0]);
         float* const mixed = context.output<float>(kMIXED, Shape{spikes.shape[0], width});

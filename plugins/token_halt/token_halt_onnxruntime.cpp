@@ -108,7 +108,8 @@ private:
                 float* const readout = tensors.readout + token * params.width;
                 if (tensors.live[token])
                 {
-                    scaleRow(readout, static_cast<float const*>(tensors.x) + token * params.width, weight, params.width);
+                    float const* const row = static_cast<float const*>(tensors.x) + token * params.width;
+                    scaleRow(readout, row, weight, params.width);
                 }
                 else
                 {

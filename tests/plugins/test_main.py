@@ -68,6 +68,14 @@ def test_build_lists_what_it_made(capsys, monkeypatch, tmp_path):
     assert capsys.readouterr().out == f"built {tmp_path / KERNELS_NAME}\n"
 
 
+@pytest.mark.parametrize("flags", [[], ["--cpu"]])
+def test_the_cpu_library_can_be_asked_for_alone(monkeypatch, tmp_path, flags):
+    asked = []
+    monkeypatch.setattr(module, "build", lambda folder, **given: asked.append(given) or [])
+    assert module.main(["build", "--out", str(tmp_path), *flags]) == 0
+    assert [given["cpu_only"] for given in asked] == [bool(flags)]
+
+
 def test_the_module_runs_as_a_command():
     done = subprocess.run(
         [sys.executable, "-m", "plugins", "list"], capture_output=True, text=True, check=True

@@ -1,6 +1,6 @@
 import pytest
 
-from plugins.toolchain import INCLUDE_VARIABLE, find_nvcc, find_tensorrt, read_headers
+from plugins.toolchain import INCLUDE_VARIABLE, find_cxx, find_nvcc, find_tensorrt, read_headers
 
 PLAIN = (
     "#define NV_TENSORRT_MAJOR {major} //!< TensorRT major version.\n#define NV_TENSORRT_MINOR 3\n"
@@ -42,6 +42,19 @@ def test_the_first_folder_of_each_major_version_counts(tmp_path, monkeypatch):
 def test_cudacxx_names_the_compiler(monkeypatch):
     monkeypatch.setenv("CUDACXX", "/opt/cuda/nvcc")
     assert str(find_nvcc()) == "/opt/cuda/nvcc"
+
+
+def test_cxx_comes_before_what_the_path_has(tmp_path, monkeypatch):
+    for name in ("g++", "own"):
+        (tmp_path / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    assert find_cxx() == tmp_path / "g++"
+    monkeypatch.setenv("CXX", str(tmp_path / "own"))
+    assert find_cxx() == tmp_path / "own"
+    monkeypatch.delenv("CXX")
+    (tmp_path / "g++").unlink()
+    assert find_cxx() is None
 
 
 @pytest.mark.parametrize("variable", ["", "/nowhere"])

@@ -65,10 +65,15 @@ SAME_PLACE(KernelComputeV2);
 SAME_PLACE(InferOutputShapeFn);
 SAME_PLACE(GetStartVersion);
 SAME_PLACE(GetEndVersion);
+SAME_PLACE(GetMayInplace);
+SAME_PLACE(ReleaseMayInplace);
+SAME_PLACE(GetAliasMap);
+SAME_PLACE(ReleaseAliasMap);
 
+static_assert(sizeof(ort::CustomOp) >= offsetof(OrtCustomOp, ReleaseAliasMap) + sizeof(void*), "CustomOp is cut short");
 static_assert(offsetof(ort::ApiBase, GetApi) == offsetof(OrtApiBase, GetApi), "GetApi is elsewhere");
-static_assert(
-    offsetof(ort::ApiBase, GetVersionString) == offsetof(OrtApiBase, GetVersionString), "GetVersionString is elsewhere");
+static_assert(offsetof(ort::ApiBase, GetVersionString) == offsetof(OrtApiBase, GetVersionString),
+    "GetVersionString is elsewhere");
 
 SAME_NUMBER(ort::Type::kUNDEFINED, ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED);
 SAME_NUMBER(ort::Type::kFLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);

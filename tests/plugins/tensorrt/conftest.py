@@ -9,7 +9,9 @@ from plugins.toolchain import INCLUDE_VARIABLE, TensorRTHeaders, find_tensorrt
 from tests.plugins import compilers
 
 HEADERS = find_tensorrt()
-PLUGIN_SOURCES = sorted(compilers.SOURCES.glob("*/*.cpp"))
+PLUGIN_SOURCES = sorted(
+    [*compilers.SOURCES.glob("*/*_plugin.cpp"), *compilers.SOURCES.glob("tensorrt/*.cpp")]
+)
 NO_HEADERS = f"no TensorRT headers: name their folders in {INCLUDE_VARIABLE}"
 DRIVER = Path(compilers.__file__).parent / "driver" / "driver.cpp"
 

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from tests.plugins import compilers
+from tests.plugins.tensorrt.conftest import PLUGIN_SOURCES
 
-SOURCES = sorted(compilers.SOURCES.glob("*/*.cpp"))
+SOURCES = PLUGIN_SOURCES
 METHOD = re.compile(r"^[\w:<>*& ]+\([^{};]*\)(?: const)? noexcept\n\{\n(.*?)^\}", re.M | re.S)
 THROWS = re.compile(
     r"\b(require|throw|new|std::string|std::to_string|push_back|emplace_back|copy)\b"
