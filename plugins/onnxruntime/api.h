@@ -12,7 +12,7 @@
 namespace spikehalt::ort
 {
 
-//! The version asked for. The slots used are there from 17 on, but ONNX Runtime 1.20 still wants the
+//! The version asked for. The slots used are there from 17 on, but ONNX Runtime 1.21 still wants the
 //! type of an output to be that of an input, which the spikes' is not; 1.22 lets the op decide.
 constexpr uint32_t kAPI_VERSION = 22;
 //! Any version has this; enough to say that kAPI_VERSION is missing.

@@ -47,13 +47,13 @@ def test_an_old_onnx_runtime_is_told_what_is_needed(native_library):
     oldest = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint32)(
         lambda version: ctypes.addressof(table) if version < 22 else 0
     )
-    text = ctypes.create_string_buffer(b"1.20.1")
+    text = ctypes.create_string_buffer(b"1.21.1")
     name = ctypes.CFUNCTYPE(ctypes.c_void_p)(lambda: ctypes.addressof(text))
     base = (ctypes.c_void_p * 2)(*(ctypes.cast(f, ctypes.c_void_p) for f in (oldest, name)))
     register = ctypes.CDLL(str(native_library)).RegisterCustomOps
     register.restype = ctypes.c_void_p
     assert register(None, ctypes.byref(base)) == 4711
-    sentence = "The kernels of spikehalt need ONNX Runtime 1.22 or newer; this is 1.20.1."
+    sentence = "The kernels of spikehalt need ONNX Runtime 1.22 or newer; this is 1.21.1."
     assert told == [(2, sentence)]
 
 
