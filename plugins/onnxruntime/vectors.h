@@ -9,7 +9,9 @@
 #include <stdint.h>
 #include <stdlib.h> // says whether the C library is glibc, whose loader can pick functions
 
-#if defined(__has_attribute) && defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+// GCC's way of doing it; Clang's differs in what declarations must say, and has not been tried.
+#if defined(__has_attribute) && defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) \
+    && !defined(__SANITIZE_ADDRESS__)
 #if __has_attribute(target_clones)
 #define SPIKEHALT_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
