@@ -13,30 +13,41 @@ namespace spikehalt
 namespace
 {
 
-//! Spikes that are looked at together: the bytes of a word, each 0 or 1.
 constexpr int64_t kWORD = 8;
-constexpr int64_t kBITS = 8;
+constexpr int64_t kBITS = 64;
 
 int64_t roundedUp(int64_t depth)
 {
     return (depth + kWORD - 1) / kWORD * kWORD;
 }
 
-//! Call `visit` with the position of every spike of a row.
+//! One bit for each of eight bytes, which are 0 or 1; the first byte's is the lowest.
+SPIKEHALT_INLINE uint64_t bitsOf(uint8_t const* bytes)
+{
+    uint64_t word = 0;
+    memcpy(&word, bytes, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return (word * 0x0102040810204080U) >> 56;
+}
+
+//! Call `visit` with the position of every spike of a row. The bits of up to 64 are gathered first:
+//! how many there are cannot be predicted, and every loop that ends is a wrong guess.
 template <typename Visit>
 SPIKEHALT_INLINE void forEachSpike(uint8_t const* row, int64_t padded, Visit const& visit)
 {
-    for (int64_t start = 0; start < padded; start += kWORD)
+    for (int64_t start = 0; start < padded; start += kBITS)
     {
-        uint64_t word = 0;
-        memcpy(&word, row + start, sizeof(word));
-        for (; word != 0; word &= word - 1)
+        int64_t const length = std::min(kBITS, padded - start);
+        uint64_t mask = 0;
+        for (int64_t at = 0; at < length; at += kWORD)
         {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-            visit(start + __builtin_ctzll(word) / kBITS);
-#else
-            visit(start + (kWORD - 1) - __builtin_ctzll(word) / kBITS);
-#endif
+            mask |= bitsOf(row + start + at) << at;
+        }
+        for (; mask != 0; mask &= mask - 1)
+        {
+            visit(start + __builtin_ctzll(mask));
         }
     }
 }
@@ -50,19 +61,14 @@ SPIKEHALT_INLINE void toBytes(uint8_t* out, T const* spikes, int64_t depth)
     }
 }
 
-//! DEPTH 0: any depth.
+//! kv[a] = sum of v_s over the rows s with spike a in k_s. DEPTH 0: any depth.
 template <typename T, int64_t DEPTH>
-SPIKEHALT_INLINE void attendDeep(
-    Attention<T> const& attention, int64_t first, int64_t end, int64_t head, float* __restrict scratch)
+SPIKEHALT_INLINE void sumValues(Attention<T> const& attention, int64_t first, int64_t end, T const* start,
+    float* __restrict kv, float* __restrict value, uint8_t* __restrict bytes)
 {
     int64_t const depth = DEPTH == 0 ? attention.depth : DEPTH;
     int64_t const padded = roundedUp(depth);
-    float* __restrict const kv = scratch;
-    float* __restrict const value = kv + depth * depth;
-    uint8_t* __restrict const bytes = reinterpret_cast<uint8_t*>(value + depth);
-    memset(scratch, 0, static_cast<size_t>(scratchFloats(depth)) * sizeof(float));
     int64_t const stride = 3 * attention.width;
-    T const* const start = attention.spikes + head * depth;
     for (int64_t m = first; m < end; ++m)
     {
         toBytes(bytes, start + m * stride + attention.width, depth);
@@ -79,21 +85,51 @@ SPIKEHALT_INLINE void attendDeep(
             }
         });
     }
-    for (int64_t m = first; m < end; ++m)
+}
+
+//! The sum of kv[a] over the spikes a of a row. A depth that is known stays in registers.
+template <int64_t DEPTH>
+SPIKEHALT_INLINE void sumRows(
+    float const* kv, uint8_t const* bytes, int64_t depth, int64_t padded, float* __restrict out)
+{
+    if constexpr (DEPTH == 0)
     {
-        toBytes(bytes, start + m * stride, depth);
-        for (int64_t i = 0; i < depth; ++i)
-        {
-            value[i] = 0.0F;
-        }
+        memset(out, 0, static_cast<size_t>(depth) * sizeof(float));
         forEachSpike(bytes, padded, [&](int64_t a) {
-            float const* const source = kv + a * depth;
             for (int64_t i = 0; i < depth; ++i)
             {
-                value[i] += source[i];
+                out[i] += kv[a * depth + i];
             }
         });
-        memcpy(attention.mixed + m * attention.width + head * depth, value, static_cast<size_t>(depth) * sizeof(float));
+    }
+    else
+    {
+        float sum[DEPTH] = {};
+        forEachSpike(bytes, padded, [&](int64_t a) {
+            for (int64_t i = 0; i < DEPTH; ++i)
+            {
+                sum[i] += kv[a * DEPTH + i];
+            }
+        });
+        memcpy(out, sum, sizeof(sum));
+    }
+}
+
+template <typename T, int64_t DEPTH>
+SPIKEHALT_INLINE void attendDeep(
+    Attention<T> const& attention, int64_t first, int64_t end, int64_t head, float* __restrict scratch)
+{
+    int64_t const depth = DEPTH == 0 ? attention.depth : DEPTH;
+    float* __restrict const kv = scratch;
+    float* __restrict const value = kv + depth * depth;
+    uint8_t* __restrict const bytes = reinterpret_cast<uint8_t*>(value + depth);
+    memset(scratch, 0, static_cast<size_t>(scratchFloats(depth)) * sizeof(float));
+    T const* const start = attention.spikes + head * depth;
+    sumValues<T, DEPTH>(attention, first, end, start, kv, value, bytes);
+    for (int64_t m = first; m < end; ++m)
+    {
+        toBytes(bytes, start + m * 3 * attention.width, depth);
+        sumRows<DEPTH>(kv, bytes, depth, roundedUp(depth), attention.mixed + m * attention.width + head * depth);
     }
 }
 

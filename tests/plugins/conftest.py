@@ -11,14 +11,6 @@ from tests.plugins import compilers
 
 
 @pytest.fixture(scope="session")
-def build_folder(request: pytest.FixtureRequest) -> Path:
-    """Where compiled test programs are kept from run to run."""
-    cache = request.config.cache
-    assert cache is not None
-    return Path(cache.mkdir("spikehalt_compiled"))
-
-
-@pytest.fixture(scope="session")
 def emulated_library(build_folder: Path) -> Path:
     """The kernels library, compiled for the host against an emulation of CUDA."""
     if compilers.cxx() is None:

@@ -12,22 +12,9 @@ import onnxruntime
 from onnx import helper
 
 import plugins
+from tests.plugins.onnx_models import OUTPUTS
 
 Array = npt.NDArray[Any]
-
-OUTPUTS = {
-    "LIF": ["spike", "v_next"],
-    "PackedLIF": ["spike", "v_next"],
-    "TokenHalt": ["readout", "hist_next", "cum_next", "live_next"],
-    "TokenHaltSum": ["readout", "hist_next", "cum_next", "live_next"],
-    "PackedTokenHalt": ["readout", "hist_next", "cum_next", "live"],
-    "TokenMerge": ["x_next", "size_next", "live_next", "keep", "source_out"],
-    "TokenPack": ["packed", "packed_index", "place"],
-    "SpikeAttention": ["mixed"],
-    "PackedAttention": ["mixed"],
-    "SpikeCount": ["count"],
-    "Patches": ["patches"],
-}
 
 
 class Native:

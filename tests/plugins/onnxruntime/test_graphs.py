@@ -19,6 +19,7 @@ from tests.export.dyadic import (
     pictures,
     with_outputs,
 )
+from train.config import ARCHITECTURES
 
 
 def registered(library):
@@ -40,11 +41,22 @@ def registered(library):
 @pytest.mark.parametrize("gamma", [0, 3])
 @pytest.mark.parametrize("layout", ["packed", "dense"])
 @pytest.mark.parametrize("stem", ["sps", "isps"])
-@pytest.mark.parametrize("arch", ["spikformer", "sdt"])
+@pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_kernels_and_bodies_agree_bit_for_bit(native_library, arch, stem, layout, gamma):
     network = dyadic_network(dyadic_config(arch, stem, "block_time", gamma))
+    assert_kernels_agree(native_library, network, layout, int8=False)
+
+
+@pytest.mark.parametrize("layout", ["packed", "dense"])
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_kernels_and_bodies_agree_in_int8(native_library, arch, layout):
+    network = dyadic_network(dyadic_config(arch, "isps", "block_time", 0))
+    assert_kernels_agree(native_library, network, layout, int8=True)
+
+
+def assert_kernels_agree(native_library, network, layout, *, int8):
     for chunk in (1, 4):
-        options = GraphOptions(chunk=chunk, layout=layout, live_masks=True)
+        options = GraphOptions(chunk=chunk, layout=layout, live_masks=True, int8=int8)
         graphs = unroll(make_plan(network), options)
         for batch in (1, 3):
             runs = [
@@ -56,8 +68,9 @@ def test_kernels_and_bodies_agree_bit_for_bit(native_library, arch, stem, layout
 
 def test_the_kernels_are_what_runs(native_library, tmp_path):
     """The profile names our ops as nodes, which function bodies would have been expanded to."""
-    network = dyadic_network(dyadic_config("spikformer", "sps", "block_time", 3))
-    model = unroll(make_plan(network), GraphOptions(chunk=2, layout="packed"))["first.onnx"]
+    network = dyadic_network(dyadic_config("spikformer", "isps", "block_time", 3))
+    graphs = unroll(make_plan(network), GraphOptions(chunk=2, layout="packed", int8=True))
+    model = graphs["first.onnx"]
     options = onnxruntime.SessionOptions()
     options.enable_profiling = True
     options.profile_file_prefix = str(tmp_path / "profile")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from plugins.lif import lif
+from plugins.packed_lif import packed_lif
 from tests.plugins import samples
-from tests.plugins.onnxruntime.expected import packed_lif
 from tests.plugins.onnxruntime.nodes import assert_equal
 
 SPIKE_TYPES = {1: np.float32, 10: np.float16, 3: np.int8, 2: np.uint8}

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from plugins.patches import patches
+from plugins.spike_attention import packed_attention
+from plugins.spike_count import spike_count
 from tests.plugins import samples
-from tests.plugins.onnxruntime.expected import packed_attention, patches, spike_count
 from tests.plugins.onnxruntime.nodes import assert_equal
 
 HEADS = {1: 1, 12: 2, 15: 3, 64: 2, 96: 2, 128: 2}  # heads by width

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from plugins.packed_halt import packed_token_halt
 from plugins.token_halt import token_halt
 from tests.plugins import samples
-from tests.plugins.onnxruntime.expected import packed_token_halt
 
 ATTRIBUTES = {"alpha": 2.0, "beta": -1.0}
 

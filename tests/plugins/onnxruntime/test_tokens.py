@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from plugins.token_merge import token_merge
+from plugins.token_pack import token_pack
 from tests.plugins import samples
-from tests.plugins.onnxruntime.expected import token_pack
 from tests.plugins.onnxruntime.nodes import assert_equal
 
 

@@ -1,0 +1,236 @@
+"""What a node of ours costs in ONNX Runtime on a CPU: the native kernel against the function body.
+
+    python -m plugins build --cpu
+    python -m benchmarks.ops
+
+One-node models, one thread, both in turn; microseconds of a whole run, of which a run of the
+smallest node there is (Identity of one number) is given beside them. Widths are those of
+`spikformer-4-384`: D 384, hidden 1536, 12 heads; 29 or 64 live tokens of 64; three in ten spikes
+are ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import ModelProto, helper
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+import plugins
+from benchmarks.native import native_ops
+from plugins.common.references import run_reference
+
+console = Console()
+SLOTS, DIM, HIDDEN, HEADS = 64, 384, 1536, 12
+ROWS = (29, 64)
+HALTING = {"alpha": 5.0, "beta": -10.0}
+RUNS = 50  # in a measurement
+Arrays = Mapping[str, NDArray[Any]]
+PORTS = {
+    "LIF": ("x v", "spike v_next"),
+    "PackedLIF": ("x v row", "spike v_next"),
+    "TokenHaltSum": ("x size hist cum live epsilon", "readout hist_next cum_next live_next"),
+    "PackedTokenHalt": ("x index size hist cum epsilon", "readout hist_next cum_next live"),
+    "TokenPack": ("x index live", "packed packed_index place"),
+    "TokenMerge": ("x size live source", "x_next size_next live_next keep source_out"),
+    "SpikeAttention": ("spikes", "mixed"),
+    "PackedAttention": ("spikes index place", "mixed"),
+    "SpikeCount": ("x at", "count"),
+    "Patches": ("x", "neighbours"),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A node to time.
+
+    Attributes:
+        op: of `plugins.OP_NAMES`.
+        size: in words.
+        feeds: its inputs.
+        attributes: of the node.
+        bodies: what its function body is made for.
+    """
+
+    op: str
+    size: str
+    feeds: Arrays
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    bodies: plugins.Bodies = field(default_factory=lambda: plugins.Bodies(reset_to_zero=True))
+
+
+def cases() -> list[Case]:
+    """Every op at the sizes it has in the model."""
+    rng = np.random.default_rng(0)
+    return [case for rows in ROWS for case in _of_rows(rng, rows)] + _of_images(rng)
+
+
+def _of_rows(rng: np.random.Generator, rows: int) -> list[Case]:
+    index = np.sort(rng.permutation(SLOTS)[:rows])
+    live = np.zeros((1, SLOTS), np.int32)
+    live[0, index] = 1
+    place = np.where(live[0] > 0, np.cumsum(live) - 1, rows)
+    neuron = {"decay": 0.5, "threshold": 1.0, "spike_type": 2}
+    heads = {"heads": HEADS, "slots": SLOTS}
+    bodies = plugins.Bodies(heads=HEADS, dim=DIM, keys_first=True)
+    found = []
+    for width in (DIM, HIDDEN):
+        x, v = _normal(rng, rows, width), _normal(rng, SLOTS, width)
+        size = f"{rows} x {width}"
+        found.append(Case("LIF", size, {"x": x, "v": v[:rows]}, neuron))
+        found.append(Case("PackedLIF", size, {"x": x, "v": v, "row": index}, neuron))
+    x, grid = _normal(rng, rows, DIM), np.ones((1, SLOTS), np.float32)
+    epsilon = np.array(0.01, np.float32)
+    state: dict[str, NDArray[Any]] = {
+        "size": grid,
+        "hist": 0 * grid,
+        "cum": 0 * grid,
+        "epsilon": epsilon,
+    }
+    size = f"{rows} x {DIM}"
+    spikes: Arrays = {"spikes": _spikes(rng, rows, 3 * DIM)}
+    packed: Arrays = {**spikes, "index": index, "place": place}
+    return [
+        *found,
+        Case("PackedTokenHalt", size, {**state, "x": x, "index": index}, HALTING),
+        Case("TokenPack", size, {"x": x, "index": index, "live": live}),
+        Case("PackedAttention", size, packed, heads, bodies),
+    ]
+
+
+def _of_images(rng: np.random.Generator) -> list[Case]:
+    x, grid = rng.integers(0, 3, (1, SLOTS, DIM)).astype(np.float32), np.ones((1, SLOTS))
+    tokens = {"x": x, "size": grid.astype(np.float32)}
+    live = grid.astype(np.int32)
+    zeros = {"hist": np.zeros((1, SLOTS), np.float32), "cum": np.zeros((1, SLOTS), np.float32)}
+    end = {"epsilon": np.array(0.01, np.float32)}
+    size, planes = f"{SLOTS} x {DIM}", "32 x 32 x 48"
+    bytes_in = rng.integers(0, 5, (1, 32, 32, 48), np.uint8)
+    sums = {"x": rng.integers(-50, 50, (1, 32, 32, 48), np.int32)}
+    steps = {"at": np.sort(rng.integers(-20, 20, (3, 48)), axis=0).astype(np.int32)}
+    weights = {"weights": (1, 1, 2), "count_type": 2}
+    source = {"source": np.array([[-1]], np.int32)}
+    counting = plugins.Bodies(count_weights=(1, 1, 2), count_type=2)
+    bodies = plugins.Bodies(heads=HEADS, dim=DIM, keys_first=True)
+    spikes = {"spikes": _spikes(rng, SLOTS, 3 * DIM)}
+    return [
+        Case("TokenHaltSum", size, {**tokens, **zeros, "live": live, **end}, HALTING),
+        Case("TokenMerge", f"{size}, γ 25", {**tokens, "live": live, **source}, {"gamma": 25}),
+        Case("SpikeAttention", size, spikes, {"heads": HEADS, "slots": SLOTS}, bodies),
+        Case("SpikeCount", planes, sums | steps, weights, counting),
+        Case("Patches", planes, {"x": bytes_in}),
+    ]  # fmt: skip
+
+
+def _normal(rng: np.random.Generator, *shape: int) -> NDArray[np.float32]:
+    return rng.normal(0, 1, shape).astype(np.float32)
+
+
+def _spikes(rng: np.random.Generator, *shape: int) -> NDArray[np.uint8]:
+    return (rng.random(shape) < 0.3).astype(np.uint8)
+
+
+def model_of(case: Case) -> ModelProto:
+    """A model of the node, with its function body."""
+    inputs, outputs = (names.split() for names in PORTS[case.op])
+    attributes = plugins.node_attributes(case.op, **case.attributes)
+    feeds = [np.asarray(case.feeds[name]) for name in inputs]
+    wanted = run_reference(case.op, attributes, *feeds)
+    node = helper.make_node(case.op, inputs, outputs, domain=plugins.DOMAIN, **attributes)
+    graph = helper.make_graph(
+        [node], "one_node", _values(inputs, feeds), _values(outputs, list(wanted))
+    )
+    bodies = [f for f in plugins.onnx_functions(case.bodies) if f.name == case.op]
+    return _model(graph, functions=bodies)
+
+
+def _model(graph: Any, **more: Any) -> ModelProto:
+    imports = [("", plugins.OPSET), (plugins.DOMAIN, plugins.VERSION)]
+    return helper.make_model(
+        graph,
+        ir_version=plugins.IR_VERSION,
+        opset_imports=[helper.make_opsetid(domain, version) for domain, version in imports],
+        **more,
+    )
+
+
+def _values(names: Sequence[str], arrays: Sequence[NDArray[Any]]) -> list[Any]:
+    kind = helper.np_dtype_to_tensor_dtype
+    return [
+        helper.make_tensor_value_info(name, kind(array.dtype), array.shape)
+        for name, array in zip(names, arrays, strict=True)
+    ]
+
+
+def runner(model: ModelProto, feeds: Arrays, *, native: bool) -> Callable[[], None]:
+    """A function that runs the model once; inputs and outputs stay in ONNX Runtime."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    if native:
+        options.register_custom_ops_library(str(native_ops(True).path))
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, ["CPUExecutionProvider"]
+    )
+    binding = session.io_binding()
+    for name, array in feeds.items():
+        binding.bind_cpu_input(name, np.asarray(array))
+    for each in session.get_outputs():
+        binding.bind_output(each.name)
+    return lambda: session.run_with_iobinding(binding)
+
+
+def measure(functions: Sequence[Callable[[], None]], rounds: int) -> list[float]:
+    """Median microseconds of each, taking turns."""
+    times: list[list[float]] = [[] for _ in functions]
+    for _ in range(rounds):
+        for function, found in zip(functions, times, strict=True):
+            begin = time.process_time()
+            for _ in range(RUNS):
+                function()
+            found.append(1e6 * (time.process_time() - begin) / RUNS)
+    return [statistics.median(found) for found in times]
+
+
+def nothing() -> tuple[ModelProto, Arrays]:
+    """The smallest node."""
+    x = np.zeros(1, np.float32)
+    node = helper.make_node("Identity", ["x"], ["y"])
+    return _model(helper.make_graph([node], "x", _values(["x"], [x]), _values(["y"], [x]))), {
+        "x": x
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ops", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--rounds", type=int, default=30)
+    arguments = parser.parse_args(argv)
+    (empty,) = measure([runner(*nothing(), native=False)], arguments.rounds)
+    table = Table(title=f"µs of a run; {empty:.1f} of an empty one")
+    for title in ("op", "size", "kernel", "body", "body / kernel"):
+        table.add_column(title, justify="left" if title in ("op", "size") else "right")
+    for case in track(cases(), "measuring", transient=True, console=console):
+        model = model_of(case)
+        both = [runner(model, case.feeds, native=native) for native in (True, False)]
+        kernel, body = measure(both, arguments.rounds)
+        table.add_row(case.op, case.size, f"{kernel:.1f}", f"{body:.1f}", f"{body / kernel:.1f}")
+    console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

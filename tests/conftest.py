@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plugins.build_cpu import compile_command
+from plugins.libraries import FOLDER_VARIABLE, ONNXRUNTIME_NAME
+from plugins.toolchain import find_cxx
+from tests.plugins import compilers
+
+
+@pytest.fixture(scope="session")
+def build_folder(request: pytest.FixtureRequest) -> Path:
+    """Where compiled test programs are kept from run to run."""
+    cache = request.config.cache
+    assert cache is not None
+    return Path(cache.mkdir("spikehalt_compiled"))
+
+
+@pytest.fixture(scope="session")
+def native_library(build_folder: Path) -> Path:
+    """The library for ONNX Runtime, as `python -m plugins build` makes it; warnings are errors."""
+    compiler = find_cxx()
+    if compiler is None:
+        pytest.skip("no C++ compiler: set CXX or install g++ to build the ONNX Runtime kernels")
+    command = compile_command(compiler, ["-Werror"])
+    return compilers.build_once(command, build_folder / ONNXRUNTIME_NAME)
+
+
+@pytest.fixture(autouse=True)
+def no_libraries_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was built here before must not change what tests see."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "no-libraries"))
