@@ -91,19 +91,14 @@ def _of_rows(rng: np.random.Generator, rows: int) -> list[Case]:
         found.append(Case("LIF", size, {"x": x, "v": v[:rows]}, neuron))
         found.append(Case("PackedLIF", size, {"x": x, "v": v, "row": index}, neuron))
     x, grid = _normal(rng, rows, DIM), np.ones((1, SLOTS), np.float32)
-    epsilon = np.array(0.01, np.float32)
-    state: dict[str, NDArray[Any]] = {
-        "size": grid,
-        "hist": 0 * grid,
-        "cum": 0 * grid,
-        "epsilon": epsilon,
-    }
+    end: Arrays = {"epsilon": np.array(0.01, np.float32)}
+    state: dict[str, NDArray[Any]] = {"size": grid, "hist": 0 * grid, "cum": 0 * grid}
     size = f"{rows} x {DIM}"
     spikes: Arrays = {"spikes": _spikes(rng, rows, 3 * DIM)}
     packed: Arrays = {**spikes, "index": index, "place": place}
     return [
         *found,
-        Case("PackedTokenHalt", size, {**state, "x": x, "index": index}, HALTING),
+        Case("PackedTokenHalt", size, {**state, "x": x, "index": index, **end}, HALTING),
         Case("TokenPack", size, {"x": x, "index": index, "live": live}),
         Case("PackedAttention", size, packed, heads, bodies),
     ]

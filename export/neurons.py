@@ -37,21 +37,22 @@ class Membrane:
     read: Callable[[int], Potential]
     write: Callable[[str], None]
     split: Callable[[str], list[str]]
-    held: Callable[[str, str, int], str] = lambda after, before, step: after
+    held: Callable[[str, Potential, int], str] = lambda after, before, step: after
 
 
 def of_tokens(e: Emitter, name: str, rows: Rows, width: int) -> Membrane:
     """Of a neuron on token rows [M, width], or on their grid [B, K, width]."""
     alive: list[str] = []
 
-    def held(after: str, before: str, step: int) -> str:
+    def held(after: str, before: Potential, step: int) -> str:
         """In mode `block` an absent token's membrane [B, K, width] stays as it was."""
         if not (e.holds_membranes and isinstance(rows, FullRows) and rows.live is not None):
             return after
         if not alive:
             mask = e.graph.op("Cast", rows.mask(), to=TensorProto.BOOL, name="alive")
             alive.extend(e.steps.split(rows.to_grid(mask, 1)))
-        return e.graph.op("Where", alive[step], after, before, name="held")
+        kept = _aligned(e, name, before).v
+        return e.graph.op("Where", alive[step], after, kept, name="held")
 
     return Membrane(
         [rows.slots, width] if on_grid(rows) else [width],
@@ -103,7 +104,7 @@ def through_time(
         with e.step_scope(step):
             before = membrane.read(step)
             spike, after = _fire(e, name, each, before, lif, spike_type)
-            after = membrane.held(after, before.v, step)
+            after = membrane.held(after, before, step)
         membrane.write(after)
         spikes_of_steps.append(spike)
     return e.steps.stack(spikes_of_steps)
@@ -121,9 +122,18 @@ def _fused(
     """One node: [C, B, *tail]."""
     tail = membrane.tail
     by_step = e.steps.repeat(current, 1 + len(tail)) if constant else e.steps.unfold(current, tail)
-    spikes, after = _fire(e, name, by_step, membrane.read(0), lif, spike_type, e.steps.count)
+    before = _aligned(e, name, membrane.read(0))
+    spikes, after = _fire(e, name, by_step, before, lif, spike_type, e.steps.count)
     membrane.write(after)
     return spikes
+
+
+def _aligned(e: Emitter, name: str, before: Potential) -> Potential:
+    """The potentials in the rows of the current."""
+    if before.row is None:
+        return before
+    title = name.split(".")[-1]
+    return Potential(e.graph.op("Gather", before.v, before.row, axis=0, name=f"{title}_rows"))
 
 
 def _fire(

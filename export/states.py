@@ -53,12 +53,10 @@ class States:
     Args:
         graph: where nodes go.
         alive: the input with the images that go on, or None in a graph that starts fresh.
-        picks: neurons on a grid pick the rows of images that go on themselves (PackedLIF), so that
-            their membranes are not copied before; there is no plugin of that.
     """
 
-    def __init__(self, graph: GraphBuilder, alive: str | None, *, picks: bool = False) -> None:
-        self.graph, self.alive, self._picks = graph, alive, picks
+    def __init__(self, graph: GraphBuilder, alive: str | None) -> None:
+        self.graph, self.alive = graph, alive
         self.inputs: set[str] = set()
         self._entries: dict[str, _Entry] = {}
 
@@ -122,9 +120,7 @@ class States:
             aligned = graph.op("Gather", previous, rows.at.align, axis=0, name=f"align/{name}")
             return Potential(aligned)
         raw = self._input(name, graph.float_type, ["B_previous", rows.slots, width])
-        if self._picks:
-            return Potential(raw, str(self.alive))
-        return Potential(graph.op("Gather", raw, str(self.alive), axis=0, name=f"alive/{name}"))
+        return Potential(raw, str(self.alive))
 
     def write_membrane(self, name: str, value: str, rows: Rows, width: int) -> None:
         """Set a membrane of a timestep's `rows`, [M, width] or [B, K, width] as it is read."""

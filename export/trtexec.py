@@ -22,7 +22,7 @@ from export.console import say
 from export.engines import load_graphs
 from export.errors import TargetMissingError
 from export.profiles import BatchRange, InputProfile, ShapedGraph, shape_graph
-from export.targets.tensorrt import import_tensorrt, without_functions
+from export.targets.tensorrt import for_plugins, import_tensorrt
 from plugins.libraries import library_folder, plugins_name
 from runtime import graph_io
 from runtime.bundle import Bundle
@@ -122,7 +122,7 @@ def write_files(
     shaped = {graph: shape_graph(model, (batch,), slots) for graph, model in models.items()}
     out.mkdir(parents=True, exist_ok=True)
     for graph, ready in shaped.items():
-        model = without_functions(ready.model) if plugins else ready.model
+        model = for_plugins(ready.model) if plugins else ready.model
         (out / f"{graph}.onnx").write_bytes(model.SerializeToString())
     inputs = graph_inputs(bundle.manifest, models, shaped, data)
     for graph, values in inputs.items():

@@ -116,7 +116,7 @@ def _graph(
     source = _source(graph, plan, options, resumed)
     epsilon = graph.input("epsilon", FLOAT, [])
     batch = graph.op("Shape", alive or str(source), start=0, end=1, name="batch")
-    states = States(graph, alive, picks=options.layout == "packed")
+    states = States(graph, alive)
     kind = _emitter_kind(options)
     steps = Steps(graph, options.chunk)
     emitter = kind(

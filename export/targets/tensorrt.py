@@ -56,9 +56,9 @@ class TensorRT:
 
     def build(self, graph: ShapedGraph) -> BuiltEngine:
         """Build one engine; see `Target.build`."""
-        custom = custom_nodes(graph.model)
         if self._options.plugins:
-            graph = dataclasses.replace(graph, model=without_functions(graph.model))
+            graph = dataclasses.replace(graph, model=for_plugins(graph.model))
+        custom = custom_nodes(graph.model)
         network = Network(self._trt, f"TensorRT {self.version}", graph)
         types = network.layer_types()
         expected = custom.total() if self._options.plugins else 0
@@ -118,13 +118,36 @@ def custom_nodes(model: onnx.ModelProto) -> Counter[str]:
     return Counter(op for op in ours if op in plugins.PLUGIN_OPS)
 
 
-def without_functions(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy in which only plugins can run the ops that have one."""
+def for_plugins(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy in which plugins run what they can: they alone, without function bodies.
+
+    PackedLIF has no plugin; it becomes a Gather and a LIF.
+    """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     del copy.functions[:]
-    copy.functions.extend(f for f in model.functions if f.name not in plugins.PLUGIN_OPS)
+    bodies = [f for f in model.functions if f.name not in (*plugins.PLUGIN_OPS, "PackedLIF")]
+    copy.functions.extend(bodies)
+    del copy.graph.node[:]
+    copy.graph.node.extend(part for node in model.graph.node for part in _lowered(node))
     return copy
+
+
+def _lowered(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """The node, or for PackedLIF the two that do the same."""
+    if node.op_type != "PackedLIF" or node.domain != plugins.DOMAIN:
+        return [node]
+    x, v, row = node.input
+    given = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    given["reset"] = given["reset"].decode()
+    rows = f"{node.name}/rows"
+    return [
+        onnx.helper.make_node("Gather", [v, row], [rows], name=rows, axis=0),
+        onnx.helper.make_node(
+            "LIF", [x, rows], node.output, name=node.name, domain=plugins.DOMAIN,
+            **plugins.node_attributes("LIF", **given),
+        ),
+    ]  # fmt: skip
 
 
 def import_tensorrt() -> ModuleType:

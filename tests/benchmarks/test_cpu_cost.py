@@ -83,7 +83,7 @@ def test_a_target_that_is_not_reached_is_said_so_and_is_no_failure(
 ) -> None:
     made = times(Costs(cpu_models.config_of("isps", halting=True)))
     made["static:step"] *= 0.8
-    monkeypatch.setattr(cpu_cost, "candidates", lambda config, *, int8: {})
+    monkeypatch.setattr(cpu_cost, "candidates", lambda config, **_: {})
     monkeypatch.setattr(cpu_cost, "measure", lambda running, rounds, console: [made] * rounds)
     with cpu_cost.console.capture() as captured:
         status = cpu_cost.main(["--rounds", "3", "--plot", str(tmp_path / "cost.svg")])

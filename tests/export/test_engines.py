@@ -17,7 +17,7 @@ from export.errors import EngineBuildError, TargetMissingError, UnsupportedError
 from export.profiles import BatchRange
 from export.targets.base import EngineOptions
 from export.targets.choose import open_target
-from export.targets.tensorrt import TensorRT
+from export.targets.tensorrt import TensorRT, for_plugins
 from export.targets.tensorrt_rtx import TensorRTRTX
 from runtime.bundle import Bundle
 from runtime.sidecar import EngineSidecar, read_sidecars
@@ -38,6 +38,18 @@ def build(bundle: Bundle, **changes: Any) -> dict[str, EngineSidecar]:
     return read_sidecars(build_engines(bundle, TensorRT(chosen), chosen), "tensorrt")
 
 
+def test_for_plugins_a_packed_lif_is_a_gather_and_a_lif(tmp_path: Path) -> None:
+    model = engines.load_graphs(write_small_bundle(tmp_path, "dense"))["next"]
+    (node, *_) = [each for each in model.graph.node if each.op_type == "PackedLIF"]
+    lowered = for_plugins(model)
+    gather, lif = (each for each in lowered.graph.node if each.name.startswith(node.name))
+    assert (gather.op_type, lif.op_type, lif.name) == ("Gather", "LIF", node.name)
+    assert list(gather.input) == list(node.input[1:]) and lif.input[1] == gather.output[0]
+    given = {a.name: onnx.helper.get_attribute_value(a) for a in lif.attribute}
+    kept = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    assert given == {**given, **kept, "steps": 1, "plugin_namespace": b"spikehalt"}
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_plugins_run_every_custom_node_whatever_the_parser_prefers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str
@@ -47,8 +59,10 @@ def test_plugins_run_every_custom_node_whatever_the_parser_prefers(
     graphs = engines.load_graphs(bundle)
 
     for sidecar in build(bundle).values():
-        ours = [n.op_type for n in graphs[sidecar.graph].graph.node if n.domain == "spikehalt"]
+        model = for_plugins(graphs[sidecar.graph])
+        ours = [n.op_type for n in model.graph.node if n.domain == "spikehalt"]
         nodes = [op for op in ours if op in plugins.PLUGIN_OPS]
+        assert "PackedLIF" not in ours
         assert {use.name: use.layers for use in sidecar.plugins} == {
             op: nodes.count(op) for op in set(nodes)
         }
