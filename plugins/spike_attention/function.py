@@ -60,7 +60,7 @@ def _mixed(body: Body, rows: str, of: AttentionBody) -> str:
 
 def _heads(body: Body, rows: str, tail: list[int]) -> list[str]:
     """[B * K, 3D] -> q, k and v [B, H, K, D/H]; moved together, so that most copies are one."""
-    slots = body.op("Reshape", body.attribute("slots", onnx.AttributeProto.INT), body.ints([1]))
+    slots = body.op("Unsqueeze", body.attribute("slots", onnx.AttributeProto.INT), body.ints([0]))
     split = body.op("Concat", body.ints([-1]), slots, body.ints(tail), axis=0)
     moved = body.op("Transpose", body.op("Reshape", rows, split), perm=[2, 0, 3, 1, 4])
     each = body.ops("Split", moved, body.ints([1, 1, 1]), outs=["q_", "k_", "v_"], axis=0)
