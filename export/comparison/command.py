@@ -1,7 +1,8 @@
 """`python -m export compare BUNDLE --images …`: do all ways of running a bundle agree?
 
-Runs the checkpoint in PyTorch and the bundle in ONNX Runtime and in every TensorRT whose engines
-are in it and run here, on the same images, and compares each with the first. Exit status 0: all
+Runs the checkpoint in PyTorch and the bundle in ONNX Runtime (with function bodies, and with native
+ops where they are built) and in every TensorRT whose engines are in it and run here, on the same
+images, and compares each with the first. Exit status 0: all
 agree within the tolerances; 1: they do not; 2: an error.
 """
 
@@ -23,6 +24,7 @@ from export.comparison.measures import TOLERANCES, Agreement, ExitRule, Toleranc
 from export.console import complain, console, say
 from export.errors import ExportError, UnsupportedError
 from runtime.backends import SessionOptions, why_not
+from runtime.backends.native_ops import choose_native_ops
 from runtime.bundle import Bundle
 from runtime.exit import POLICIES
 from runtime.manifest import Manifest
@@ -33,9 +35,9 @@ from runtime.strict import unknown_name
 if TYPE_CHECKING:  # a Jetson has no PyTorch: there the bundle's own backends are compared
     from train.models import SpikingTransformer
 
-PYTORCH, ONNXRUNTIME = "pytorch", "onnxruntime"
+PYTORCH, ONNXRUNTIME, NATIVE = "pytorch", "onnxruntime", "onnxruntime-native"
 ENGINES = ("tensorrt", "tensorrt-rtx")
-RUNNERS = (PYTORCH, ONNXRUNTIME, *ENGINES)
+RUNNERS = (PYTORCH, ONNXRUNTIME, NATIVE, *ENGINES)
 
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
@@ -186,6 +188,16 @@ def _runners(setup: _Setup, folder: Path) -> list[Any]:
         runners.append(PytorchRunner(setup.manifest, setup.network, batches))
     if ONNXRUNTIME in asked:
         runners.append(BundleRunner(setup.bundle, ONNXRUNTIME, batches, models))
+    if NATIVE in asked:
+        problem = _no_native_ops(setup.manifest)
+        if problem:
+            setup.left_out[NATIVE] = problem
+        else:
+            runners.append(
+                BundleRunner(
+                    setup.bundle, ONNXRUNTIME, batches, models, name=NATIVE, native_ops=True
+                )
+            )
     for name in (n for n in ENGINES if n in asked):
         problem = why_not(name, setup.bundle, SessionOptions())
         if problem:
@@ -193,6 +205,14 @@ def _runners(setup: _Setup, folder: Path) -> list[Any]:
         else:
             runners += _engine_runners(setup, name, batches, models, folder)
     return runners
+
+
+def _no_native_ops(manifest: Manifest) -> str | None:
+    """Why ONNX Runtime cannot run the bundle with native ops; None if it can."""
+    import onnxruntime
+
+    chosen = choose_native_ops(onnxruntime, wanted=None, device="cpu", precision=manifest.precision)
+    return None if chosen.path else chosen.why.removeprefix("none: ")
 
 
 def _engine_runners(setup: _Setup, name: Any, batches: Any, models: Any, folder: Path) -> list[Any]:

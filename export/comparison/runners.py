@@ -85,6 +85,7 @@ class BundleRunner(ComparedRunner):
         batches: how the images are cut.
         models: for ONNX Runtime: the bundle's graphs with every spike given out.
         name: of the runner; None: the backend's.
+        native_ops: of ONNX Runtime.
     """
 
     def __init__(
@@ -94,13 +95,17 @@ class BundleRunner(ComparedRunner):
         batches: Batches,
         models: Models | None = None,
         name: str | None = None,
+        native_ops: bool = False,
     ) -> None:
         super().__init__(name or backend, bundle.manifest, batches)
         self._bundle, self._backend, self._models = bundle, backend, models
+        self._native = native_ops
 
     def activate_impl(self) -> None:
         """Load the bundle."""
-        self._engine = Engine(self._bundle, backend=self._backend, policy="never")
+        self._engine = Engine(
+            self._bundle, backend=self._backend, policy="never", native_ops=self._native
+        )
 
     def deactivate_impl(self) -> None:
         """Free it."""
@@ -115,7 +120,7 @@ class BundleRunner(ComparedRunner):
             LIVE_TOKENS: trajectory.live_tokens,
         }
         if spikes and self._models is not None:
-            answers |= run_with_spikes(self._models, self._manifest, data)
+            answers |= run_with_spikes(self._models, self._manifest, data, native=self._native)
         return answers
 
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from export.spike_names import PREFIX, split_output
 from runtime import graph_io
+from runtime.backends.native_ops import LIBRARY
+from runtime.backends.plugin_library import library_folder
 from runtime.lagged import next_rows
 from runtime.manifest import FIRST_GRAPH, NEXT_GRAPH, Manifest
 
@@ -18,18 +20,21 @@ Values = dict[str, NDArray[Any]]
 Models = Mapping[str, onnx.ModelProto]
 
 
-def run_with_spikes(models: Models, manifest: Manifest, data: NDArray[Any]) -> Values:
+def run_with_spikes(
+    models: Models, manifest: Manifest, data: NDArray[Any], *, native: bool = False
+) -> Values:
     """Run all chunks of spying graphs in ONNX Runtime.
 
     Args:
         models: graphs exported with `GraphOptions.spikes` and `live_masks`.
         manifest: of the bundle they were exported like.
         data: uint8 [B, H, W, C], or frames float32 [B, T, C, H, W].
+        native: with native ops, which must be there.
 
     Returns:
         `spike.NEURON` uint8 [B, T, N].
     """
-    sessions = {name: _session(model) for name, model in models.items()}
+    sessions = {name: _session(model, native) for name, model in models.items()}
     chunks: list[Values] = []
     outputs: Values = {}
     for start in range(0, manifest.timesteps, manifest.chunk):
@@ -67,11 +72,13 @@ def _feed(
     return {each.name: feed[each.name] for each in session.get_inputs()}
 
 
-def _session(model: onnx.ModelProto) -> Any:
+def _session(model: onnx.ModelProto, native: bool) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    if native:
+        options.register_custom_ops_library(str(library_folder() / LIBRARY))
     data = model.SerializeToString()
     return onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
 

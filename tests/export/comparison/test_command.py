@@ -19,6 +19,7 @@ from export.engines import build_engines
 from export.profiles import BatchRange
 from export.targets.base import EngineOptions
 from export.targets.choose import open_target
+from plugins.libraries import FOLDER_VARIABLE
 from runtime.bundle import Bundle
 from tests.export.dyadic import pictures
 from tests.fakes.bundles import write_checkpoint, write_small_bundle
@@ -68,7 +69,7 @@ def test_pytorch_and_onnx_runtime_agree(
     found = result["agreements"]["onnxruntime"]
     assert (found["top1"], found["exits"], found["flips"]) == (1.0, 1.0, 0.0)
     assert found["worst_neuron"].startswith("block")
-    assert set(result["left_out"]) == {"tensorrt", "tensorrt-rtx"}
+    assert set(result["left_out"]) == {"onnxruntime-native", "tensorrt", "tensorrt-rtx"}
     out = capsys.readouterr().out
     assert "flipped spikes" in out and "left out: tensorrt:" in out
 
@@ -97,6 +98,25 @@ def test_tolerances_can_be_given(tmp_path: Path, images: Path) -> None:
     status, result = compare(bundle, images, "--logits", "0.5", "--top1", "0.5")
     assert status == 0
     assert (result["tolerance"]["logits"], result["tolerance"]["top1"]) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_native_ops_are_compared_where_they_are_built(
+    tmp_path: Path,
+    images: Path,
+    native_library: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+) -> None:
+    bundle = write_small_bundle(tmp_path, "packed", precision=precision)
+    asked = ("--with", "onnxruntime", "onnxruntime-native", "--spikes", "4")
+    assert main(["compare", str(bundle.root), "--images", str(images), *asked]) == 2
+
+    monkeypatch.setenv(FOLDER_VARIABLE, str(native_library.parent))
+    status, result = compare(bundle, images, *asked)
+    assert status == 0 and result["reference"] == "onnxruntime"
+    found = result["agreements"]["onnxruntime-native"]
+    assert (found["top1"], found["flips"], found["live_tokens"]) == (1.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("flavour", ["tensorrt", "tensorrt-rtx"])
