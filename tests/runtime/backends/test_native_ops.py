@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -95,3 +96,24 @@ def test_an_onnx_runtime_that_is_too_old_keeps_the_bodies(folder: Path) -> None:
     old = SimpleNamespace(SessionOptions=Options, __version__="1.20.1")
     chosen = choose_native_ops(old, wanted=None, device="cpu", precision="int8")
     assert chosen.path is None and chosen.why.endswith("1.20 is too old")
+
+
+def test_calls_from_many_threads_answer_as_alone(
+    tmp_path: Path, folder: Path, native_library: Path
+) -> None:
+    bundle = write_small_bundle(tmp_path, "packed", precision="int8")
+    shutil.copy(native_library, folder)
+    spec, rng = bundle.manifest.input, np.random.default_rng(0)
+    batches = [
+        rng.integers(0, 256, (size, spec.height, spec.width, 3), np.uint8) for size in (1, 2, 5)
+    ]
+    with Engine(bundle, native_ops=True, policy="entropy", threshold=0.9) as engine:
+        alone = [engine(images) for images in batches]
+
+        def call(number: int) -> bool:
+            found, wanted = engine(batches[number % 3]), alone[number % 3]
+            same = (found.live_tokens == wanted.live_tokens).all()
+            return bool(same and (found.logits == wanted.logits).all())
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(call, range(400)))
