@@ -52,7 +52,8 @@ nightly: install  ## long fuzzing, eight threads, a soak of 200,000 images
 	    $(BIN)/python -m tests.runtime.fuzz.atheris_readers $$target -atheris_runs=20000 || exit 1; \
 	done
 	SPIKEHALT_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/runtime/fuzz -q
-	SPIKEHALT_CALLS=10000 SPIKEHALT_SOAK_IMAGES=200000 $(BIN)/python -m pytest tests/runtime/test_faults.py -q
+	SPIKEHALT_CALLS=10000 SPIKEHALT_SOAK_IMAGES=200000 $(BIN)/python -m pytest \
+	    tests/runtime/test_faults.py tests/runtime/backends/test_native_ops.py -q
 
 clean:  ## remove what was built (keeps .venv)
 	rm -rf build demo-out .pytest_cache .mypy_cache .ruff_cache

@@ -63,31 +63,9 @@ def test_eight_threads_with_mixed_sizes_and_policies_get_single_thread_answers(
     assert wrong == []
 
 
-SOAK = """
-import sys
-import numpy as np
-from runtime import Engine
-
-def resident_mb():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096 / 1e6
-
-images = np.random.default_rng(0).integers(0, 256, (64, 4, 4, 3), np.uint8)
-with Engine(sys.argv[1], policy="halting", threshold=1.5, threads=1) as engine:
-    def run(count):
-        for number in range(0, count, 64):
-            engine(images[: 1 + number % 64])
-            engine(images)
-    run(4000)
-    before = resident_mb()
-    run(int(sys.argv[2]))
-    print(resident_mb() - before)
-"""
-
-
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux' /proc")
 def test_a_long_run_keeps_its_memory(bundle: Bundle) -> None:
-    command = [sys.executable, "-c", SOAK, str(bundle.root), str(SOAK_IMAGES)]
+    command = [sys.executable, "-m", "tests.runtime.soak", str(bundle.root), str(SOAK_IMAGES)]
 
     done = subprocess.run(
         command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +20,8 @@ from runtime.backends import native_ops
 from runtime.backends.native_ops import choose_native_ops
 from runtime.errors import BackendMissingError
 from tests.fakes.bundles import write_small_bundle
+
+SOAK_IMAGES = int(os.environ.get("SPIKEHALT_SOAK_IMAGES", "20000"))
 
 
 @pytest.fixture
@@ -117,3 +122,14 @@ def test_calls_from_many_threads_answer_as_alone(
 
         with ThreadPoolExecutor(8) as pool:
             assert all(pool.map(call, range(400)))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux' /proc")
+def test_a_long_run_keeps_its_memory(tmp_path: Path, folder: Path, native_library: Path) -> None:
+    """Batches of 1 to 64, so that live rows and what is allocated for them change all the time."""
+    bundle = write_small_bundle(tmp_path, "packed", precision="int8")
+    shutil.copy(native_library, folder)
+    command = [sys.executable, "-m", "tests.runtime.soak", str(bundle.root), str(SOAK_IMAGES // 4)]
+    root = Path(__file__).parents[3]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 5
