@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             if meter is not None:
                 meter.close()
-        notes = [each for each in (note, engine.notice) if each]
+        notes = [each for each in (note, engine.notice, _native_ops(engine)) if each]
         (_show_json if arguments.json else _show_table)(engine, measured, notes)
     return 0
 
@@ -66,6 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
 def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     names = ("policy", "threshold", "epsilon", "max_timesteps")
     return {name: getattr(arguments, name) for name in names}
+
+
+def _native_ops(engine: Engine) -> str:
+    """Whether ONNX Runtime has them, which decides the speed; empty for other backends."""
+    said = engine.info.options.get("native ops")
+    return "" if said is None else f"native ops: {said}"
 
 
 def _images(engine: Engine, arguments: argparse.Namespace) -> tuple[NDArray[Any], str]:
