@@ -6,13 +6,18 @@ import os
 from pathlib import Path
 from typing import Final
 
+from plugins.common.contract import VERSION
 from plugins.errors import LibraryError
 
 FOLDER_VARIABLE: Final = "SPIKEHALT_PLUGIN_DIR"
 """Environment variable that names the folder of the compiled libraries."""
 KERNELS_NAME: Final = "libspikehalt_kernels.so"
-ONNXRUNTIME_NAME: Final = "libspikehalt_onnxruntime.so"
-"""Kernels for CPUs, for `SessionOptions.register_custom_ops_library`."""
+ONNXRUNTIME_NAME: Final = f"libspikehalt_onnxruntime_v{VERSION}.so"
+"""Kernels for CPUs, for `SessionOptions.register_custom_ops_library`.
+
+It carries the version of the ops, since ONNX Runtime runs a kernel whatever version a graph asks
+for: a library of another contract is not found, and the function bodies run.
+"""
 
 
 def library_folder() -> Path:

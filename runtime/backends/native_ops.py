@@ -15,7 +15,7 @@ from typing import Any
 from runtime.backends.plugin_library import library_folder
 from runtime.errors import BackendMissingError
 
-LIBRARY = "libspikehalt_onnxruntime.so"
+LIBRARY = "libspikehalt_onnxruntime_v1.so"  # of version 1 of the ops
 BUILD_THEM = "build them with `python -m plugins build`"
 
 
