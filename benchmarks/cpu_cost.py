@@ -42,6 +42,7 @@ from rich.table import Table
 from benchmarks import cpu_models as models
 from benchmarks import native
 from benchmarks.cpu_curve import SHARES, Line, chart, fit, thinned
+from benchmarks.cpu_products import Products
 from benchmarks.cpu_turns import Times, clocked, measure, medians, with_sets
 from benchmarks.cpu_worker import Ours
 from train.config import HaltingConfig, ModelConfig
@@ -196,6 +197,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     title = f"{models.MODEL}, {precision}, {native.in_words(ops)}, {len(rounds)} rounds"
     console.print(table(costs, rounds, title))
     console.print(details(costs, medians(rounds)), highlight=False)
+    console.print(products(costs, int8=arguments.int8), highlight=False)
     if arguments.plot:
         times = medians(rounds)
         tokens = [costs.tokens(share) for share in SHARES]
@@ -240,6 +242,18 @@ def details(costs: Costs, times: Times) -> str:
         f"deciding, masked: {(dense - static) / static:+.1%}; "
         f"packing instead: {(full - dense) / static:+.1%}\n"
         f"ms at t = 1, 2, … (as it should cost): {exits}, {times['all']:.2f}"
+    )
+
+
+def products(costs: Costs, *, int8: bool) -> str:
+    """The timestep's products alone: with all tokens, with half of them, with one row a block."""
+    config, alone = costs.config, Products(costs.config, int8=int8)
+    sets = (thinned(share, 1, config).live[0, 0] for share in (1.0, costs.half_share))
+    full, half = (alone.ms([int(rows) for rows in each]) for each in sets)
+    least = alone.ms([1] * config.depth)
+    return (
+        f"its products alone: {full:.2f} ms, {half:.2f} ms ({half / full:.3f}); "
+        f"with one row a block, which reads the same weights: {least:.2f} ms"
     )
 
 

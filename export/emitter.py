@@ -16,7 +16,7 @@ from export.fold import FoldedConv, FoldedLIF, FoldedLinear
 from export.int8 import Exact, quantise
 from export.lagged import LaggedIndex
 from export.plan import NetworkPlan
-from export.rows import Rows
+from export.rows import FullRows, Rows
 from export.states import States, on_grid
 from export.steps import Steps
 
@@ -115,9 +115,10 @@ class Emitter:
         """The integers n of x = unit * n, as uint8."""
         if x in self._bytes:
             return x
-        if exact.unit != 1:
-            x = self.graph.op("Mul", x, self.graph.const(1 / exact.unit), name=f"{name}_in_units")
-        return self.graph.op("Cast", x, to=TensorProto.UINT8, name=f"{name}_bytes")
+        if exact.unit == 1:
+            return self.graph.op("Cast", x, to=TensorProto.UINT8, name=f"{name}_bytes")
+        unit, zero = self.graph.const(exact.unit, np.float32), self.graph.const(0, np.uint8)
+        return self.graph.op("QuantizeLinear", x, unit, zero, name=f"{name}_bytes")
 
     def conv(self, x: str, layer: FoldedConv, name: str, exact: Exact | None = None) -> str:
         """X [B, C, H, W] -> [B, C', H, W]; for engines in int8 where `exact` allows it.
@@ -215,6 +216,10 @@ class Emitter:
             return
         with self.graph.scope(f"t{step + 1}"):
             yield
+
+    def full_rows(self, block: int, slots: int, live: str | None = None) -> FullRows:
+        """All slots of a block; the packed layout keeps their membranes as rows too."""
+        return FullRows(self.graph, block, slots, live, as_rows=self.layout == "packed")
 
     def lagged_index(self, block: int, slots: int) -> LaggedIndex:
         """The rows of a block for this chunk, emitted once."""

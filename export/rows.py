@@ -33,14 +33,14 @@ class FullRows:
         block: 1-based number.
         slots: K.
         live: int32 [B, K] mask of live tokens, or None when all are.
-        lagged: membranes leave the graph as rows, for lagged rows to pick from.
+        as_rows: membranes are kept as rows [B * K, width], which later rows pick from.
     """
 
     graph: GraphBuilder
     block: int
     slots: int
     live: str | None = None
-    lagged: bool = False
+    as_rows: bool = False
     _mask: str | None = None
 
     def to_grid(self, x: str, width: int) -> str:
@@ -162,8 +162,7 @@ class PackedRows:
         if last > 0:
             ahead = graph.op("Sub", place, self._start(last), name="place_in_step")
             place = self.steps.split(ahead)[last]
-        grid = graph.op("Reshape", place, graph.ints(-1, self.slots), name="place")
-        states.write(f"block{self.block}.place", grid, TensorProto.INT64, [self.slots])
+        states.write_slots(f"block{self.block}.place", place, TensorProto.INT64)
 
     def _align(self, states: States, step: int) -> str:
         graph = self.graph
@@ -175,10 +174,10 @@ class PackedRows:
         def unreachable() -> str:
             raise AssertionError("membranes of t = 1 are zero and need no alignment")
 
-        name = f"block{self.block}.place"
-        place = states.read(name, TensorProto.INT64, [self.slots], unreachable)
-        flat = graph.op("Reshape", place, graph.ints(-1), name="flat")
-        return graph.op("Gather", flat, self.index_at(0), axis=0, name="align")
+        place = states.read_slots(
+            f"block{self.block}.place", TensorProto.INT64, self.slots, unreachable
+        )
+        return graph.op("Gather", place, self.index_at(0), axis=0, name="align")
 
     def _counts(self) -> str:
         """Rows of each timestep, int64 [C]."""

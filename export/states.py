@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 
+import numpy as np
 from onnx import TensorProto
 
 from export.builder import GraphBuilder, Shape
@@ -22,7 +23,7 @@ def on_grid(rows: Rows) -> bool:
 
     Reshaping currents and spikes to and fro is free; a reshaped output of the graph is a copy.
     """
-    return isinstance(rows, FullRows) and not rows.lagged
+    return isinstance(rows, FullRows) and not rows.as_rows
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class States:
     def __init__(self, graph: GraphBuilder, alive: str | None) -> None:
         self.graph, self.alive = graph, alive
         self.inputs: set[str] = set()
+        self._slots_alive: dict[int, str] = {}
         self._entries: dict[str, _Entry] = {}
 
     @property
@@ -93,6 +95,20 @@ class States:
         self.write(name, value, elem_type, tail)
         return value
 
+    def read_slots(self, name: str, elem_type: int, slots: int, fresh: Callable[[], str]) -> str:
+        """A state with one number for each slot of each image, [B * slots]; arguments as `read`."""
+        if name in self._entries:
+            return self._entries[name].value
+        if self.alive is None:
+            return fresh()
+        raw = self._input(name, elem_type, [f"S_previous_{name}"])
+        rows = self._alive_slots(slots)
+        return self.graph.op("Gather", raw, rows, axis=0, name=f"alive/{name}")
+
+    def write_slots(self, name: str, value: str, elem_type: int) -> None:
+        """Set a state with one number for each slot of each image."""
+        self._entries[name] = _Entry(value, elem_type, [f"S_{name}"])
+
     def read_scalar(self, name: str, fresh: Callable[[], str]) -> str:
         """A float32 scalar that all images share."""
         if name in self._entries:
@@ -119,6 +135,8 @@ class States:
             previous = self._packed(name, rows, width)
             aligned = graph.op("Gather", previous, rows.at.align, axis=0, name=f"align/{name}")
             return Potential(aligned)
+        if rows.as_rows:
+            return Potential(self._packed(name, rows, width), self._alive_slots(rows.slots))
         raw = self._input(name, graph.float_type, ["B_previous", rows.slots, width])
         return Potential(raw, str(self.alive))
 
@@ -135,7 +153,18 @@ class States:
             entry = self._entries[name]
             self.graph.output(f"next.state.{name}", entry.value, entry.elem_type, entry.shape)
 
-    def _packed(self, name: str, rows: PackedRows | LaggedRows, width: int) -> str:
+    def _alive_slots(self, slots: int) -> str:
+        """Positions b * K + k, among the images before, of every slot of those that go on."""
+        if slots not in self._slots_alive:
+            graph = self.graph
+            column = graph.op("Unsqueeze", str(self.alive), graph.ints(1), name="alive/column")
+            first = graph.op("Mul", column, graph.const(slots, np.int64), name="alive/first_slot")
+            each = graph.op("Add", first, graph.ints(*range(slots)), name="alive/slots")
+            flat = graph.op("Reshape", each, graph.ints(-1), name="alive/rows")
+            self._slots_alive[slots] = flat
+        return self._slots_alive[slots]
+
+    def _packed(self, name: str, rows: Rows, width: int) -> str:
         if name in self._entries:
             return self._entries[name].value
         return self._input(name, self.graph.float_type, [f"M_previous_block{rows.block}", width])

@@ -84,7 +84,7 @@ def _place(e: Emitter, tokens: Tokens, number: int) -> Tokens:
         index = every_row(e.graph, live)
         x, packed = pack(e.steps, number, slots, x, index, live, e.batch)
         return replace(tokens, x=x, rows=packed)
-    rows: Rows = FullRows(e.graph, number, slots, live)
+    rows: Rows = e.full_rows(number, slots, live)
     if e.layout == "lagged" and live:
         rows = _lagged_rows(e, number, slots, live)
     return replace(tokens, x=rows.from_grid(tokens.x, dim), rows=rows)
@@ -125,7 +125,7 @@ def _lagged_rows(e: Emitter, number: int, slots: int, live: str) -> FullRows | L
     if e.states.resumed:
         return LaggedRows(e.lagged_index(number, slots), live, e.steps)
     e.states.write(f"block{number}.place", every_slot(e.graph, e.batch, slots), INT32, [slots])
-    return FullRows(e.graph, number, slots, live, lagged=True)
+    return FullRows(e.graph, number, slots, live, as_rows=True)
 
 
 def _enter_lagged(
@@ -180,7 +180,7 @@ def _go_on(
 ) -> tuple[str, Rows]:
     """Rows x of block `number`, and which they are, for the block after it."""
     if e.layout == "dense" or number == e.plan.config.depth:
-        return x, FullRows(e.graph, number + 1, rows.slots, live.stacked)
+        return x, e.full_rows(number + 1, rows.slots, live.stacked)
     if e.layout == "lagged":
         return _enter_lagged(e, x, rows, number + 1, live.stacked)
     index = every_row(e.graph, live.stacked)

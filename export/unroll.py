@@ -205,12 +205,12 @@ def _network(
         if config.halting.mode != "none":
             with e.graph.scope(f"block{number}"):
                 current, readout = tokens.halt(e, current, number)
-                readouts.append(_mean_over_slots(e, readout, number))
+                readouts.append(readout)
     record.counts = e.graph.op("Concat", *counts, axis=1, name="live_counts")
     e.chunk_done(record.counts)
     if config.halting.mode == "none":
         return _mean_over_tokens(e, current), _no_score(e)
-    y = readouts[0] if len(readouts) == 1 else e.graph.op("Sum", *readouts, name="readout")
+    y = _mean_over_blocks(e, readouts)
     assert current.cum is not None
     last = current.cum.parts[-1]
     score = e.graph.op("ReduceMean", last, e.graph.ints(1), keepdims=0, name="halt_score")
@@ -236,13 +236,13 @@ def _entering(e: Emitter, source: str | None) -> Tokens:
         else:
             current = stem.first_current(e, stem.chunk_frames(e, str(source)))
         grid = stem.tokens_of_chunk(e, current, constant=constant)
-    rows = FullRows(e.graph, 1, config.tokens)
+    rows = e.full_rows(1, config.tokens)
     return Tokens(rows.from_grid(grid, config.dim), rows)
 
 
 def _static_tokens(e: Emitter, source: str | None) -> Tokens:
     config, dim = e.plan.config, e.plan.config.dim
-    rows = FullRows(e.graph, 1, config.tokens_per_block[0])
+    rows = e.full_rows(1, config.tokens_per_block[0])
 
     @cache
     def computed() -> Tokens:
@@ -322,9 +322,17 @@ def _same_at_every_step(e: Emitter, value: str) -> str:
     return e.steps.stack([value] * e.steps.count)
 
 
-def _mean_over_slots(e: Emitter, readout: str, number: int) -> str:
-    """1/K_l of the block's weighted sum."""
-    share = 1 / e.plan.config.tokens_per_block[number - 1]
+def _mean_over_blocks(e: Emitter, readouts: list[str]) -> str:
+    """Sum over blocks of 1/K_l times the block's weighted sum; one factor where all K_l agree."""
+    graph, slots = e.graph, e.plan.config.tokens_per_block
+    if len(set(slots)) > 1:
+        each = [_scaled(e, part, 1 / K) for part, K in zip(readouts, slots, strict=True)]
+        return graph.op("Sum", *each, name="readout")
+    total = readouts[0] if len(readouts) == 1 else graph.op("Sum", *readouts, name="readout_blocks")
+    return _scaled(e, total, 1 / slots[0])
+
+
+def _scaled(e: Emitter, readout: str, share: float) -> str:
     return e.graph.op("Mul", readout, e.graph.const(share, np.float32), name="readout_mean")
 
 
