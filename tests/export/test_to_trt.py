@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -174,3 +175,33 @@ def test_the_file_runs_as_a_script(tmp_path: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "--compute-capability" in done.stdout
+
+
+DYING = """
+import os, sys
+from export.to_trt import main
+calls, limit, real = 0, int(sys.argv[1]), os.fsync
+def dying(fd):
+    global calls
+    calls += 1
+    if calls > limit:
+        os.kill(os.getpid(), 9)
+    real(fd)
+os.fsync = dying
+main(sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("limit", [0, 3])
+def test_a_command_that_is_killed_leaves_the_old_bundle_whole(tmp_path: Path, limit: int) -> None:
+    """However far it was with its files; and the next export finds nothing in its way."""
+    bundle = write_small_bundle(tmp_path, "dense")
+    again = [str(tmp_path / "small.pt"), "--onnx-only", "--int8", "--layout", "dense"]
+    command = [sys.executable, "-c", DYING, str(limit), *again]
+    killed = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    left = Bundle.open(bundle.root)
+    assert left.manifest == bundle.manifest
+    assert {name: left.read(name) for name in left.manifest.files}
+    assert main(again) == 0
+    assert Bundle.open(bundle.root).manifest.precision == "int8"
