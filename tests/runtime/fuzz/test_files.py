@@ -165,20 +165,22 @@ def test_reading_the_same_damaged_files_again_keeps_nothing(name: str) -> None:
             with contextlib.suppress(BundleError, InputError, UnicodeDecodeError):
                 read(data)
 
-    read_all()
-    tracemalloc.start()
-    try:
-        read_all()
+    def grown() -> int:
         gc.collect()
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(5):
             read_all()
         gc.collect()
-        grown = tracemalloc.get_traced_memory()[0] - before
+        return tracemalloc.get_traced_memory()[0] - before
+
+    read_all()
+    tracemalloc.start()
+    try:
+        read_all()
+        # What is kept grows every time; other threads of the test process allocate now and then.
+        assert min(grown() for _ in range(3)) < 16 * 1024
     finally:
         tracemalloc.stop()
-
-    assert grown < 16 * 1024
 
 
 def test_declared_sizes_are_not_allocated(tmp_path: Path) -> None:
