@@ -27,6 +27,9 @@ from runtime.onnx_files import external_files
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _MEMORY_WORDS = ("allocate memory", "bad_alloc", "out of memory", "bfcarena", "available memory")
 
+# int8 graphs add bytes, which 1.20 cannot.
+UPDATE = " (bundles are made for ONNX Runtime 1.22 and newer: update it)"
+
 _ANSWERS = (graph_io.LOGITS, graph_io.HALT_SCORE, graph_io.LIVE_TOKENS)
 
 States = Mapping[str, Any]  # state output name -> OrtValue
@@ -235,7 +238,8 @@ def _mapped_errors(doing: str) -> Iterator[None]:
         text = str(error)
         if any(word in text.lower() for word in _MEMORY_WORDS):
             raise OutOfMemoryError(_out_of_memory(doing)) from error
-        raise BackendError(f"ONNX Runtime failed while {doing}: {text[:500]}") from error
+        advice = UPDATE if "find an implementation" in text else ""
+        raise BackendError(f"ONNX Runtime failed while {doing}: {text[:500]}{advice}") from error
 
 
 def _out_of_memory(doing: str) -> str:

@@ -102,6 +102,17 @@ def test_a_graph_the_library_refuses_is_a_backend_error(tmp_path: Path) -> None:
         Engine(tmp_path / "a.bundle")
 
 
+def test_an_op_that_an_old_version_lacks_is_an_advice_to_update(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def old(*_: Any, **__: Any) -> None:
+        raise RuntimeError("NOT_IMPLEMENTED : Could not find an implementation for Add(14) node")
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", old)
+    with pytest.raises(BackendError, match=r"Add\(14\).*1\.22 and newer: update it"):
+        Engine(bundle)
+
+
 def test_inputs_the_graph_refuses_are_a_backend_error(bundle: Bundle, images: Images) -> None:
     session = open_session("onnxruntime", bundle, SessionOptions())
     inputs = {"image": images, "epsilon": np.zeros(3, np.float32)}
