@@ -13,9 +13,10 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import onnx
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -24,6 +25,7 @@ from benchmarks import cpu_models as models
 from benchmarks import native
 from benchmarks.cpu_curve import thinned
 from benchmarks.cpu_worker import Ours, timed
+from benchmarks.replay import Replay
 from export.choose_layout import merging_advice, packing_pays
 from export.emitter import Layout
 from train.config import HaltingConfig, ModelConfig, StemConfig
@@ -33,7 +35,7 @@ SHARE = 0.5
 WIDTHS = (32, 64, 96, 128, 192, 384)
 POOLS = {16: (False, True, True, True), 64: (False, False, True, True)}  # by token count
 BATCHES = (1, 8)
-LAYOUTS: tuple[Layout, Layout] = ("packed", "dense")
+Graphs = Mapping[str, onnx.ModelProto]
 
 
 @dataclass(frozen=True)
@@ -79,49 +81,42 @@ def shape(dim: int, tokens: int) -> ModelConfig:
 
 def measure(config: ModelConfig, rounds: int, native_ops: bool | None) -> list[Row]:
     """Both layouts in turn, at every batch."""
-    replay, rows = thinned(SHARE, images=max(BATCHES), config=config), []
-    for batch in BATCHES:
-        packed, dense = in_turn(
-            [
-                Ours(
-                    config,
-                    models.our_graphs(config, layout=layout),
-                    replay,
-                    batch=batch,
-                    threads=1,
-                    native_ops=native_ops,
-                )
-                for layout in ("packed", "dense")
-            ],
-            rounds,
-        )
-        chosen = "packed" if packing_pays(config) else "dense"
-        rows.append(Row(config.dim, config.tokens, batch, packed, dense, chosen))
-    return rows
+    layouts: tuple[Layout, Layout] = ("packed", "dense")
+    compared = [(config, models.our_graphs(config, layout=layout)) for layout in layouts]
+    chosen = "packed" if packing_pays(config) else "dense"
+    return rows_of(compared, thinned_batch(SHARE, config), chosen, rounds, native_ops)
 
 
 def measure_merging(config: ModelConfig, rounds: int, native_ops: bool | None) -> list[Row]:
     """A static network with merging (`packed_ms`) and without (`dense_ms`) in turn."""
     without = replace(config, halting=HaltingConfig())
     merging = replace(without, merge_gamma=round(config.tokens * 25 / 64))
-    replay, rows = thinned(1.0, images=max(BATCHES), config=config), []
+    compared = [(each, models.our_graphs(each)) for each in (merging, without)]
+    advice = "warns" if merging_advice(merging) else "silent"
+    return rows_of(compared, thinned_batch(1.0, config), advice, rounds, native_ops)
+
+
+def thinned_batch(share: float, config: ModelConfig) -> Replay:
+    """Images for the largest batch, of whose tokens that share goes on behind block 1."""
+    return thinned(share, images=max(BATCHES), config=config)
+
+
+def rows_of(
+    compared: Sequence[tuple[ModelConfig, Graphs]],
+    replay: Replay,
+    chosen: str,
+    rounds: int,
+    native_ops: bool | None,
+) -> list[Row]:
+    """Two networks in turn, at every batch; the first one's time is the packed one."""
+    config, rows = compared[0][0], []
     for batch in BATCHES:
-        merged, whole = in_turn(
-            [
-                Ours(
-                    each,
-                    models.our_graphs(each),
-                    replay,
-                    batch=batch,
-                    threads=1,
-                    native_ops=native_ops,
-                )
-                for each in (merging, without)
-            ],
-            rounds,
-        )
-        advice = "warns" if merging_advice(merging) else "silent"
-        rows.append(Row(config.dim, config.tokens, batch, merged, whole, advice))
+        networks = [
+            Ours(each, graphs, replay, batch=batch, threads=1, native_ops=native_ops)
+            for each, graphs in compared
+        ]
+        first, second = in_turn(networks, rounds)
+        rows.append(Row(config.dim, config.tokens, batch, first, second, chosen))
     return rows
 
 

@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto, helper
 from rich.console import Console
@@ -28,7 +27,7 @@ from rich.progress import track
 from rich.table import Table
 
 import plugins
-from benchmarks.native import native_ops
+from benchmarks.cpu_worker import our_session
 from plugins.common.references import run_reference
 
 console = Console()
@@ -37,18 +36,6 @@ ROWS = (29, 64)
 HALTING = {"alpha": 5.0, "beta": -10.0}
 RUNS = 50  # in a measurement
 Arrays = Mapping[str, NDArray[Any]]
-PORTS = {
-    "LIF": ("x v", "spike v_next"),
-    "PackedLIF": ("x v row", "spike v_next"),
-    "TokenHaltSum": ("x size hist cum live epsilon", "readout hist_next cum_next live_next"),
-    "PackedTokenHalt": ("x index size hist cum epsilon", "readout hist_next cum_next live"),
-    "TokenPack": ("x index live", "packed packed_index place"),
-    "TokenMerge": ("x size live source", "x_next size_next live_next keep source_out"),
-    "SpikeAttention": ("spikes", "mixed"),
-    "PackedAttention": ("spikes index place", "mixed"),
-    "SpikeCount": ("x at", "count"),
-    "Patches": ("x", "neighbours"),
-}
 
 
 @dataclass(frozen=True)
@@ -138,16 +125,15 @@ def _spikes(rng: np.random.Generator, *shape: int) -> NDArray[np.uint8]:
 
 def model_of(case: Case) -> ModelProto:
     """A model of the node, with its function body."""
-    inputs, outputs = (names.split() for names in PORTS[case.op])
+    (body,) = (f for f in plugins.onnx_functions(case.bodies) if f.name == case.op)
     attributes = plugins.node_attributes(case.op, **case.attributes)
-    feeds = [np.asarray(case.feeds[name]) for name in inputs]
+    feeds = [case.feeds[name] for name in body.input]
     wanted = run_reference(case.op, attributes, *feeds)
-    node = helper.make_node(case.op, inputs, outputs, domain=plugins.DOMAIN, **attributes)
+    node = helper.make_node(case.op, body.input, body.output, domain=plugins.DOMAIN, **attributes)
     graph = helper.make_graph(
-        [node], "one_node", _values(inputs, feeds), _values(outputs, list(wanted))
+        [node], "one_node", _values(body.input, feeds), _values(body.output, wanted)
     )
-    bodies = [f for f in plugins.onnx_functions(case.bodies) if f.name == case.op]
-    return _model(graph, functions=bodies)
+    return _model(graph, functions=[body])
 
 
 def _model(graph: Any, **more: Any) -> ModelProto:
@@ -170,16 +156,10 @@ def _values(names: Sequence[str], arrays: Sequence[NDArray[Any]]) -> list[Any]:
 
 def runner(model: ModelProto, feeds: Arrays, *, native: bool) -> Callable[[], None]:
     """A function that runs the model once; inputs and outputs stay in ONNX Runtime."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
-    if native:
-        options.register_custom_ops_library(str(native_ops(True).path))
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, ["CPUExecutionProvider"]
-    )
+    session = our_session(model.SerializeToString(), 1, native)
     binding = session.io_binding()
     for name, array in feeds.items():
-        binding.bind_cpu_input(name, np.asarray(array))
+        binding.bind_cpu_input(name, array)
     for each in session.get_outputs():
         binding.bind_output(each.name)
     return lambda: session.run_with_iobinding(binding)
