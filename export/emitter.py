@@ -160,14 +160,14 @@ class Emitter:
         `constant`: the current is one timestep's, and the same at every other.
         """
         as_bytes = (self.int8 and for_linear) or (for_attention and self._attention_takes_bytes)
-        grid = on_grid(rows)
-        shaped = rows.to_grid(current, width) if grid else current
+        grid = rows if on_grid(rows) else None
+        shaped = grid.to_grid(current, width) if grid else current
         membrane = neurons.of_tokens(self, name, rows, width)
         kind = self._byte_type if as_bytes else self.graph.float_type
         spike = neurons.through_time(
             self, name, shaped, lif, membrane, constant=constant, spike_type=kind
         )
-        spike = rows.from_grid(spike, width) if grid else spike
+        spike = grid.from_grid(spike, width) if grid else spike
         if as_bytes:
             self._bytes.add(spike)
         return spike

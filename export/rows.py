@@ -117,12 +117,6 @@ class PackedRows:
         flat = graph.op("Gather", padded, self.place, axis=0, name="unpack")
         return graph.op("Reshape", flat, graph.ints(-1, self.slots, width), name="grid")
 
-    def from_grid(self, x: str, width: int) -> str:
-        """[B, K, C] -> [M, C]."""
-        graph = self.graph
-        flat = graph.op("Reshape", x, graph.ints(-1, width), name="flat")
-        return graph.op("Gather", flat, self.index, axis=0, name="pack")
-
     def split(self, x: str) -> list[str]:
         """[M, ...] -> the rows of each timestep."""
         if self.steps.count == 1:
@@ -131,7 +125,7 @@ class PackedRows:
 
     def sum_tokens(self, x: str, width: int) -> str:
         """[M, C] -> [B, C] as a product with the one-hot matrix of images, in x's dtype."""
-        return self.graph.op("MatMul", self.one_hot(self.graph.float_type), x, name="sum_tokens")
+        return self.graph.op("MatMul", self.one_hot(), x, name="sum_tokens")
 
     def gate(self, x: str, per_image: str, width: int) -> str:
         """x [M, C] times the image's row of [B, C]."""
@@ -142,9 +136,9 @@ class PackedRows:
         """Packed rows are all alive."""
         return x
 
-    def one_hot(self, elem_type: int) -> str:
-        """[B, M]: 1 where the row belongs to the image."""
-        return self._cached(f"one_hot{elem_type}", lambda: self._one_hot(elem_type))
+    def one_hot(self) -> str:
+        """[B, M] in the graph's dtype: 1 where the row belongs to the image."""
+        return self._cached("one_hot", self._one_hot)
 
     def image(self) -> str:
         """The image of each row, int64 [M]."""
@@ -218,7 +212,7 @@ class PackedRows:
             return self.per_step
         return self.graph.op("Mul", self.per_step, self.graph.ints(step), name="offset")
 
-    def _one_hot(self, elem_type: int) -> str:
+    def _one_hot(self) -> str:
         graph = self.graph
         batch = graph.op("Shape", self.live, start=0, end=1, name="batch")
         count = graph.op("Squeeze", batch, name="batch_size")
@@ -227,7 +221,7 @@ class PackedRows:
         )
         column = graph.op("Unsqueeze", images, graph.ints(1), name="image_column")
         equal = graph.op("Equal", column, self.image(), name="belongs")
-        return graph.op("Cast", equal, to=elem_type, name="one_hot")
+        return graph.op("Cast", equal, to=graph.float_type, name="one_hot")
 
     def _cached(self, key: str, emit) -> str:  # type: ignore[no-untyped-def]
         if key not in self._cache:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from onnx import TensorProto
@@ -18,7 +19,7 @@ from export.lagged import LaggedRows
 from export.rows import FullRows, PackedRows, Rows
 
 
-def on_grid(rows: Rows) -> bool:
+def on_grid(rows: Rows) -> TypeGuard[FullRows]:
     """Whether neurons on these rows see the grid [B, K, width], the shape their membranes have.
 
     Reshaping currents and spikes to and fro is free; a reshaped output of the graph is a copy.

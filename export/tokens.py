@@ -84,7 +84,7 @@ def _place(e: Emitter, tokens: Tokens, number: int) -> Tokens:
         index = every_row(e.graph, live)
         x, packed = pack(e.steps, number, slots, x, index, live, e.batch)
         return replace(tokens, x=x, rows=packed)
-    rows: Rows = e.full_rows(number, slots, live)
+    rows: FullRows | LaggedRows = e.full_rows(number, slots, live)
     if e.layout == "lagged" and live:
         rows = _lagged_rows(e, number, slots, live)
     return replace(tokens, x=rows.from_grid(tokens.x, dim), rows=rows)

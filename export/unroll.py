@@ -285,6 +285,7 @@ def _hoist(e: Emitter, current: Tokens, number: int):  # type: ignore[no-untyped
     if number > 1 or not _is_static(e):
         return lambda emit: emit()
     rows, width = current.rows, 3 * e.plan.config.dim
+    assert isinstance(rows, FullRows)  # no token has halted before block 1
 
     def once(emit) -> str:  # type: ignore[no-untyped-def]
         emitted: list[str] = []

@@ -10,9 +10,8 @@ import onnx
 from numpy.typing import NDArray
 
 from export.spike_names import PREFIX, split_output
+from plugins.libraries import find_onnxruntime
 from runtime import graph_io
-from runtime.backends.native_ops import LIBRARY
-from runtime.backends.plugin_library import library_folder
 from runtime.lagged import next_rows
 from runtime.manifest import FIRST_GRAPH, NEXT_GRAPH, Manifest
 
@@ -78,7 +77,7 @@ def _session(model: onnx.ModelProto, native: bool) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if native:
-        options.register_custom_ops_library(str(library_folder() / LIBRARY))
+        options.register_custom_ops_library(str(find_onnxruntime()))
     data = model.SerializeToString()
     return onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
 

@@ -24,7 +24,8 @@ class Bodies:
         reset_to_zero: all of them have `v_reset` 0; their bodies are faster then on a CPU.
         heads: of the SpikeAttention and PackedAttention nodes.
         dim: the width of what they give out.
-        keys_first: their body multiplies k^T v first.
+        keys_first: their body multiplies k^T v first, which is cheaper for more than D / heads
+            tokens.
         attention_type: ONNX element type of what they give out.
         count_weights: of the SpikeCount nodes.
         count_type: of the SpikeCount nodes.
@@ -55,7 +56,6 @@ def onnx_functions(bodies: Bodies | None = None) -> list[onnx.FunctionProto]:
     from plugins.packed_lif.function import packed_lif_function
     from plugins.patches.function import patches_function
     from plugins.spike_attention.function import (
-        AttentionBody,
         packed_attention_function,
         spike_attention_function,
     )
@@ -65,7 +65,6 @@ def onnx_functions(bodies: Bodies | None = None) -> list[onnx.FunctionProto]:
     from plugins.token_pack.function import token_pack_function
 
     of = bodies or Bodies()
-    attention = AttentionBody(of.heads, of.dim, of.keys_first, of.attention_type)
     return [
         lif_function(reset=of.reset, steps=of.steps, to_zero=of.reset_to_zero),
         token_halt_function(),
@@ -74,8 +73,8 @@ def onnx_functions(bodies: Bodies | None = None) -> list[onnx.FunctionProto]:
         packed_lif_function(reset=of.reset, to_zero=of.reset_to_zero),
         packed_token_halt_function(),
         token_pack_function(),
-        spike_attention_function(attention),
-        packed_attention_function(attention),
+        spike_attention_function(of),
+        packed_attention_function(of),
         spike_count_function(of.count_weights, of.count_type),
         patches_function(),
     ]

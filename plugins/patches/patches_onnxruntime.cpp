@@ -11,7 +11,7 @@ namespace
 using namespace ort;
 
 constexpr size_t kX = 0;
-constexpr size_t kPATCHES = 0;
+constexpr size_t kNEIGHBOURS = 0;
 constexpr int64_t kSIDE = 3;
 
 //! Write the three pixels around `column` of an image's row to `out`.
@@ -31,7 +31,7 @@ class PatchesKernel
 public:
     static constexpr char const* kNAME = "Patches";
     static constexpr Port kINPUTS[] = {{"x", Type::kUINT8}};
-    static constexpr Port kOUTPUTS[] = {{"patches", Type::kUINT8}};
+    static constexpr Port kOUTPUTS[] = {{"neighbours", Type::kUINT8}};
 
     explicit PatchesKernel(Attributes const&) {}
 
@@ -41,7 +41,7 @@ public:
         if (dims.size() == 4)
         {
             dims[3] = dims[3].scaled(kSIDE * kSIDE);
-            inference.setOutput(kPATCHES, Type::kUINT8, dims);
+            inference.setOutput(kNEIGHBOURS, Type::kUINT8, dims);
         }
     }
 
@@ -52,7 +52,7 @@ public:
         auto const* const pixels = context.data<uint8_t>(kX, x);
         Shape wide = x.shape;
         wide.dims[3] *= kSIDE * kSIDE;
-        auto* const patches = context.output<uint8_t>(kPATCHES, wide);
+        auto* const patches = context.output<uint8_t>(kNEIGHBOURS, wide);
         if (wide.volume() == 0)
         {
             return;

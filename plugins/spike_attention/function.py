@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import onnx
-from onnx import TensorProto
 
 from plugins.common.body import Body
 
-
-@dataclass(frozen=True)
-class AttentionBody:
-    """What all attention nodes of a model agree on.
-
-    Attributes:
-        heads: the nodes' attribute.
-        dim: D.
-        keys_first: k^T v comes first, which is cheaper for more tokens than D / heads.
-        elem_type: ONNX element type of the products and of the result, FLOAT or FLOAT16.
-    """
-
-    heads: int = 1
-    dim: int = 1
-    keys_first: bool = False
-    elem_type: int = TensorProto.FLOAT
+if TYPE_CHECKING:
+    from plugins.common.registry import Bodies
 
 
-def spike_attention_function(of: AttentionBody) -> onnx.FunctionProto:
+def spike_attention_function(of: Bodies) -> onnx.FunctionProto:
     """Return SpikeAttention's body."""
     body = Body()
-    joined = _mixed(body, body.op("Cast", "spikes", to=of.elem_type), of)
+    joined = _mixed(body, body.op("Cast", "spikes", to=of.attention_type), of)
     body.op("Reshape", joined, body.ints([-1, of.dim]), out="mixed")
     return body.function("SpikeAttention", ["spikes"], ["mixed"], ["slots"])
 
 
-def packed_attention_function(of: AttentionBody) -> onnx.FunctionProto:
+def packed_attention_function(of: Bodies) -> onnx.FunctionProto:
     """Return PackedAttention's body; absent tokens are zero rows of the grid."""
     body = Body()
-    rows = body.op("Cast", "spikes", to=of.elem_type)
+    rows = body.op("Cast", "spikes", to=of.attention_type)
     padded = body.op("Pad", rows, body.ints([0, 0, 1, 0]))
     joined = _mixed(body, body.op("Gather", padded, "place", axis=0), of)
     flat = body.op("Reshape", joined, body.ints([-1, of.dim]))
@@ -47,7 +32,7 @@ def packed_attention_function(of: AttentionBody) -> onnx.FunctionProto:
     return body.function("PackedAttention", inputs, ["mixed"], ["slots"])
 
 
-def _mixed(body: Body, rows: str, of: AttentionBody) -> str:
+def _mixed(body: Body, rows: str, of: Bodies) -> str:
     """[B * K, 3D] -> (q k^T) v [B, K, H, D/H]."""
     q, k, v = _heads(body, rows, [3, of.heads, of.dim // of.heads])
     k_t = body.op("Transpose", k, perm=[0, 1, 3, 2])
