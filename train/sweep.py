@@ -18,7 +18,7 @@ from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import PhaseConfig, TrainConfig
 from train.errors import ConfigError
 from train.recipes import merge
-from train.run import resume, run
+from train.reuse import train_once
 from train.strict import from_dict, to_dict
 
 # What a static phase does not look at.
@@ -102,7 +102,7 @@ def sweep(config: TrainConfig, axes: list[Axis]) -> Iterator[SweepPoint]:
     start = _shared_static(config, axes)
     done: list[SweepPoint] = []
     for values, point in zip(grid, runs, strict=True):
-        done.append(_point(values, _trained(point, start)))
+        done.append(_point(values, train_once(point, start)))
         _write(Path(config.out) / "sweep.csv", done)
         yield done[-1]
 
@@ -124,33 +124,7 @@ def _shared_static(config: TrainConfig, axes: list[Axis]) -> Checkpoint | None:
     if not shared or config.static.epochs == 0 or config.halting.epochs == 0:
         return None
     alone = replace(config, halting=PhaseConfig(epochs=0), out=str(Path(config.out) / "static"))
-    return load_checkpoint(_trained(alone, None))
-
-
-def _trained(config: TrainConfig, start: Checkpoint | None) -> Path:
-    """The last phase's checkpoint: there already, resumed, or trained."""
-    out = Path(config.out)
-    finished = out / ("halting.pt" if config.halting.epochs else "static.pt")
-    if finished.exists():
-        _check_settings(finished, config)
-        return finished
-    last = out / "last.pt"
-    if last.exists():
-        _check_settings(last, config)
-        result = resume(last)
-    else:
-        result = run(config, start=start)
-    return list(result.checkpoints.values())[-1]
-
-
-def _check_settings(path: Path, config: TrainConfig) -> None:
-    """Refuse a checkpoint that another configuration left where this one's belongs."""
-    stored, asked = load_checkpoint(path).run, to_dict(config)
-    differing = [key for key in asked if key != "out" and stored.get(key) != asked[key]]
-    if differing:
-        raise ConfigError(
-            f"{path} is of a run with another {', '.join(differing)}: sweep into another --out"
-        )
+    return load_checkpoint(train_once(alone))
 
 
 def _point(values: dict[str, Any], path: Path) -> SweepPoint:

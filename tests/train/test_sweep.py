@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.train.samples import quick_run
-from train import sweep as module
+from train import reuse as module
 from train.checkpoint import load_checkpoint
 from train.errors import ConfigError
 from train.sweep import parse_axis, sweep
@@ -48,31 +47,6 @@ def test_every_combination_is_trained_once_and_the_static_phase_shared(
     assert len(lines) == 5 and lines[0].startswith("halting.ponder_weight,model.halting.beta,")
     again = list(sweep(quick_run(tmp_path), axes))
     assert again == points and len(trained) == 5
-
-
-def test_a_stopped_point_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = quick_run(tmp_path, halting={"epochs": 0})
-    axis = parse_axis("seed=3")
-    point = next(sweep(config, [axis])).checkpoint
-    point.unlink()  # as after a kill before the end: last.pt alone is there
-    resumed: list[str] = []
-    original = module.resume
-    monkeypatch.setattr(module, "resume", lambda path: resumed.append(path.name) or original(path))
-    assert next(sweep(config, [axis])).checkpoint == point and point.exists()
-    assert resumed == ["last.pt"]
-
-
-@pytest.mark.parametrize("left", ["static.pt", "last.pt"])
-def test_what_other_settings_left_in_the_folder_is_not_taken_for_a_point(
-    tmp_path: Path, left: str
-) -> None:
-    config = quick_run(tmp_path, halting={"epochs": 0})
-    axis = parse_axis("seed=3")
-    point = next(sweep(config, [axis])).checkpoint
-    if left == "last.pt":
-        point.unlink()
-    with pytest.raises(ConfigError, match=rf"{left} is of a run with another batch_size: sweep"):
-        next(sweep(replace(config, batch_size=32), [axis]))
 
 
 def test_a_key_that_does_not_exist_is_refused_before_anything_is_trained(tmp_path: Path) -> None:

@@ -1,0 +1,226 @@
+"""Every method of the papers, trained and tested under the same conditions; prints one table.
+
+    python -m benchmarks.methods --data cifar10.zip --out runs/methods
+    python -m benchmarks.methods --recipe digits --out runs/methods-digits     minutes instead of hours
+    python -m benchmarks.methods --data cifar10.zip --only TET SML             some of them
+
+Runs that are finished in --out are not trained again, and stopped ones go on: two processes may share
+the work with --only, and the whole command then prints the table. Exits are by entropy (DT-SNN,
+AT-SNN^e, STAS^e); their threshold is the one with the fewest timesteps within 0.5 points on the
+validation images. Everything else is measured on the test images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.method_table import METHODS, SAME_TOKENS, Method
+from train.checkpoint import Checkpoint, load_checkpoint
+from train.config import TrainConfig
+from train.data import Dataset, load_data
+from train.devices import best_device
+from train.energy import energy_model
+from train.evaluate import Evaluation, evaluate
+from train.exits import Trace, exit_point, fewest_timesteps, record
+from train.recipes import load_recipe, merge
+from train.reuse import train_once
+from train.strict import from_dict, to_dict
+
+console = Console()
+console.width = max(console.width, 120)
+MAX_DROP = 0.005
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a trained method does on the test images.
+
+    Attributes:
+        name: the method, with its halting margin where that is not the recipe's.
+        what: its difference to the others.
+        accuracy: of the running logits after each timestep, in [0, 1].
+        tokens: live tokens over K_0, averaged over blocks, all timesteps and images.
+        energy_mj: estimated, per image with all timesteps (STAS eq. 11-12).
+        exit_accuracy: with early exit.
+        exit_timesteps: executed per image, with early exit.
+    """
+
+    name: str
+    what: str
+    accuracy: tuple[float, ...]
+    tokens: float
+    energy_mj: float
+    exit_accuracy: float
+    exit_timesteps: float
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train what is not trained yet, print the table; returns the exit status."""
+    arguments = parser().parse_args(argv)
+    base = base_config(arguments)
+    data = load_data(base.data, base.model, base.seed).to(best_device())
+    chosen = [method for method in METHODS if method.name in arguments.only]
+    rows = []
+    for method in chosen:
+        console.print(f"{method.name}: {method.what}", highlight=False)
+        rows += rows_of(method, load_checkpoint(trained(method, base)), data)
+    console.print(table(rows, base, len(data.test)))
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Arguments of the command."""
+    p = argparse.ArgumentParser(
+        prog="python -m benchmarks.methods", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    names = [method.name for method in METHODS]
+    p.add_argument("--recipe", default="cifar10-small", help="of a halting network")
+    p.add_argument("--data", metavar="PATH", help="images, where the recipe needs some")
+    p.add_argument("--out", default="runs/methods", help="folder of the runs")
+    p.add_argument("--epochs", type=int, default=5, help="of static networks, all timesteps")
+    p.add_argument("--halting-epochs", type=int, default=2, help="of token methods")
+    p.add_argument(
+        "--only", nargs="+", choices=names, default=names, metavar="NAME",
+        help="some of: " + "; ".join(names),
+    )  # fmt: skip
+    p.add_argument("--json", type=Path, help="also write the rows there")
+    return p
+
+
+def base_config(arguments: argparse.Namespace) -> TrainConfig:
+    """The recipe with the command's images and epochs."""
+    recipe = load_recipe(arguments.recipe)
+    data = replace(recipe.data, path=arguments.data) if arguments.data else recipe.data
+    return replace(
+        recipe, data=data, out=arguments.out,
+        static=replace(recipe.static, epochs=arguments.epochs, timesteps=()),
+        halting=replace(recipe.halting, epochs=arguments.halting_epochs),
+    )  # fmt: skip
+
+
+def trained(method: Method, base: TrainConfig) -> Path:
+    """The method's checkpoint, and those that it builds on, trained where they are not there."""
+    if not method.start:
+        return train_once(configuration(method, base))
+    shares = adaptive_shares(base) if method.what == SAME_TOKENS else ()
+    start = load_checkpoint(trained(named(method.start), base))
+    return train_once(configuration(method, base, shares), start)
+
+
+def named(name: str) -> Method:
+    """The method of that name."""
+    return next(method for method in METHODS if method.name == name)
+
+
+def configuration(method: Method, base: TrainConfig, shares: tuple[float, ...] = ()) -> TrainConfig:
+    """The method's run.
+
+    Args:
+        method: what is trained.
+        base: the recipe.
+        shares: tokens per block over K_0, for a method that keeps as many as an adaptive one.
+    """
+    plain = merge(to_dict(base), method.changes)
+    plain["out"] = str(Path(base.out) / method.folder)
+    plain["static" if method.start else "halting"]["epochs"] = 0
+    plain["halting"]["ponder_weight"] *= method.ponder_factor
+    drop = plain["model"]["drop"]
+    drop["keep"] = {"all": (1.0,) * base.model.depth, SAME_TOKENS: shares}.get(
+        drop["keep"] or "", ()
+    )
+    return from_dict(TrainConfig, plain)
+
+
+def adaptive_shares(base: TrainConfig) -> tuple[float, ...]:
+    """Tokens per block that STAS keeps on the validation images, as shares of K_0."""
+    checkpoint = load_checkpoint(trained(named("STAS"), base))
+    data = load_data(base.data, base.model, base.seed).to(best_device())
+    network = checkpoint.network().to(best_device())
+    return matching_shares(evaluate(network, data.validation), base.model.tokens)
+
+
+def matching_shares(found: Evaluation, k0: int) -> tuple[float, ...]:
+    """Shares per block that rise nowhere, begin with 1, and have the average of `found`.
+
+    A fixed rate is the same at every timestep and drops nothing before the first block, where
+    halting over timesteps does; the blocks after it make up for that, in halting's proportions.
+    """
+    blocks = torch.tensor(found.tokens_per_block, dtype=torch.float64).mean(0) / k0
+    rest = blocks[1:]
+    wanted = found.average_tokens * len(blocks) - 1
+    scaled = (rest * wanted / rest.sum()).clamp(1 / k0, 1)
+    return (1.0, *(round(float(share), 4) for share in scaled.cummin(0).values))
+
+
+def rows_of(method: Method, checkpoint: Checkpoint, data: Dataset) -> list[Row]:
+    """The method's row, and one for every further halting margin."""
+    first = row_of(method.name, method.what, checkpoint, data, checkpoint.model.halting.epsilon)
+    others = [
+        row_of(f"{method.name}, ε {epsilon:g}", "the same network", checkpoint, data, epsilon)
+        for epsilon in method.epsilons
+    ]
+    return [first, *others]
+
+
+def row_of(name: str, what: str, checkpoint: Checkpoint, data: Dataset, epsilon: float) -> Row:
+    """Test a checkpoint with a halting margin."""
+    network = checkpoint.network().to(best_device())
+    seen = record(network, data.validation, epsilon=epsilon)
+    test = record(network, data.test, epsilon=epsilon)
+    threshold = fewest_timesteps(seen, "entropy", MAX_DROP).threshold
+    early = exit_point(test, "entropy", threshold)
+    return Row(
+        name=name,
+        what=what,
+        accuracy=tuple(float(at_t.float().mean()) for at_t in test.correct),
+        tokens=exit_point(test, "never").average_tokens,
+        energy_mj=average_energy_mj(checkpoint, test),
+        exit_accuracy=early.accuracy,
+        exit_timesteps=early.average_timesteps,
+    )
+
+
+def average_energy_mj(checkpoint: Checkpoint, trace: Trace) -> float:
+    """Of an image with all timesteps, from the firing rates that the checkpoint holds."""
+    rates: dict[str, Any] = checkpoint.metrics["firing_rates"]
+    model = energy_model(checkpoint.network(), rates)
+    timesteps, images = trace.correct.shape
+    every = torch.full((images,), timesteps)
+    return float(model.energy_mj(trace.live_tokens, every).mean())
+
+
+def table(rows: Sequence[Row], base: TrainConfig, images: int) -> Table:
+    """The comparison."""
+    result = Table(
+        title=f"{base.static.epochs} epochs, token methods {base.halting.epochs} more, "
+        f"seed {base.seed}; {images:,} test images"
+    )
+    last = base.model.timesteps
+    result.add_column("method", no_wrap=True)
+    result.add_column("")
+    for title in ("t = 1", "t = 2", f"t = {last}", "tokens", "µJ", "exit", "at t"):
+        result.add_column(title, justify="right", no_wrap=True)
+    for row in rows:
+        shown = (row.accuracy[0], row.accuracy[:2][-1], row.accuracy[-1])
+        result.add_row(
+            row.name, row.what, *(f"{value:.2%}" for value in shown), f"{row.tokens:.3f}",
+            f"{1000 * row.energy_mj:.1f}", f"{row.exit_accuracy:.2%}", f"{row.exit_timesteps:.2f}",
+        )  # fmt: skip
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
