@@ -1,8 +1,8 @@
 """The methods that `benchmarks.methods` compares, as changes to one recipe.
 
-Static networks are trained from scratch and differ in their loss or stem. Token methods continue from
-a static network, each for the same number of epochs, so that the first of them, which keeps every
-token, tells what those epochs alone give.
+Static networks are trained from scratch and differ in their loss or stem. Token methods continue
+from a static network, each for the same number of epochs, so that the first of them, which keeps
+every token, tells what those epochs alone give.
 """
 
 from __future__ import annotations

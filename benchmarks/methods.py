@@ -1,13 +1,13 @@
 """Every method of the papers, trained and tested under the same conditions; prints one table.
 
     python -m benchmarks.methods --data cifar10.zip --out runs/methods
-    python -m benchmarks.methods --recipe digits --out runs/methods-digits     minutes instead of hours
-    python -m benchmarks.methods --data cifar10.zip --only TET SML             some of them
+    python -m benchmarks.methods --recipe digits --out runs/digits        minutes instead of hours
+    python -m benchmarks.methods --data cifar10.zip --only TET SML        some of them
 
-Runs that are finished in --out are not trained again, and stopped ones go on: two processes may share
-the work with --only, and the whole command then prints the table. Exits are by entropy (DT-SNN,
-AT-SNN^e, STAS^e); their threshold is the one with the fewest timesteps within 0.5 points on the
-validation images. Everything else is measured on the test images.
+Runs that are finished in --out are not trained again, and stopped ones go on: two processes may
+share the work with --only, and the whole command then prints the table. Exits are by entropy
+(DT-SNN, AT-SNN^e, STAS^e); their threshold is the one with the fewest timesteps within 0.5 points
+on the validation images. Everything else is measured on the test images.
 """
 
 from __future__ import annotations
