@@ -66,7 +66,10 @@ class LaggedIndex:
         return self._within[other.block]
 
     def _places(self, rows: str, batch: str) -> str:
-        """Scatter row numbers to positions; padding goes to one position past the last."""
+        """Scatter row numbers to positions; padding goes to one position past the last.
+
+        TensorRT scatters no more rows than there are places, so there is room for as many.
+        """
         graph = self.graph
         count = graph.op("Shape", rows, name="row_count")
         slots = graph.op("Mul", batch, graph.ints(self.slots), name="slot_count")
@@ -74,7 +77,7 @@ class LaggedIndex:
         positions = graph.op("Where", self._is_token, rows, past, name="positions")
         numbers = counted(graph, count)
         last = graph.op("Sub", graph.op("Cast", count, to=INT32), graph.const([1], np.int32))
-        room = graph.op("Add", slots, graph.ints(1), name="slots_and_one")
+        room = graph.op("Add", slots, count, name="slots_and_rows")
         absent = graph.op("Expand", last, room, name="absent")
         place = graph.op("ScatterElements", absent, positions, numbers, axis=0, name="scatter")
         return graph.op("Slice", place, graph.ints(0), slots, graph.ints(0), name="place")
