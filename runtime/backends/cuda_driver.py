@@ -19,7 +19,7 @@ OUT_OF_MEMORY = 2
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76
 THREAD_LOCAL_CAPTURE = 1
 # After these the process's context on the GPU is lost: every later call fails in the same way.
-LOST = frozenset({4, 46, 214, 220, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721})
+LOST = frozenset({4, 46, 214, 220, 226, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721})
 
 _HANDLE = POINTER(c_void_p)
 _FUNCTIONS: dict[str, list[Any]] = {
