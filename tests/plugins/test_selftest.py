@@ -25,6 +25,13 @@ def test_the_whole_quick_test_passes_on_the_emulated_device(emulated_library):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("order", ["backward", "1", "2"])
+def test_no_result_depends_on_which_thread_comes_first(device, monkeypatch, order):
+    monkeypatch.setenv("SPIKEHALT_EMULATED_ORDER", order)
+    failures = []
+    assert check_cases(device, list(all_cases(quick=True)), failures.append) == [], failures
+
+
 def test_a_wrong_result_is_reported_with_its_sizes(device, some_cases):
     lines = []
     case = some_cases[0]

@@ -2,6 +2,10 @@
 //!
 //! Fibers of a warp meet in shuffles and ballots, those of a block in __syncthreads. A round in
 //! which no fiber gets on (some left a warp or a block that the others wait for) is an error.
+//!
+//! $SPIKEHALT_EMULATED_ORDER says which fiber runs first: "forward" (as without it), "backward", or a
+//! number that shuffles fibers and blocks anew in every round. A result that depends on it is a race.
+//! Shared memory holds 0xFF when a block starts, which no kernel may read.
 #pragma once
 
 #include "cuda_runtime_api.h"
@@ -9,8 +13,13 @@
 #include <setjmp.h>
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
+#include <numeric>
+#include <random>
 #include <tuple>
 #include <utility>
 
@@ -22,6 +31,37 @@
 // Blocks run one after the other, so one copy of a block's memory is enough.
 #define __shared__ static
 #define SPIKEHALT_DYNAMIC_SHARED(name) uint8_t* const name = Emulation::instance().dynamicShared()
+
+//! The order in which threads or blocks get their turns.
+class Order
+{
+public:
+    void arrange(unsigned int count)
+    {
+        char const* const wanted = std::getenv("SPIKEHALT_EMULATED_ORDER");
+        mIndices.resize(count);
+        std::iota(mIndices.begin(), mIndices.end(), 0U);
+        if (wanted == nullptr || std::strcmp(wanted, "forward") == 0)
+        {
+            return;
+        }
+        if (std::strcmp(wanted, "backward") == 0)
+        {
+            std::reverse(mIndices.begin(), mIndices.end());
+            return;
+        }
+        static std::mt19937 generator(static_cast<unsigned int>(std::atoi(wanted)));
+        std::shuffle(mIndices.begin(), mIndices.end(), generator);
+    }
+
+    unsigned int operator[](unsigned int place) const
+    {
+        return mIndices[place];
+    }
+
+private:
+    std::vector<unsigned int> mIndices;
+};
 
 class Emulation
 {
@@ -36,7 +76,8 @@ public:
     void runBlock(unsigned int threads, size_t sharedBytes, std::function<void()> const& body)
     {
         mBody = &body;
-        mShared.assign(sharedBytes / 16 + 1, {});
+        mShared.resize(sharedBytes / 16 + 1);
+        std::memset(mShared.data(), 0xFF, mShared.size() * sizeof(Line));
         mWarps.assign((threads + kWARP - 1) / kWARP, Meeting{});
         mBlock = Meeting{};
         while (mFibers.size() < threads)
@@ -140,8 +181,10 @@ private:
         {
             mProgress = false;
             mRemaining = 0;
-            for (mCurrent = 0; mCurrent < mThreads; ++mCurrent)
+            mOrder.arrange(mThreads);
+            for (mPlace = 0; mPlace < mThreads; ++mPlace)
             {
+                mCurrent = mOrder[mPlace];
                 mRemaining += mFibers[mCurrent]->state != State::kDONE;
                 step(*mFibers[mCurrent]);
             }
@@ -186,6 +229,8 @@ private:
     jmp_buf mScheduler{};
     unsigned int mThreads = 0;
     unsigned int mCurrent = 0;
+    unsigned int mPlace = 0;
+    Order mOrder;
     unsigned int mRemaining = 0;
     bool mProgress = false;
 };
@@ -217,9 +262,11 @@ cudaError_t cudaLaunchKernel(void (*kernel)(Parameters...), dim3 grid, dim3 bloc
     }
     auto arguments = emulatedArguments<Parameters...>(pointers, Indices{});
     return emulatedSubmit(stream, [=]() mutable {
-        for (unsigned int index = 0; index < grid.x; ++index)
+        Order order;
+        order.arrange(grid.x);
+        for (unsigned int place = 0; place < grid.x; ++place)
         {
-            Emulation::blockIndex() = dim3(index);
+            Emulation::blockIndex() = dim3(order[place]);
             Emulation::instance().runBlock(
                 block.x, sharedBytes, [&] { emulatedCall(kernel, arguments, Indices{}); });
         }
