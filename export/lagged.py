@@ -66,16 +66,17 @@ class LaggedIndex:
         return self._within[other.block]
 
     def _places(self, rows: str, batch: str) -> str:
-        """Scatter row numbers to positions; padding goes to one position past the last.
+        """Scatter row numbers to positions; padding goes past the last, each row to its own place.
 
-        TensorRT scatters no more rows than there are places, so there is room for as many.
+        TensorRT scatters no more rows than there are places, and no two rows to one place.
         """
         graph = self.graph
         count = graph.op("Shape", rows, name="row_count")
         slots = graph.op("Mul", batch, graph.ints(self.slots), name="slot_count")
         past = graph.op("Cast", slots, to=INT32, name="past_last")
-        positions = graph.op("Where", self._is_token, rows, past, name="positions")
         numbers = counted(graph, count)
+        beyond = graph.op("Add", past, numbers, name="beyond")
+        positions = graph.op("Where", self._is_token, rows, beyond, name="positions")
         last = graph.op("Sub", graph.op("Cast", count, to=INT32), graph.const([1], np.int32))
         room = graph.op("Add", slots, count, name="slots_and_rows")
         absent = graph.op("Expand", last, room, name="absent")

@@ -28,6 +28,8 @@ SIDECAR_SUFFIX = ".plan.json"
 Flavour = Literal["tensorrt", "tensorrt-rtx"]
 GraphName = Literal["first", "next"]
 TITLES = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX"}
+RTX_AMPERE_ON = ("8.0", "8.6", "8.9", "12.0", "12.1")
+"""What a TensorRT-RTX engine runs on that was built for no GPU by name: no 8.7, 9.0 or 11.0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,8 @@ class EngineSidecar:
         version: of that library, all four numbers.
         platform: operating system and processor, such as "linux-x86_64".
         gpu: name of the GPU it was tuned on; None where it was built without one.
-        compute_capabilities: of the GPUs it runs on, such as "8.6"; empty: Ampere and newer.
+        compute_capabilities: of the GPUs it runs on, such as "8.6"; empty: Ampere and newer (of
+            TensorRT-RTX: `RTX_AMPERE_ON`).
         hardware_compatible: runs on any GPU from Ampere on, whatever `gpu` was.
         version_compatible: runs with newer versions too.
         layout: token layout of the graph.
@@ -202,13 +205,16 @@ def numbers(version: str) -> tuple[int, ...]:
 
 def _gpu_mismatch(sidecar: EngineSidecar, machine: Machine) -> str | None:
     here = machine.compute_capability
-    anywhere = sidecar.hardware_compatible or not sidecar.compute_capabilities
-    if anywhere and numbers(here) >= (8, 0):
+    if sidecar.compute_capabilities and not sidecar.hardware_compatible:
+        fits, built_for = here in sidecar.compute_capabilities, sidecar.compute_capabilities
+    elif sidecar.flavour == "tensorrt-rtx":
+        fits, built_for = here in RTX_AMPERE_ON, RTX_AMPERE_ON
+    else:
+        fits, built_for = numbers(here) >= (8, 0), ("8.0 and newer",)
+    if fits:
         return None
-    if not anywhere and here in sidecar.compute_capabilities:
-        return None
-    built_for = ", ".join(sidecar.compute_capabilities) if not anywhere else "8.0 and newer"
-    return f"was built for GPUs of compute capability {built_for}, {machine.gpu} has {here}"
+    listed = ", ".join(built_for)
+    return f"was built for GPUs of compute capability {listed}, {machine.gpu} has {here}"
 
 
 def read_sidecars(bundle: Bundle, flavour: Flavour) -> dict[str, EngineSidecar]:

@@ -150,6 +150,7 @@ class CudaDriver:
         address = c_uint64()
         self._call("cuMemAlloc_v2", byref(address), max(size, 1))
         self._call("cuMemsetD8Async", address, 0, max(size, 1), None)
+        # Streams of ours do not wait for the default one.
         self._call("cuStreamSynchronize", None)
         return address.value
 

@@ -1,4 +1,4 @@
-"""An engine file loaded by TensorRT or TensorRT-RTX: its tensors and one context per profile."""
+"""An engine file loaded by TensorRT or TensorRT-RTX: its tensors and contexts."""
 
 from __future__ import annotations
 
@@ -91,20 +91,53 @@ class LoadedEngine:
         outputs = {tensor.name for tensor in self.tensors.values() if not tensor.is_input}
         return Ports(inputs, outputs)
 
-    def context(self, profile: int, stream: int) -> Any:
+    @property
+    def scratch_bytes(self) -> int:
+        """Scratch memory that a context needs from its maker; TensorRT-RTX's bring their own."""
+        return 0 if self._kernels is not None else int(self._engine.device_memory_size_v2)
+
+    def context(self, profile: int, stream: int, scratch: int) -> Any:
         """A new execution context for one optimization profile.
 
+        Args:
+            profile: its number.
+            stream: what it will run on.
+            scratch: address of `scratch_bytes`, which nothing else uses while the context runs.
+
         Raises:
-            OutOfMemoryError: the GPU has no room for its scratch memory.
+            OutOfMemoryError: the GPU has no room for it.
             BackendError: the library refuses.
         """
-        settings = [] if self._kernels is None else [self._kernels.configure(self._engine)]
-        context = self._engine.create_execution_context(*settings)
+        context = self._engine.create_execution_context(self._how_to_run())
         if context is None:
             raise self._failed(f"cannot make an execution context of {self._name}")
-        if profile and not context.set_optimization_profile_async(profile, stream):
-            raise self._failed(f"cannot use profile {profile} of {self._name}")
+        if self._kernels is None:
+            context.set_device_memory(scratch, self.scratch_bytes)
+        # Engines carry the names of their layers for profilers; telling them costs time.
+        context.nvtx_verbosity = self._trt.ProfilingVerbosity.NONE
+        if profile:
+            self._use_profile(context, profile, stream)
         return context
+
+    def _how_to_run(self) -> Any:
+        """Where scratch memory comes from; for TensorRT-RTX its kernels and its own CUDA graphs.
+
+        TensorRT-RTX swaps kernels while it runs, which a graph captured from outside does not see.
+        """
+        if self._kernels is None:
+            return self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
+        config = self._kernels.configure(self._engine)
+        config.cuda_graph_strategy = self._trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+        return config
+
+    def _use_profile(self, context: Any, profile: int, stream: int) -> None:
+        problem = f"cannot use profile {profile} of {self._name}"
+        try:
+            done = context.set_optimization_profile_async(profile, stream)
+        except RuntimeError as error:  # what False becomes in its bindings
+            raise self._failed(problem) from error
+        if not done:
+            raise self._failed(problem)
 
     def check(self, done: bool, doing: str) -> None:
         """Raise with the library's own words unless `done`."""

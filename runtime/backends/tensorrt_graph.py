@@ -45,6 +45,7 @@ class EngineGraph:
         self._cuda, self._stream = cuda, stream
         self._buckets = batch_buckets(sidecar.batch, sidecar.profiles)
         self._contexts: dict[int, Any] = {}
+        self._scratch = 0
         self._staged: dict[str, Staged] = {}
         self._graphs = GraphCache(cuda, stream, use_graphs)
         try:
@@ -88,9 +89,13 @@ class EngineGraph:
         for name, shape in shapes.items():
             padding = PADDING if name.startswith(ROWS) else 0
             self._staged[name].fill(inputs[name], shape, padding)
-        context = self._context(bucket)
         key = (bucket, *sorted(rows.items()), before and before.number, after.number)
-        self._graphs.run(key, lambda: self._launch(context, shapes, bucket, before, after))
+        self._graphs.run(
+            key,
+            lambda context: self._launch(context, shapes, bucket, before, after),
+            self._shared_context(bucket),
+            lambda: self._new_context(self._profile(bucket)),
+        )
         self._cuda.synchronize(self._stream)
         return {
             t.name: self._staged[t.name].view(self._shape(t, bucket, rows))[:images].copy()
@@ -103,6 +108,9 @@ class EngineGraph:
         self._contexts.clear()
         while self._staged:
             self._staged.popitem()[1].free()
+        scratch, self._scratch = self._scratch, 0
+        if scratch:
+            self._cuda.free(scratch)
         self._engine.close()
 
     def _launch(
@@ -169,12 +177,22 @@ class EngineGraph:
             raise BackendError(f"{name} has {rows} rows, the engine takes up to {most}")
         return padded
 
-    def _context(self, bucket: int) -> Any:
-        """The context of the profile that holds the bucket."""
-        profile = next(i for i, most in enumerate(self._sidecar.profiles) if bucket <= most)
+    def _profile(self, bucket: int) -> int:
+        """The profile that holds the bucket."""
+        return next(i for i, most in enumerate(self._sidecar.profiles) if bucket <= most)
+
+    def _shared_context(self, bucket: int) -> Any:
+        """The context of the bucket's profile, for every launch that is not replayed."""
+        profile = self._profile(bucket)
         if profile not in self._contexts:
-            self._contexts[profile] = self._engine.context(profile, self._stream)
+            self._contexts[profile] = self._new_context(profile)
         return self._contexts[profile]
+
+    def _new_context(self, profile: int) -> Any:
+        """A context; all share one scratch memory, since they run one after the other."""
+        if not self._scratch and self._engine.scratch_bytes:
+            self._scratch = self._cuda.allocate(self._engine.scratch_bytes)
+        return self._engine.context(profile, self._stream, self._scratch)
 
 
 def is_state(name: str) -> bool:

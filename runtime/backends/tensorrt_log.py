@@ -6,6 +6,9 @@ from types import ModuleType
 from typing import Any
 
 MAX_REASONS = 3
+# The library goes on using the first logger it was given, for its registry, as long as any builder
+# or runtime lives, whoever made that one: a logger that was freed would crash it.
+_KEPT: list[Any] = []
 
 
 class MessageLog:
@@ -29,6 +32,7 @@ class MessageLog:
                     errors.append(message.strip())
 
         self.logger = Logger()
+        _KEPT.append(self.logger)
 
     def reasons(self) -> str:
         """The first errors as one sentence; forgets them."""

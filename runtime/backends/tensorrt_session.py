@@ -43,7 +43,8 @@ class Platform:
         cuda: the GPU.
         pair: engines that fit both.
         prepare: looks at a plan before it is loaded and raises a BackendError if it cannot run.
-        compiles: the library compiles kernels when it runs; they are kept for the next process.
+        compiles: the library compiles kernels when it runs, and replays CUDA graphs of its own; the
+            kernels are kept for the next process.
     """
 
     trt: ModuleType
@@ -163,7 +164,10 @@ class TensorRTSession:
             host_code=sidecar.version_compatible,
             kernels=KernelCache(plan) if platform.compiles else None,
         )
-        self._graphs.append(EngineGraph(engine, sidecar, self._cuda, self._stream, use_graphs=True))
+        graphs = not platform.compiles  # else the library replays its own
+        self._graphs.append(
+            EngineGraph(engine, sidecar, self._cuda, self._stream, use_graphs=graphs)
+        )
         return engine
 
     def _pool(self) -> StatePool:

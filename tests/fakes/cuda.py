@@ -113,6 +113,11 @@ class FakeCuda:
 
     # What the fake TensorRT uses.
 
+    @property
+    def capturing(self) -> bool:
+        """Whether launches are recorded instead of run."""
+        return self._capture is not None
+
     def enqueue(self, stream: int, operation: Operation) -> None:
         """Put work on a stream, or into the graph being captured."""
         self._alive("cuLaunchKernel")

@@ -81,7 +81,18 @@ class HardwareCompatibilityLevel(enum.Enum):
 
 class ProfilingVerbosity(enum.Enum):
     LAYER_NAMES_ONLY = 0
-    DETAILED = 1
+    NONE = 1
+    DETAILED = 2
+
+
+class ExecutionContextAllocationStrategy(enum.Enum):
+    STATIC = 0
+    USER_MANAGED = 2
+
+
+class CudaGraphStrategy(enum.Enum):
+    DISABLED = 0
+    WHOLE_GRAPH_CAPTURE = 1
 
 
 class ComputeCapability(enum.Enum):
@@ -122,10 +133,13 @@ def make_module(world: World, version: str = "10.13.3.9", name: str = "tensorrt"
     for each in (
         LayerType, TensorIOMode, MemoryPoolType, NetworkDefinitionCreationFlag, BuilderFlag,
         HardwareCompatibilityLevel, ProfilingVerbosity, DataType, ILogger,
+        ExecutionContextAllocationStrategy,
     ):  # fmt: skip
         setattr(module, each.__name__, each)
     if name == "tensorrt_rtx":
-        for each in (ComputeCapability, EngineValidity, EngineInvalidityDiagnostics):
+        for each in (
+            ComputeCapability, EngineValidity, EngineInvalidityDiagnostics, CudaGraphStrategy,
+        ):  # fmt: skip
             setattr(module, each.__name__, each)
     module.Builder = lambda logger: Builder(world, version, logger)
     module.OnnxParser = lambda network, logger: OnnxParser(world, version, name, network, logger)
@@ -358,6 +372,8 @@ class Runtime:
 
 
 class ICudaEngine:
+    device_memory_size_v2 = 4096
+
     def __init__(self, world: World, model: onnx.ModelProto, logger: Any) -> None:
         self._world, self._logger = world, logger
         self._inputs = [value.name for value in model.graph.input]
@@ -392,12 +408,13 @@ class ICudaEngine:
         return IRuntimeConfig()
 
     def create_execution_context(
-        self, runtime_config: IRuntimeConfig | None = None
+        self, strategy: IRuntimeConfig | ExecutionContextAllocationStrategy
     ) -> IExecutionContext:
-        self._world.calls.append(("create_execution_context",))
-        if runtime_config is not None and runtime_config.cache is not None:
-            runtime_config.cache.kernels += 1
-        return IExecutionContext(self, self._world, self._logger)
+        self._world.calls.append(("create_execution_context", strategy))
+        if isinstance(strategy, IRuntimeConfig) and strategy.cache is not None:
+            strategy.cache.kernels += 1
+        needs = strategy == ExecutionContextAllocationStrategy.USER_MANAGED
+        return IExecutionContext(self, self._world, self._logger, needs_memory=needs)
 
 
 class IRuntimeCache:
@@ -416,6 +433,7 @@ class IRuntimeCache:
 class IRuntimeConfig:
     def __init__(self) -> None:
         self.cache: IRuntimeCache | None = None
+        self.cuda_graph_strategy = CudaGraphStrategy.DISABLED
 
     def create_runtime_cache(self) -> IRuntimeCache:
         return IRuntimeCache()
@@ -435,11 +453,23 @@ def _restore_functions(model: onnx.ModelProto) -> None:
 
 
 class IExecutionContext:
-    def __init__(self, engine: ICudaEngine, world: World, logger: Any) -> None:
+    def __init__(
+        self, engine: ICudaEngine, world: World, logger: Any, *, needs_memory: bool
+    ) -> None:
         self._engine, self._world, self._logger = engine, world, logger
+        self._needs_memory, self._memory = needs_memory, 0
+        self.nvtx_verbosity = ProfilingVerbosity.DETAILED
         self._shapes: dict[str, tuple[int, ...]] = {}
+        self._ran: tuple[Any, ...] | None = None
+        self._captured: tuple[Any, ...] | None = None
         self._addresses: dict[str, int] = {}
         self.profile = 0
+
+    def set_device_memory(self, memory: int, size: int) -> None:
+        assert self._needs_memory and size >= self._engine.device_memory_size_v2
+        assert self._world.cuda is not None
+        self._world.cuda.check(memory, size)
+        self._memory = memory
 
     def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool:
         self._world.calls.append(("profile", profile_index))
@@ -465,10 +495,18 @@ class IExecutionContext:
         if problem:
             self._logger.log(ILogger.ERROR, problem)
             return False
+        assert self._memory or not self._needs_memory, "no scratch memory"
         shapes = {name: self._input_shape(name) for name in self._engine._inputs}
         self._world.calls.append(("execute", self.profile, shapes))
         addresses, cuda = dict(self._addresses), self._world.cuda
         assert cuda is not None
+        run = (profile_and_shapes := (self.profile, shapes)), addresses
+        if cuda.capturing:
+            assert self._ran == profile_and_shapes, "captured right after a change of shape"
+            self._captured = run
+        else:
+            assert self._captured in (None, run), "a context that was captured runs other work"
+        self._ran = profile_and_shapes
         cuda.enqueue(stream_handle, lambda: self._run(cuda, shapes, addresses))
         return True
 

@@ -20,10 +20,13 @@ CLASSES = (
 ENUMS = (
     "LayerType", "TensorIOMode", "MemoryPoolType", "NetworkDefinitionCreationFlag", "BuilderFlag",
     "HardwareCompatibilityLevel", "ProfilingVerbosity", "DataType",
+    "ExecutionContextAllocationStrategy",
 )  # fmt: skip
 # What TensorRT-RTX alone has.
 RTX_CLASSES = ("IRuntimeConfig", "IRuntimeCache")
-RTX_ENUMS = ("ComputeCapability", "EngineValidity", "EngineInvalidityDiagnostics")
+RTX_ENUMS = (
+    "ComputeCapability", "EngineValidity", "EngineInvalidityDiagnostics", "CudaGraphStrategy",
+)  # fmt: skip
 RTX_MEMBERS = {"set_compute_capability", "engine_header_size", "get_engine_validity"}
 # Fields of the fakes that no caller sees.
 INTERNAL = {"model", "layers", "flags", "profiles", "data", "name", "operator", "text", "shapes"}

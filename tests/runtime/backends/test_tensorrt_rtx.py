@@ -46,6 +46,16 @@ def test_engines_built_for_named_gpus_do_not_run_on_others(
         Engine(bundle, backend="tensorrt-rtx")
 
 
+def test_engines_for_any_gpu_are_passed_over_on_those_the_library_does_not_have(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hopper = FakeCuda(name="Hopper", compute_capability="9.0")
+    _, bundle = prepared(monkeypatch, tmp_path, flavour="tensorrt-rtx", cuda=hopper)
+    with Engine(bundle) as engine:
+        assert engine.info.name == "onnxruntime"
+        assert "8.0, 8.6, 8.9, 12.0, 12.1, Hopper has 9.0" in engine.info.reason
+
+
 def test_the_library_is_asked_before_a_plan_is_loaded(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

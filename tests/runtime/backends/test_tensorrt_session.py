@@ -52,7 +52,7 @@ def assert_same_answers(bundle: Bundle, backend: str, data: Images, **settings: 
     with Engine(bundle, threads=1, backend="onnxruntime", **settings) as engine:
         expected = engine(data)
     with Engine(bundle, backend=backend, **settings) as engine:
-        for _ in range(3):  # the third call replays graphs
+        for _ in range(6):  # the later ones replay graphs
             found = engine(data)
             np.testing.assert_array_equal(found.live_tokens, expected.live_tokens)
             np.testing.assert_array_equal(found.timesteps, expected.timesteps)
@@ -69,7 +69,57 @@ def test_answers_are_those_of_onnx_runtime(
     world, bundle = prepared(monkeypatch, tmp_path, layout, flavour=flavour, batch=batch)
     for images in (1, 5, 11):
         assert_same_answers(bundle, flavour, pictures(images))
-    assert world.cuda is not None and world.cuda.launched and world.cuda.is_empty()
+    assert world.cuda is not None and world.cuda.is_empty()
+    assert bool(world.cuda.launched) == (flavour == "tensorrt")
+
+
+def test_tensorrt_rtx_replays_cuda_graphs_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    world, bundle = prepared(monkeypatch, tmp_path, flavour="tensorrt-rtx")
+    with Engine(bundle, backend="tensorrt-rtx") as engine:
+        engine(pictures(3))
+    (config, *_) = [call[1] for call in world.calls if call[0] == "create_execution_context"]
+    assert config.cuda_graph_strategy.name == "WHOLE_GRAPH_CAPTURE"
+
+
+def test_launches_of_changing_shapes_are_replayed_each_from_its_own_context(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The fake refuses captures right after another shape, and other work in such a context."""
+    world, bundle = prepared(monkeypatch, tmp_path, "dense", batch="1:4:8")
+    assert world.cuda is not None
+    with Engine(bundle, backend="tensorrt") as engine:
+        for _ in range(8):
+            for images in (3, 4, 1, 8):
+                engine(pictures(images))
+        contexts = sum(call[0] == "create_execution_context" for call in world.calls)
+        assert len(set(world.cuda.launched)) >= 8
+        assert contexts >= len(set(world.cuda.launched))
+        scratch = [block for block in world.cuda.device.values() if len(block) == 4096]
+        assert len(scratch) == 2, "one for each engine, however many contexts"
+    assert world.cuda.is_empty()
+
+
+def test_a_profile_that_cannot_be_used_is_an_error_with_the_librarys_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from tests.fakes import tensorrt as fake
+
+    _, bundle = prepared(monkeypatch, tmp_path)
+
+    def refused(context: Any, profile_index: int, stream_handle: int) -> bool:
+        context._logger.log(1, "Profile 2 has been chosen by another IExecutionContext.")
+        raise RuntimeError("Error in set optimization profile.")
+
+    monkeypatch.setattr(fake.IExecutionContext, "set_optimization_profile_async", refused)
+    with (
+        Engine(bundle, backend="tensorrt") as engine,
+        pytest.raises(
+            BackendError, match=r"cannot use profile 2 of first\.\S+: Profile 2 has been"
+        ),
+    ):
+        engine(pictures(8))
 
 
 @pytest.mark.parametrize("layout", ["dense", "lagged"])
@@ -257,7 +307,7 @@ def test_a_context_that_does_not_fit_is_out_of_memory(
 
     _, bundle = prepared(monkeypatch, tmp_path)
 
-    def no_room(engine: Any) -> None:
+    def no_room(engine: Any, strategy: Any) -> None:
         engine._logger.log(1, "createExecutionContext: Error Code 2: OutOfMemory (no further)")
 
     monkeypatch.setattr(fake.ICudaEngine, "create_execution_context", no_room)
