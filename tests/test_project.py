@@ -1,4 +1,4 @@
-"""The project's own promises: versions agree, extras stay small, the README's commands exist."""
+"""The project's own promises: what an install needs, what is pinned, what is cited exists."""
 
 from __future__ import annotations
 
@@ -34,9 +34,20 @@ def test_every_requirement_has_a_lower_bound_and_a_pin() -> None:
             assert re.split(r"[<>=]", requirement)[0].lower() in names, requirement
 
 
-def test_changelog_has_an_entry_for_what_is_being_built() -> None:
+def test_changelog_begins_with_what_is_being_built_and_says_something_of_it() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
-    assert "## [Unreleased]" in text or f"## [{pyproject()['version']}]" in text
+    title, content = re.findall(r"^## \[(.+?)\].*\n((?:(?!## ).*\n)+)", text, re.M)[0]
+    assert title in ("Unreleased", pyproject()["version"])
+    assert re.search(r"^- \S", content, re.M)
+
+
+def test_every_cited_section_of_the_design_exists() -> None:
+    sections = set(re.findall(r"^## (\d+)\.", (ROOT / "docs" / "design.md").read_text(), re.M))
+    cited = set()
+    for folder in ("train", "export", "runtime", "plugins", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            cited |= set(re.findall(r"design section (\d+)", path.read_text(), re.I))
+    assert cited and cited <= sections
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
