@@ -41,6 +41,14 @@ def test_changelog_begins_with_what_is_being_built_and_says_something_of_it() ->
     assert re.search(r"^- \S", content, re.M)
 
 
+def test_the_readme_names_the_wheel_that_is_built() -> None:
+    version = pyproject()["version"]
+    text = (ROOT / "README.md").read_text()
+    assert set(re.findall(r"spikehalt-[\w.]+-py3-none-any\.whl", text)) == {
+        f"spikehalt-{version}-py3-none-any.whl"
+    }
+
+
 def test_every_cited_section_of_the_design_exists() -> None:
     sections = set(re.findall(r"^## (\d+)\.", (ROOT / "docs" / "design.md").read_text(), re.M))
     cited = set()

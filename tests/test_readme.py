@@ -43,7 +43,7 @@ def run(folder: Path, *command: str) -> str:
 
 def test_export_and_embed_examples_run_as_printed(board: Path) -> None:
     (export,) = [b for b in blocks("sh") if "to_trt.py" in b]
-    run(board, *shlex.split(export)[1:])
+    run(board, *shlex.split(export.splitlines()[0])[1:])
     (embed,) = blocks("python")
     answers = run(board, "-c", embed).splitlines()
     assert len(answers) == 2 and all(len(line.split()) == 4 for line in answers)
