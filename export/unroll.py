@@ -83,9 +83,10 @@ def check_options(plan: NetworkPlan, options: GraphOptions) -> None:
     """Refuse what cannot be built.
 
     Raises:
-        UnsupportedError: chunk does not divide T, mode `block` in the packed layout, values that
-            float16 cannot hold, or int8 instrumented.
+        UnsupportedError: fixed-rate dropping, chunk does not divide T, mode `block` in the packed
+            layout, values that float16 cannot hold, or int8 instrumented.
     """
+    _refuse_dropping(plan)
     if np.dtype(options.dtype) == np.float16:
         check_float16(plan)
     timesteps = plan.config.timesteps
@@ -103,6 +104,17 @@ def check_options(plan: NetworkPlan, options: GraphOptions) -> None:
         raise UnsupportedError(
             "halting mode 'block' lets a token come back at the next timestep, so its "
             "membranes must be held; that exists in the dense layout only: use --layout dense"
+        )
+
+
+def _refuse_dropping(plan: NetworkPlan) -> None:
+    """No graph drops tokens at fixed rates: it would compute another function than PyTorch."""
+    kind = plan.config.drop.kind
+    if kind != "none":
+        raise UnsupportedError(
+            f"drop.kind {kind!r} is a baseline for training and evaluation and cannot be exported; "
+            "what removes tokens in exported models is halting (halting.mode 'block_time' or "
+            "'block') and merging (merge_gamma): train with one of those, or with drop.kind 'none'"
         )
 
 

@@ -13,6 +13,7 @@ from runtime.bundle import Bundle
 from runtime.sidecar import read_sidecars
 from tests.fakes.bundles import write_checkpoint, write_small_bundle
 from tests.fakes.install import install
+from train.config import DropConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -147,6 +148,21 @@ def test_a_file_that_is_no_checkpoint_ends_with_status_2(
     (tmp_path / "x.pt").write_bytes(b"nothing")
     assert main([str(tmp_path / "x.pt"), "--target", "onnx"]) == 2
     assert "is not a spikehalt checkpoint" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("target", [["--target", "onnx"], []])
+def test_a_model_that_drops_tokens_is_not_exported(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    target: list[str],
+) -> None:
+    install(monkeypatch, tmp_path)
+    drop = DropConfig("anchor", (1.0, 0.5))
+    checkpoint = write_checkpoint(tmp_path / "small.pt", mode="none", drop=drop)
+    assert main([str(checkpoint), *target]) == 2
+    assert "error: drop.kind 'anchor' is a baseline" in capsys.readouterr().out
+    assert not checkpoint.with_suffix(".bundle").exists()
 
 
 WITHOUT_TORCH = """

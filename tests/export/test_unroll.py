@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -15,6 +16,7 @@ from export.errors import UnsupportedError
 from export.plan import make_plan
 from export.unroll import GraphOptions, unroll
 from tests.export.dyadic import EPSILON, dyadic_config, dyadic_network, pictures
+from train.config import DropConfig
 from train.models import NAMED_MODELS
 
 ARCHITECTURES = sorted({config.arch for config in NAMED_MODELS.values()})
@@ -170,3 +172,13 @@ def test_a_chunk_that_does_not_divide_the_timesteps_is_refused() -> None:
 def test_mode_block_is_refused_in_the_packed_layout() -> None:
     with pytest.raises(UnsupportedError, match="use --layout dense"):
         graphs_of("spikformer", mode="block")
+
+
+@pytest.mark.parametrize("kind", ["random", "anchor"])
+@pytest.mark.parametrize("options", [{}, {"spikes": True}, {"instrument": True}])
+def test_dropping_at_fixed_rates_is_refused(kind: str, options: dict[str, bool]) -> None:
+    """The graphs would run every token: another function than the checkpoint's."""
+    config = dyadic_config("spikformer", "isps", "none", 0)
+    dropping = replace(config, drop=DropConfig(kind, (1.0, 0.5, 0.25)))  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match=rf"'{kind}'.*halting.mode.*merge_gamma"):
+        unroll(make_plan(dyadic_network(dropping)), GraphOptions(**options))
