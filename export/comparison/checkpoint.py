@@ -12,7 +12,7 @@ from export.errors import UnsupportedError
 from export.plan import make_plan
 from export.unroll import GraphOptions, unroll
 from export.weights import share_weights
-from runtime.bundle import FIRST_GRAPH, Bundle
+from runtime.bundle import Bundle
 from runtime.manifest import Manifest
 from train.checkpoint import load_checkpoint
 from train.config import ModelConfig
@@ -52,8 +52,9 @@ def export_again(
         dtype=np.float16 if manifest.precision == "fp16" else np.float32,
         live_masks=spikes or manifest.live_masks,
         int8=manifest.precision == "int8",
-        qdq=manifest.precision == "int8" and _is_for_engines(bundle),
+        qdq=manifest.qdq,
         spikes=spikes,
+        instrument=manifest.instrumented and not spikes,  # an emitter gives out one or the other
     )
     return unroll(make_plan(network), options)
 
@@ -68,9 +69,3 @@ def gives_same_graphs(bundle: Bundle, network: SpikingTransformer) -> bool:
     }
     files = bundle.manifest.files
     return digests == {name: entry.sha256 for name, entry in files.items() if name in digests}
-
-
-def _is_for_engines(bundle: Bundle) -> bool:
-    """Whether an int8 bundle has Q/DQ pairs; the manifest does not say."""
-    first = onnx.load_model_from_string(bundle.read(FIRST_GRAPH))
-    return any(node.op_type == "DequantizeLinear" for node in first.graph.node)

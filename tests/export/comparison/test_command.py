@@ -15,6 +15,7 @@ pytest.importorskip(
 )
 
 from export.__main__ import main
+from export.bundle import ExportOptions, export_bundle
 from export.engines import build_engines
 from export.profiles import BatchRange
 from export.targets.base import EngineOptions
@@ -52,6 +53,31 @@ def test_int8_of_either_form_is_exported_again_as_it_was(tmp_path: Path, images:
         result = compare(bundle, images, "--count", "2", "--top1", "0", "--exits", "0")[1]
         assert result["same_graphs"] is True
         assert result["agreements"]["onnxruntime"]["flips"] is not None
+
+
+def test_an_instrumented_bundle_is_exported_again_with_its_counts(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = write_checkpoint(tmp_path / "small.pt")
+    bundle = export_bundle(checkpoint, options=ExportOptions(layout="dense", instrument=True))
+    status, result = compare(bundle, images, "--count", "2")
+    assert status == 0 and result["same_graphs"] is True
+    assert result["agreements"]["onnxruntime"]["flips"] == 0.0
+    assert "other graphs" not in capsys.readouterr().out
+
+
+def test_a_bundle_whose_model_drops_tokens_is_refused(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exports before dropping was refused compute another function than the checkpoint."""
+    bundle = write_small_bundle(tmp_path, "dense", mode="none")
+    path = bundle.root / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["model"]["drop"] = {"kind": "anchor", "keep": [1.0, 0.5]}
+    path.write_text(json.dumps(manifest))
+    for spikes in ("0", "4"):
+        assert compare(bundle, images, "--spikes", spikes) == (2, {})
+        assert "drop.kind 'anchor' is a baseline" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("layout", "precision"), [("packed", "fp32"), ("lagged", "fp16")])
