@@ -8,5 +8,6 @@ spying_engines  engines of such graphs
 runners         the bundle's backends as runners of Polygraphy's comparator
 pytorch         the checkpoint as one
 report          running them all, and the JSON file
+checks          what is wrong with the arguments
 command         `python -m export compare`
 """

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from export.comparison.checks import check_counts, json_target
 from export.comparison.measures import TOLERANCES, Agreement, ExitRule, Tolerance
 from export.console import complain, console, say
 from export.errors import ExportError, UnsupportedError
@@ -80,18 +81,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the parsed command; returns the exit status.
 
     Raises:
-        ExportError: too few runners, or a checkpoint that is not the bundle's.
+        ExportError: an argument that cannot be, too few runners, or a checkpoint that is not the
+            bundle's.
         SpikehaltError: the bundle or the images cannot be used.
         TrainError: the checkpoint cannot be used.
     """
+    check_counts(arguments)
     bundle = Bundle.open(arguments.bundle)
+    target = json_target(arguments, bundle)
     setup = _Setup(arguments, bundle, _network(arguments, bundle.manifest))
     if setup.network is None:
         setup.left_out[PYTORCH] = "there is no checkpoint (--checkpoint), so no spikes either"
     data, rule = load_data(arguments, bundle.manifest), exit_rule(arguments, bundle.manifest)
     with tempfile.TemporaryDirectory(prefix="spikehalt-compare-") as folder:
         comparison = _compare(setup, data, rule, Path(folder))
-    target = arguments.json or bundle.root.with_suffix(".compare.json")
     comparison.save(target)
     _show(comparison)
     say(f"written to {target}")

@@ -185,6 +185,9 @@ def test_engines_that_cannot_be_rebuilt_here_are_compared_without_spikes(
         (["--with", "pytorsch"], "did you mean 'pytorch'"),
         (["--policy", "halting"], "no calibrated threshold"),
         (["--checkpoint", "missing.pt"], "missing.pt does not exist"),
+        (["--count", "0"], "--count 0 is no number of images: give 1 or more"),
+        (["--batch", "0"], "--batch 0 is no number of images: give 1 or more"),
+        (["--json", "/nope/x"], "cannot write /nope/x: there is no folder /nope; name another"),
     ],
 )
 def test_mistakes_are_status_2_and_one_sentence(
