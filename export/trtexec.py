@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from export.console import say
 from export.engines import load_graphs
-from export.errors import TargetMissingError
+from export.errors import TargetMissingError, UnsupportedError
 from export.profiles import BatchRange, InputProfile, ShapedGraph, shape_graph
 from export.targets.tensorrt import for_plugins, import_tensorrt
 from plugins.libraries import library_folder, plugins_name
 from runtime import graph_io
 from runtime.bundle import Bundle
+from runtime.inputs import check_inputs
 from runtime.lagged import PADDING, next_rows
 from runtime.manifest import Manifest
 from runtime.sidecar import GraphName, numbers
@@ -68,7 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the parsed command; returns the exit status.
 
     Raises:
-        ExportError: packed graphs, a batch range that is none, or no TensorRT found nor named.
+        ExportError: packed graphs, a batch range that is none, images or a folder that cannot be
+            used, or no TensorRT found nor named.
         SpikehaltError: the bundle cannot be read.
     """
     bundle = Bundle.open(arguments.bundle)
@@ -117,10 +119,13 @@ def write_files(
 
     Returns:
         The graphs as written.
+
+    Raises:
+        UnsupportedError: packed graphs, or the folder cannot be made.
     """
     models, slots = load_graphs(bundle), bundle.manifest.tokens_per_block
     shaped = {graph: shape_graph(model, (batch,), slots) for graph, model in models.items()}
-    out.mkdir(parents=True, exist_ok=True)
+    _make_folder(out)
     for graph, ready in shaped.items():
         model = for_plugins(ready.model) if plugins else ready.model
         (out / f"{graph}.onnx").write_bytes(model.SerializeToString())
@@ -129,6 +134,15 @@ def write_files(
         for name, value in values.items():
             (out / input_file(graph, name)).write_bytes(np.ascontiguousarray(value).tobytes())
     return shaped
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnsupportedError(
+            f"the folder {out} cannot be made ({error.strerror}): name another one with --out"
+        ) from error
 
 
 def commands_for(graph: GraphName, shaped: ShapedGraph, major: int, *, plugins: bool) -> Commands:
@@ -226,9 +240,7 @@ def _shapes(shapes: Mapping[str, tuple[int, ...]]) -> str:
 def _images(path: Path | None, manifest: Manifest, count: int) -> NDArray[Any]:
     """The first images of a file, or noise."""
     if path is not None:
-        from runtime.inputs import check_inputs
-
-        data = check_inputs(manifest.input, np.load(path, allow_pickle=False))
+        data = check_inputs(manifest.input, _load_npy(path))
         return data[np.arange(count) % len(data)]
     spec, rng = manifest.input, np.random.default_rng(0)
     if spec.kind == "frames":
@@ -236,6 +248,26 @@ def _images(path: Path | None, manifest: Manifest, count: int) -> NDArray[Any]:
         shape = (count, spec.timesteps, spec.channels, spec.height, spec.width)
         return rng.integers(0, 3, shape).astype(np.float32)
     return rng.integers(0, 256, (count, spec.height, spec.width, spec.channels), dtype=np.uint8)
+
+
+def _load_npy(path: Path) -> NDArray[Any]:
+    """The array of an .npy file.
+
+    Raises:
+        UnsupportedError: there is no such file, or it is another kind of file.
+    """
+    try:
+        with path.open("rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except OSError as error:
+        raise UnsupportedError(
+            f"--images {path} cannot be read ({error.strerror}): name an .npy file"
+        ) from error
+    except (ValueError, EOFError) as error:
+        raise UnsupportedError(
+            f"--images {path} is not an .npy file of numbers ({error}): write one with "
+            "numpy.save(FILE, images)"
+        ) from error
 
 
 def _run(model: onnx.ModelProto, feed: Values) -> dict[str, NDArray[Any]]:

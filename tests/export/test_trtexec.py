@@ -160,3 +160,28 @@ def test_packed_graphs_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     assert load_graphs(bundle)
     assert main(["trtexec", str(bundle.root), "--major", "10"]) == 2
     assert "--layout lagged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no array", b"PK\3\4"])
+def test_images_that_are_no_array_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    bundle = write_small_bundle(tmp_path)
+    path = tmp_path / "images.npy"
+    if content is not None:
+        path.write_bytes(content)
+    out = tmp_path / "out"
+    arguments = ["trtexec", str(bundle.root), "--major", "10", "--out", str(out)]
+    assert main([*arguments, "--images", str(path)]) == 2
+    said = capsys.readouterr().out
+    wanted = "cannot be read" if content is None else "is not an .npy file of numbers"
+    assert f"error: --images {path} {wanted}" in said
+    assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_small_bundle(tmp_path)
+    assert main(["trtexec", str(bundle.root), "--major", "10", "--out", "/dev/null/x"]) == 2
+    assert "the folder /dev/null/x cannot be made" in capsys.readouterr().out
