@@ -23,11 +23,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from export.console import complain, say
+from export.engine_arguments import add_engine_arguments, changed, engine_options
 from export.engines import build_engines, suggested_layout
 from export.errors import ExportError, TargetMissingError, UnsupportedError
-from export.profiles import BatchRange
 from export.targets.base import EngineOptions, Target
-from export.targets.choose import AUTO, ONNX, open_target, target_names
+from export.targets.choose import AUTO, ONNX, open_target
 from runtime.bundle import Bundle
 from runtime.errors import SpikehaltError
 
@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
         help="a checkpoint that `python -m train` wrote, or a bundle to build engines from",
     )  # fmt: skip
     _add_graph_arguments(p.add_argument_group("graphs"))
-    _add_engine_arguments(p.add_argument_group("engines"))
+    add_engine_arguments(p.add_argument_group("engines"))
     return p
 
 
@@ -88,43 +88,6 @@ def _add_graph_arguments(p: argparse._ArgumentGroup) -> None:
     p.add_argument("--merge-gamma", type=int, metavar="N", help="merge N tokens per block instead")
     p.add_argument("--live-masks", action="store_true", help="give out which tokens ran")
     p.add_argument("--instrument", action="store_true", help="count every image's operations")
-
-
-def _add_engine_arguments(p: argparse._ArgumentGroup) -> None:
-    p.add_argument("--target", choices=target_names(), default=AUTO, help="default: auto")
-    p.add_argument(
-        "--onnx-only", dest="target", action="store_const", const=ONNX, help="build no engines"
-    )
-    p.add_argument(
-        "--batch", metavar="MIN:OPT:MAX", default="1:8:32",
-        help="numbers of images, or one number for static shapes (default 1:8:32)",
-    )  # fmt: skip
-    p.add_argument(
-        "--compute-capability", nargs="+", default=[], metavar="X.Y",
-        help="GPUs to build for (tensorrt-rtx; default: Ampere and newer)",
-    )  # fmt: skip
-    p.add_argument("--no-plugins", action="store_true", help="let function bodies run the ops")
-    p.add_argument("--workspace", type=int, metavar="MIB", help="scratch memory for the builder")
-    p.add_argument("--timing-cache", type=Path, metavar="FILE", help="reuse kernel timings")
-    p.add_argument("--hardware-compatible", action="store_true", help="for any GPU from Ampere on")
-    p.add_argument("--version-compatible", action="store_true", help="for newer TensorRT too")
-
-
-def engine_options(arguments: argparse.Namespace) -> EngineOptions:
-    """Engine options of the parsed command line.
-
-    Raises:
-        UnsupportedError: a batch range that is none.
-    """
-    return EngineOptions(
-        batch=BatchRange.parse(arguments.batch),
-        plugins=not arguments.no_plugins,
-        compute_capabilities=tuple(arguments.compute_capability),
-        workspace_mib=arguments.workspace,
-        timing_cache=arguments.timing_cache,
-        hardware_compatible=arguments.hardware_compatible,
-        version_compatible=arguments.version_compatible,
-    )
 
 
 def export_checkpoint(
@@ -187,10 +150,8 @@ def open_bundle(arguments: argparse.Namespace) -> Bundle:
     Raises:
         UnsupportedError: options that change graphs were given with it.
     """
-    defaults = parser().parse_args(["x"])
-    changed = [n for n in _GRAPH_OPTIONS if getattr(arguments, n) != getattr(defaults, n)]
-    if changed:
-        given = ", ".join("--" + name.replace("_", "-") for name in changed)
+    given = changed(parser(), arguments, _GRAPH_OPTIONS)
+    if given:
         raise UnsupportedError(
             f"{given} change graphs, and those of the bundle {arguments.source} are made: export "
             "the checkpoint again"

@@ -55,6 +55,13 @@ def test_auto_without_tensorrt_writes_the_bundle_and_says_why_no_engine(
     assert Bundle.open(checkpoint.with_suffix(".bundle")).manifest.layout == "dense"
 
 
+def test_auto_takes_options_of_engines_though_none_is_built(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path, gpu=False)
+    assert main([str(checkpoint), "--batch", "4", "--workspace", "64", "--no-plugins"]) == 3
+
+
 def test_a_target_asked_for_by_name_must_be_there(
     checkpoint: Path,
     tmp_path: Path,
@@ -133,6 +140,8 @@ def test_a_bundle_gets_engines_from_its_own_graphs(
         (["--batch", "8:1"], "batch '8:1' is not N or MIN:OPT:MAX"),
         (["--target", "onnx", "--chunk", "3"], "chunk 3 does not divide T = 4"),
         (["--target", "onnx", "--qdq"], "--qdq says what --int8 is for: give both"),
+        (["--target", "tensorrt-rtx", "--workspace", "-5"], "--workspace -5 is no size"),
+        (["--onnx-only", "--hardware-compatible"], "--hardware-compatible would have no effect"),
     ],
 )
 def test_mistakes_end_with_status_2_and_one_sentence(
