@@ -1,25 +1,32 @@
 """Command line of the plugins: `python -m plugins build|list|selftest`.
 
-Exit codes: 0 done, 1 something failed, 2 wrong arguments, 3 the machine lacks what is needed.
+Exit codes: 0 done, 1 something failed, 2 wrong arguments or variables, 3 the machine lacks what is
+needed.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from plugins import DOMAIN, OP_NAMES, PLUGIN_OPS, VERSION
 from plugins.build import build
 from plugins.common.contract import ATTRIBUTES
 from plugins.device import require_driver
-from plugins.errors import LibraryError, MissingToolError, NoDeviceError, PluginError
+from plugins.errors import (
+    LibraryError,
+    MissingToolError,
+    NoDeviceError,
+    PluginError,
+    WrongSettingError,
+)
 from plugins.libraries import FOLDER_VARIABLE, built_libraries, find_kernels, library_folder
 from plugins.selftest import selftest
 from plugins.toolchain import find_cmake, find_cxx, find_nvcc, find_tensorrt
 
-FAILED, LACKING = 1, 3
+FAILED, WRONG, LACKING = 1, 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (NoDeviceError, LibraryError, MissingToolError) as error:
         say(str(error))
         return LACKING
+    except WrongSettingError as error:
+        say(str(error))
+        return WRONG
     except PluginError as error:
         say(str(error))
         return FAILED
@@ -73,9 +83,9 @@ def _list(_: argparse.Namespace) -> int:
         where = "" if op in PLUGIN_OPS else " (CPU alone)"
         say(f"  {op}{where}: {', '.join(ATTRIBUTES[op]) or 'no attributes'}")
     versions = [f"{headers.major}.{headers.minor}" for headers in find_tensorrt()]
-    say(f"C++ compiler: {find_cxx() or 'none'}")
+    say(f"C++ compiler: {_found(find_cxx)}")
     say(f"cmake: {find_cmake() or 'none'}")
-    say(f"nvcc: {find_nvcc() or 'none'}")
+    say(f"nvcc: {_found(find_nvcc)}")
     say(f"TensorRT headers: {', '.join(versions) or 'none'}")
     say(f"libraries in {library_folder()} ({FOLDER_VARIABLE} changes it):")
     for library in built_libraries():
@@ -83,6 +93,14 @@ def _list(_: argparse.Namespace) -> int:
     if not built_libraries():
         say("  none; python -m plugins build makes them")
     return 0
+
+
+def _found(find: Callable[[], Path | None]) -> str:
+    """A tool, or what is wrong with the variable that names it."""
+    try:
+        return str(find() or "none")
+    except WrongSettingError as error:
+        return f"none. {error}"
 
 
 def _selftest(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from plugins.build_cpu import build_cpu
-from plugins.build_steps import Say, move_into, need, run_step
+from plugins.build_steps import Say, make_folder, move_into, need, run_step
 from plugins.errors import MissingToolError
 from plugins.toolchain import (
     INCLUDE_VARIABLE,
@@ -38,9 +38,12 @@ def build(
     Raises:
         BuildError: a tool is missing, so that nothing can be built, or a compiler failed; the
             message says which and why.
+        WrongSettingError: `folder`, or a compiler that $CXX or $CUDACXX names, cannot be used.
     """
+    make_folder(folder)
     if cpu_only:
         return [build_cpu(folder, say=say)]
+    find_nvcc()  # a wrong $CUDACXX is known before the first compiler has run
     libraries: list[Path] = []
     try:
         libraries.append(build_cpu(folder, say=say))

@@ -21,10 +21,11 @@ FLAGS = (
 
 
 def build_cpu(folder: Path, *, say: Say) -> Path:
-    """Build the library for ONNX Runtime into `folder`.
+    """Build the library for ONNX Runtime into `folder`, which is there.
 
     Raises:
         BuildError: there is no C++ compiler, or it failed; the message says which and why.
+        WrongSettingError: $CXX names no compiler.
     """
     compiler = need(find_cxx(), "C++ compiler")
     say(f"C++ compiler: {compiler}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from plugins.errors import BuildError, MissingToolError
+from plugins.errors import BuildError, MissingToolError, WrongSettingError
+from plugins.libraries import FOLDER_VARIABLE
 
 Say = Callable[[str], None]
 
@@ -34,9 +36,28 @@ def run_step(command: list[str]) -> None:
         raise BuildError(f"This command failed:\n  {' '.join(command)}\nIts last lines:\n{tail}")
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of the libraries, before minutes of compiling that it would end.
+
+    Raises:
+        WrongSettingError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"cannot be made ({error.strerror})"
+    else:
+        if os.access(folder, os.W_OK | os.X_OK):
+            return
+        problem = "cannot be written to"
+    raise WrongSettingError(
+        f"The libraries' folder {folder} {problem}. Name another one with --out or in "
+        f"${FOLDER_VARIABLE}."
+    )
+
+
 def move_into(folder: Path, library: Path) -> Path:
     """Move a library so that a process which has the old one open keeps it whole."""
-    folder.mkdir(parents=True, exist_ok=True)
     staged = folder / f".{library.name}.new"
     shutil.copy2(library, staged)
     return staged.replace(folder / library.name)

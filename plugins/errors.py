@@ -4,6 +4,7 @@ PluginError
 ├── KernelError      a kernel function returned an error code
 ├── NoDeviceError    there is no NVIDIA GPU, or no driver for it
 ├── LibraryError     a compiled library is missing, or is not ours
+├── WrongSettingError  an argument or an environment variable names what cannot be used
 ├── BuildError       a library could not be built
 │   └── MissingToolError  because a tool is not installed
 └── RegistryError    TensorRT does not have our plugins after loading
@@ -24,6 +25,10 @@ class NoDeviceError(PluginError):
 
 class LibraryError(PluginError):
     """A compiled library is missing, or is not one of this project."""
+
+
+class WrongSettingError(PluginError):
+    """An argument or an environment variable names what cannot be used."""
 
 
 class BuildError(PluginError):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from plugins.errors import WrongSettingError
+
 INCLUDE_VARIABLE: Final = "SPIKEHALT_TENSORRT_INCLUDE"
 """Folders with TensorRT headers, separated as in PATH; several versions may be named."""
 
@@ -33,10 +35,13 @@ class TensorRTHeaders:
 
 
 def find_cxx() -> Path | None:
-    """`$CXX`, or the first C++ compiler on PATH."""
-    names = (os.environ.get("CXX"), "c++", "g++", "clang++")
-    found = (shutil.which(name) for name in names if name)
-    return _path(next((compiler for compiler in found if compiler), None))
+    """`$CXX`, or the first C++ compiler on PATH.
+
+    Raises:
+        WrongSettingError: $CXX names none.
+    """
+    found = map(shutil.which, ("c++", "g++", "clang++"))
+    return _named_by("CXX") or _path(next((compiler for compiler in found if compiler), None))
 
 
 def find_cmake() -> Path | None:
@@ -45,10 +50,14 @@ def find_cmake() -> Path | None:
 
 
 def find_nvcc() -> Path | None:
-    """`$CUDACXX`, the `nvcc` on PATH, or that of /usr/local/cuda."""
+    """`$CUDACXX`, the `nvcc` on PATH, or that of /usr/local/cuda.
+
+    Raises:
+        WrongSettingError: $CUDACXX names none.
+    """
     usual = Path("/usr/local/cuda/bin/nvcc")
-    found = os.environ.get("CUDACXX") or shutil.which("nvcc")
-    return _path(found) or (usual if usual.is_file() else None)
+    found = _named_by("CUDACXX") or _path(shutil.which("nvcc"))
+    return found or (usual if usual.is_file() else None)
 
 
 def find_tensorrt() -> list[TensorRTHeaders]:
@@ -85,6 +94,23 @@ def _include_folders() -> Iterable[Path]:
     yield Path("/usr/include") / f"{platform.machine()}-linux-gnu"
     yield Path("/usr/include")
     yield Path("/usr/local/tensorrt/include")
+
+
+def _named_by(variable: str) -> Path | None:
+    """The program a variable names, or None where it is not set.
+
+    Another compiler in its place would build what nobody asked for.
+    """
+    name = os.environ.get(variable)
+    if not name:
+        return None
+    found = shutil.which(name)
+    if found is None:
+        raise WrongSettingError(
+            f"${variable} is {name!r}, which is no program here. Set it to the path of a compiler, "
+            "without flags or launchers, or unset it to use the one that is found."
+        )
+    return Path(found)
 
 
 def _path(text: str | None) -> Path | None:

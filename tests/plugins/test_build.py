@@ -6,7 +6,7 @@ import pytest
 from plugins import build as module
 from plugins import build_cpu, build_steps
 from plugins.build import build
-from plugins.errors import BuildError, MissingToolError
+from plugins.errors import BuildError, MissingToolError, WrongSettingError
 from plugins.libraries import ONNXRUNTIME_NAME
 from plugins.toolchain import TensorRTHeaders
 
@@ -114,3 +114,10 @@ def test_a_failed_step_shows_its_last_lines(tools, tmp_path, monkeypatch):
     with pytest.raises(BuildError, match="error: x") as caught:
         build(tmp_path, say=lambda _: None)
     assert len(str(caught.value).splitlines()) < 40
+
+
+def test_a_folder_that_cannot_be_written_to_is_found_before_compiling(tools, tmp_path, monkeypatch):
+    monkeypatch.setattr(build_steps.os, "access", lambda *_: False)
+    with pytest.raises(WrongSettingError, match=r"cannot be written to\. Name another one"):
+        build(tmp_path, say=lambda _: None)
+    assert not tools

@@ -62,6 +62,28 @@ def test_errors_are_a_sentence_and_a_code(capsys, monkeypatch, error, code):
     assert capsys.readouterr().out == f"{error}\n"
 
 
+@pytest.mark.parametrize("flags", [[], ["--cpu"]])
+def test_a_folder_that_cannot_be_made_is_code_2_before_anything_is_compiled(capsys, flags):
+    assert module.main(["build", *flags, "--out", "/dev/null/x"]) == 2
+    assert capsys.readouterr().out == (
+        "The libraries' folder /dev/null/x cannot be made (Not a directory). Name another one with "
+        "--out or in $SPIKEHALT_PLUGIN_DIR.\n"
+    )
+
+
+@pytest.mark.parametrize(("variable", "flags"), [("CXX", []), ("CXX", ["--cpu"]), ("CUDACXX", [])])
+def test_a_compiler_that_is_not_there_is_code_2(capsys, monkeypatch, tmp_path, variable, flags):
+    monkeypatch.setenv(variable, "/nope")
+    assert module.main(["build", *flags, "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().out.startswith(f"${variable} is '/nope', which is no program here.")
+
+
+def test_list_shows_which_variable_names_no_compiler(capsys, monkeypatch):
+    monkeypatch.setenv("CUDACXX", "/nope")
+    assert module.main(["list"]) == 0
+    assert "nvcc: none. $CUDACXX is '/nope', which is" in capsys.readouterr().out
+
+
 def test_build_lists_what_it_made(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "build", lambda folder, **_: [folder / KERNELS_NAME])
     assert module.main(["build", "--out", str(tmp_path), "--arch", "87", "110"]) == 0

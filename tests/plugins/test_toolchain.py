@@ -1,5 +1,6 @@
 import pytest
 
+from plugins.errors import WrongSettingError
 from plugins.toolchain import INCLUDE_VARIABLE, find_cxx, find_nvcc, find_tensorrt, read_headers
 
 PLAIN = (
@@ -39,9 +40,25 @@ def test_the_first_folder_of_each_major_version_counts(tmp_path, monkeypatch):
     assert [(entry.major, entry.include) for entry in found] == [(10, folders[1]), (11, folders[0])]
 
 
-def test_cudacxx_names_the_compiler(monkeypatch):
-    monkeypatch.setenv("CUDACXX", "/opt/cuda/nvcc")
-    assert str(find_nvcc()) == "/opt/cuda/nvcc"
+def test_cudacxx_names_the_compiler(tmp_path, monkeypatch):
+    own = tmp_path / "nvcc"
+    own.touch(mode=0o755)
+    monkeypatch.setenv("CUDACXX", str(own))
+    assert find_nvcc() == own
+
+
+@pytest.mark.parametrize(("variable", "find"), [("CXX", find_cxx), ("CUDACXX", find_nvcc)])
+def test_a_compiler_that_a_variable_names_must_be_there(tmp_path, monkeypatch, variable, find):
+    for name in ("c++", "nvcc"):
+        (tmp_path / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for named in ("/nope", "c++ -O1"):
+        monkeypatch.setenv(variable, named)
+        with pytest.raises(WrongSettingError) as caught:
+            find()
+        assert str(caught.value).startswith(f"${variable} is '{named}', which is no program here.")
+    monkeypatch.setenv(variable, "")
+    assert find() == tmp_path / ("c++" if variable == "CXX" else "nvcc")
 
 
 def test_cxx_comes_before_what_the_path_has(tmp_path, monkeypatch):
