@@ -9,10 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from export import trtexec
-from export.console import complain
-from export.errors import ExportError
-from runtime.errors import SpikehaltError
+from export.entry import explained_imports, missing_package
+
+with explained_imports(__name__):
+    from export import trtexec
+    from export.console import complain
+    from export.errors import ExportError
+    from runtime.errors import SpikehaltError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,7 +29,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_compare(p: argparse.ArgumentParser) -> None:
-    from export.comparison import command
+    with explained_imports(__name__):
+        from export.comparison import command
 
     p.description = command.__doc__
     p.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -42,7 +46,9 @@ def main(argv: list[str] | None = None) -> int:
         return _compare(arguments)
     except (ExportError, SpikehaltError) as error:
         complain("error", error)
-        return 2
+    except ImportError as error:
+        complain("error", missing_package(error))
+    return 2
 
 
 def _compare(arguments: argparse.Namespace) -> int:

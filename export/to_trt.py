@@ -22,14 +22,17 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from export.console import complain, say
-from export.engine_arguments import add_engine_arguments, changed, engine_options
-from export.engines import build_engines, suggested_layout
-from export.errors import ExportError, TargetMissingError, UnsupportedError
-from export.targets.base import EngineOptions, Target
-from export.targets.choose import AUTO, ONNX, open_target
-from runtime.bundle import Bundle
-from runtime.errors import SpikehaltError
+from export.entry import explained_imports, missing_package
+
+with explained_imports(__name__):
+    from export.console import complain, say
+    from export.engine_arguments import add_engine_arguments, changed, engine_options
+    from export.engines import build_engines, suggested_layout
+    from export.errors import ExportError, TargetMissingError, UnsupportedError
+    from export.targets.base import EngineOptions, Target
+    from export.targets.choose import AUTO, ONNX, open_target
+    from runtime.bundle import Bundle
+    from runtime.errors import SpikehaltError
 
 if TYPE_CHECKING:
     from train.config import ModelConfig
@@ -218,7 +221,9 @@ def main(argv: list[str] | None = None) -> int:
         return run(arguments)
     except (ExportError, SpikehaltError) as error:
         complain("error", error)
-        return 2
+    except ImportError as error:
+        complain("error", missing_package(error))
+    return 2
 
 
 if __name__ == "__main__":

@@ -98,6 +98,18 @@ def test_the_cpu_library_can_be_asked_for_alone(monkeypatch, tmp_path, flags):
     assert [given["cpu_only"] for given in asked] == [bool(flags)]
 
 
+def test_the_commands_need_numpy_alone():
+    code = """
+import runpy, sys
+for name in ("onnx", "yaml", "rich", "torch"):
+    sys.modules[name] = None
+sys.argv = ["plugins", "list"]
+runpy.run_module("plugins", run_name="__main__", alter_sys=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_module_runs_as_a_command():
     done = subprocess.run(
         [sys.executable, "-m", "plugins", "list"], capture_output=True, text=True, check=True

@@ -1,0 +1,79 @@
+"""The commands where packages are missing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from export.entry import explained_imports, missing_package
+from tests.fakes.bundles import write_checkpoint, write_small_bundle
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHOUT = """
+import runpy, sys
+module, missing = sys.argv[1], sys.argv[2].split(",")
+for name in missing:
+    sys.modules[name] = None
+sys.argv = [module, *sys.argv[3:]]
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+
+
+def run_without(packages: str, module: str, *arguments: object) -> str:
+    """Run a command that must end with status 2 and one line, which is returned."""
+    command = [sys.executable, "-c", WITHOUT, module, packages, *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, ""), done.stderr
+    assert done.stdout.startswith("error: ") and done.stdout.count("\n") == 1
+    return done.stdout
+
+
+@pytest.mark.parametrize("module", ["export", "export.to_trt"])
+@pytest.mark.parametrize("missing", ["rich", "onnx", "torch,onnx,rich"])
+def test_help_without_the_extra_names_it(module: str, missing: str) -> None:
+    said = run_without(missing, module, "--help")
+    assert "cannot be imported here" in said
+    assert "pip install 'spikehalt[export]'" in said and "'spikehalt[cli]' onnx" in said
+
+
+def test_exporting_without_pytorch_names_the_extra(tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "small.pt")
+    said = run_without("torch", "export.to_trt", checkpoint, "--onnx-only")
+    assert "needs torch" in said and said.endswith("pip install 'spikehalt[export]'\n")
+
+
+def test_comparing_with_a_checkpoint_without_pytorch_names_the_extra(tmp_path: Path) -> None:
+    bundle = write_small_bundle(tmp_path, "dense")
+    said = run_without("torch", "export", "compare", bundle.root, "--images", tmp_path)
+    assert "needs torch" in said and said.endswith("pip install 'spikehalt[export]'\n")
+
+
+def test_the_file_run_as_a_script_names_the_extra_too(tmp_path: Path) -> None:
+    (tmp_path / "onnx.py").write_text("raise ModuleNotFoundError('no onnx', name='onnx')")
+    done = subprocess.run(
+        [sys.executable, "export/to_trt.py", "--help"],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "needs onnx, which cannot be imported here (no onnx)" in done.stdout
+
+
+def test_each_package_has_its_extra() -> None:
+    for package, extra in (("onnxruntime", "onnxruntime"), ("polygraphy", "compare")):
+        text = missing_package(ModuleNotFoundError("none", name=f"{package}.part"))
+        assert text.endswith(f"pip install 'spikehalt[{extra}]'")
+
+
+def test_a_module_of_this_project_that_is_missing_is_no_lack() -> None:
+    with pytest.raises(ImportError, match="a defect"):
+        missing_package(ImportError("a defect", name="export.rows"))
+
+
+def test_whoever_imports_a_command_gets_the_import_error() -> None:
+    with pytest.raises(ImportError, match="no onnx"), explained_imports("export.to_trt"):
+        raise ImportError("no onnx", name="onnx")
