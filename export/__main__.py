@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from export.entry import explained_imports, missing_package
+from export.entry import explained_imports, missing_package, print_whatever_the_encoding
 
 with explained_imports(__name__):
     from export import trtexec
@@ -39,6 +39,7 @@ def _add_compare(p: argparse.ArgumentParser) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; returns the exit status, 2 on an error."""
+    print_whatever_the_encoding()
     arguments = parser().parse_args(argv)
     try:
         if arguments.command == "trtexec":

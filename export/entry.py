@@ -46,3 +46,10 @@ def missing_package(error: ImportError) -> str:
     if package in _FOR_ENGINES:  # as on a Jetson, where nobody wants PyTorch
         remedy += ", or to build engines from a bundle alone: pip install 'spikehalt[cli]' onnx"
     return f"{text}: {remedy}"
+
+
+def print_whatever_the_encoding() -> None:
+    """Let characters that stdout's encoding lacks, such as ε in cp1252, become question marks."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)  # a replaced stdout may have none
+    if reconfigure is not None:
+        reconfigure(errors="replace")

@@ -22,7 +22,7 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from export.entry import explained_imports, missing_package
+from export.entry import explained_imports, missing_package, print_whatever_the_encoding
 
 with explained_imports(__name__):
     from export.console import complain, say
@@ -216,6 +216,7 @@ def main(argv: list[str] | None = None) -> int:
     0 when everything asked for was written, 3 when the bundle was but "auto" found nothing to build
     engines with, 2 on an error.
     """
+    print_whatever_the_encoding()
     arguments = parser().parse_args(argv)
     try:
         return run(arguments)

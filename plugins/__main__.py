@@ -31,6 +31,7 @@ FAILED, WRONG, LACKING = 1, 2, 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    _print_whatever_the_encoding()
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
@@ -49,6 +50,13 @@ def say(line: str) -> None:
     """Write a line of output."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def _print_whatever_the_encoding() -> None:
+    """Let characters that stdout's encoding lacks become question marks."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)  # a replaced stdout may have none
+    if reconfigure is not None:
+        reconfigure(errors="replace")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""The commands where packages are missing."""
+"""The commands where packages are missing, and where stdout cannot print everything."""
 
 from __future__ import annotations
 
@@ -77,3 +77,15 @@ def test_a_module_of_this_project_that_is_missing_is_no_lack() -> None:
 def test_whoever_imports_a_command_gets_the_import_error() -> None:
     with pytest.raises(ImportError, match="no onnx"), explained_imports("export.to_trt"):
         raise ImportError("no onnx", name="onnx")
+
+
+@pytest.mark.parametrize("command", ["export trtexec", "export.to_trt"])
+def test_what_the_encoding_lacks_is_a_question_mark(tmp_path: Path, command: str) -> None:
+    (tmp_path / "ε.bundle").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split(), str(tmp_path / "ε.bundle")],
+        cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, b"")
+    assert done.stdout.startswith(b"error: ") and b"?.bundle" in done.stdout

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -96,6 +97,15 @@ def test_the_cpu_library_can_be_asked_for_alone(monkeypatch, tmp_path, flags):
     monkeypatch.setattr(module, "build", lambda folder, **given: asked.append(given) or [])
     assert module.main(["build", "--out", str(tmp_path), *flags]) == 0
     assert [given["cpu_only"] for given in asked] == [bool(flags)]
+
+
+def test_what_the_encoding_lacks_is_a_question_mark():
+    done = subprocess.run(
+        [sys.executable, "-m", "plugins", "build", "--out", "/dev/null/ε"],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, b"")
+    assert b"/dev/null/? cannot be made" in done.stdout
 
 
 def test_the_commands_need_numpy_alone():
