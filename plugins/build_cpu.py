@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from plugins.build_steps import Say, move_into, need, run_step
+from plugins.errors import MissingToolError
 from plugins.libraries import ONNXRUNTIME_NAME
 from plugins.toolchain import find_cxx
 
@@ -16,17 +18,28 @@ SOURCES = Path(__file__).parent
 FLAGS = (
     "-std=c++17", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno",
     "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra",
-    f"-Wl,--version-script={SOURCES / 'onnxruntime' / 'exports.map'}",
 )  # fmt: skip
+# What -fvisibility leaves visible is versions of a function for several CPUs, which exist with glibc
+# alone (onnxruntime/vectors.h). Apple's linker knows no version scripts.
+_LINKER_FLAGS = {
+    "linux": (f"-Wl,--version-script={SOURCES / 'onnxruntime' / 'exports.map'}",),
+    "darwin": (),
+}
 
 
 def build_cpu(folder: Path, *, say: Say) -> Path:
     """Build the library for ONNX Runtime into `folder`, which is there.
 
     Raises:
-        BuildError: there is no C++ compiler, or it failed; the message says which and why.
+        BuildError: there is no C++ compiler, it failed, or the platform is neither Linux nor macOS;
+            the message says which and why.
         WrongSettingError: $CXX names no compiler.
     """
+    if sys.platform not in _LINKER_FLAGS:
+        raise MissingToolError(
+            f"Kernels for ONNX Runtime are built on Linux and macOS only, not on {sys.platform}. "
+            "Run bundles without them: their function bodies compute the same."
+        )
     compiler = need(find_cxx(), "C++ compiler")
     say(f"C++ compiler: {compiler}")
     say("compiling kernels for ONNX Runtime ...")
@@ -38,7 +51,8 @@ def build_cpu(folder: Path, *, say: Say) -> Path:
 
 def compile_command(compiler: Path | str, extra: Sequence[str] = ()) -> list[str]:
     """The compiler's command line, but for the output."""
-    return [str(compiler), *FLAGS, *extra, *map(str, sources())]
+    linking = _LINKER_FLAGS.get(sys.platform, ())
+    return [str(compiler), *FLAGS, *linking, *extra, *map(str, sources())]
 
 
 def sources() -> list[Path]:

@@ -100,6 +100,21 @@ def test_the_cpu_library_alone(tools, tmp_path, monkeypatch):
         build(tmp_path, cpu_only=True, say=lambda _: None)
 
 
+@pytest.mark.parametrize(("platform", "known"), [("linux", True), ("darwin", False)])
+def test_the_linker_gets_flags_it_knows(tools, tmp_path, monkeypatch, platform, known):
+    """Apple's linker has no version scripts."""
+    monkeypatch.setattr(build_cpu.sys, "platform", platform)
+    build(tmp_path / "out", cpu_only=True, say=lambda _: None)
+    assert any("--version-script" in word for word in tools[0]) == known
+
+
+def test_platforms_that_the_cpu_library_is_not_for_are_told_so(tools, tmp_path, monkeypatch):
+    monkeypatch.setattr(build_cpu.sys, "platform", "win32")
+    with pytest.raises(MissingToolError, match="on Linux and macOS only, not on win32"):
+        build(tmp_path / "out", cpu_only=True, say=lambda _: None)
+    assert not tools
+
+
 def test_sources_of_the_cpu_library_are_those_of_every_op():
     names = {source.name for source in build_cpu.sources()}
     folders = {source.parent.name for source in build_cpu.SOURCES.glob("*/*_onnxruntime.cpp")}
