@@ -163,11 +163,17 @@ int32_t PluginBase::onShapeChange(
     });
 }
 
-int32_t PluginBase::enqueue(PluginTensorDesc const*, PluginTensorDesc const*, void const* const* inputs,
+int32_t PluginBase::enqueue(PluginTensorDesc const* inputDesc, PluginTensorDesc const*, void const* const* inputs,
     void* const* outputs, void* workspace, cudaStream_t stream) noexcept
 {
     return guarded<int32_t>(mOp, -1, [&] {
-        require(mHasShapes, "enqueue came before onShapeChange had accepted the shapes.");
+        // A clone taken between onShapeChange and enqueue has seen no shapes. As nothing tells it of
+        // changes either, it reads them at every launch.
+        if (!mHasShapes)
+        {
+            require(inputDesc != nullptr, "enqueue came without shapes before onShapeChange had accepted any.");
+            setShapes(inputDesc);
+        }
         int32_t const code = launch({inputs, outputs, workspace, stream});
         if (code != 0)
         {

@@ -104,7 +104,7 @@ private:
     int32_t mInputs;
     int32_t mOutputs;
     std::string mTimingKey;
-    bool mHasShapes{false};
+    bool mHasShapes{false}; //!< onShapeChange has accepted the shapes of the next launches
 };
 
 //! The element type as the kernels number it; throws for a type they do not have.

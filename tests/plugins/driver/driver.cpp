@@ -12,6 +12,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -488,6 +489,45 @@ int32_t enqueue(Plugin const& plugin, std::vector<void const*> const& inputs, st
     return plugin.runtime->enqueue(nullptr, nullptr, inputs.data(), outputs.data(), workspace, nullptr);
 }
 
+//! As TensorRT enqueues: with the shapes of this launch.
+int32_t enqueueShaped(Plugin const& plugin, std::vector<PluginTensorDesc> const& shapes,
+    std::vector<void const*> const& inputs, std::vector<void*> const& outputs, void* workspace = nullptr)
+{
+    std::vector<PluginTensorDesc> const results(static_cast<size_t>(plugin.build->getNbOutputs()));
+    return plugin.runtime->enqueue(
+        shapes.data(), results.data(), inputs.data(), outputs.data(), workspace, nullptr);
+}
+
+//! A clone taken after onShapeChange, which is not called on it.
+void checkClonedLaunch()
+{
+    constexpr size_t kCOUNT = 37;
+    auto const x = ramp<float>(kCOUNT, -1.0F, 0.0625F, 2.0F);
+    auto const v = ramp<float>(kCOUNT, -0.5F, 0.125F, 1.0F);
+    std::vector<float> spike(kCOUNT, 9), wanted(kCOUNT, 8), next(kCOUNT, 9), wantedNext(kCOUNT, 8);
+    Plugin const plugin = create("LIF", lifFields());
+    std::vector<PluginTensorDesc> const shapes{desc({kCOUNT}, kF), desc({kCOUNT}, kF)};
+    CHECK(shapeChange(plugin, shapes) == 0);
+    CHECK(enqueueShaped(plugin, shapes, {x.data(), v.data()}, {wanted.data(), wantedNext.data()}) == 0);
+    Plugin const clone{plugin.whole->clone()};
+    CHECK(enqueue(clone, {x.data(), v.data()}, {spike.data(), next.data()}) != 0); // no shapes at all
+    CHECK(finder.logger.last.find("onShapeChange") != std::string::npos);
+    CHECK(enqueueShaped(clone, shapes, {x.data(), v.data()}, {spike.data(), next.data()}) == 0);
+    CHECK(spike == wanted && next == wantedNext);
+
+    std::vector<float> shorter(kCOUNT, 9);
+    CHECK(enqueueShaped(clone, {desc({3}, kF), desc({3}, kF)}, {x.data(), v.data()}, {shorter.data(), next.data()})
+        == 0);
+    CHECK(std::equal(wanted.begin(), wanted.begin() + 3, shorter.begin()));
+    CHECK(shorter[3] == 9); // shapes are those of each launch
+    int const before = finder.logger.count;
+    CHECK(enqueueShaped(clone, {desc({kCOUNT}, kF), desc({3}, kF)}, {x.data(), v.data()},
+              {spike.data(), next.data()})
+        != 0);
+    CHECK(finder.logger.count == before + 1);
+    CHECK(finder.logger.last.find("v must be [37] or [1], not [3]") != std::string::npos);
+}
+
 void checkLifLaunch()
 {
     constexpr size_t kCOUNT = 37;
@@ -517,7 +557,9 @@ void checkLifLaunch()
     CHECK(shapeChange(plugin, {desc({4, kCOUNT}, kF), desc({1}, kF)}) == 0);
     CHECK(shapeChange(plugin, {desc({3, kCOUNT}, kF), desc({kCOUNT}, kF)}) != 0);
     CHECK(finder.logger.last.find("4 steps") != std::string::npos);
-    CHECK(enqueue(plugin, {x.data(), v.data()}, {spike.data(), next.data()}) != 0); // the shapes were refused
+    CHECK(enqueueShaped(plugin, {desc({3, kCOUNT}, kF), desc({kCOUNT}, kF)}, {x.data(), v.data()},
+              {spike.data(), next.data()})
+        != 0); // the shapes were refused
     CHECK(shapeChange(plugin, {desc({4, kCOUNT}, kF), desc({kCOUNT, 1}, kF)}) != 0);
     CHECK(shapeChange(plugin, {desc({4, -1}, kF), desc({-1}, kF)}) != 0);
     CHECK(shapeChange(plugin, {desc({4, kCOUNT}, kI), desc({kCOUNT}, kI)}) != 0);
@@ -558,6 +600,12 @@ void checkHaltLaunch(bool sum)
         = symbol<decltype(&spikehaltTokenHalt)>(sum ? "spikehaltTokenHaltSum" : "spikehaltTokenHalt");
     CHECK(direct(&params, &tensors, nullptr) == 0);
     CHECK(readout == wantedReadout && states[0] == states[2] && states[1] == states[3] && next == wantedNext);
+    readout.assign(readoutSize, 9);
+    CHECK(enqueueShaped(Plugin{plugin.whole->clone()}, inputs,
+              {x.data(), size.data(), hist.data(), cum.data(), live.data(), &epsilon},
+              {readout.data(), states[0].data(), states[1].data(), next.data()})
+        == 0);
+    CHECK(readout == wantedReadout);
 
     inputs[2] = desc({kB2, kK + 1}, kF);
     CHECK(shapeChange(plugin, inputs) != 0);
@@ -611,6 +659,12 @@ void checkMergeLaunch()
     CHECK(symbol<decltype(&spikehaltTokenMerge)>("spikehaltTokenMerge")(&params, &tensors, nullptr) == 0);
     CHECK(tokens[0] == tokens[1] && sizes[0] == sizes[1] && lives[0] == lives[1] && keeps[0] == keeps[1]
         && sources[0] == sources[1]);
+    tokens[0].assign(kKEPT * kD, 9);
+    CHECK(enqueueShaped(Plugin{plugin.whole->clone()}, inputs, {x.data(), size.data(), live.data(), &choose},
+              {tokens[0].data(), sizes[0].data(), lives[0].data(), keeps[0].data(), sources[0].data()},
+              workspace.data())
+        == 0);
+    CHECK(tokens[0] == tokens[1]);
     CHECK(enqueue(plugin, {x.data(), size.data(), live.data(), &choose},
               {tokens[0].data(), sizes[0].data(), lives[0].data(), keeps[0].data(), sources[0].data()})
         == kSPIKEHALT_NULL_POINTER); // no workspace
@@ -643,6 +697,7 @@ void checkAll()
     checkFields();
     checkShapes();
     checkTypes();
+    checkClonedLaunch();
     checkLifLaunch();
     checkHaltLaunch(false);
     checkHaltLaunch(true);
