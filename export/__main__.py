@@ -1,4 +1,4 @@
-"""Commands around exported bundles; exporting itself is `python export/to_trt.py`.
+"""Commands around exported bundles; exporting itself is `python -m export.to_trt`.
 
 python -m export compare BUNDLE --images FOLDER
 python -m export trtexec BUNDLE

@@ -1,9 +1,9 @@
 """Export a checkpoint: ONNX bundle, and TensorRT engines where TensorRT is installed.
 
-    python export/to_trt.py ckpt.pt --fp16
-    python export/to_trt.py ckpt.pt --target onnx
-    python export/to_trt.py ckpt.pt --target tensorrt-rtx --compute-capability 8.6 8.9
-    python export/to_trt.py ckpt.bundle --target tensorrt
+    python -m export.to_trt ckpt.pt --fp16
+    python -m export.to_trt ckpt.pt --target onnx
+    python -m export.to_trt ckpt.pt --target tensorrt-rtx --compute-capability 8.6 8.9
+    python -m export.to_trt ckpt.bundle --target tensorrt
 
 Writes `ckpt.bundle/`: manifest.json, first.onnx, next.onnx, and the engines built from them. Given
 a bundle, builds engines from its graphs and needs no PyTorch: so on a Jetson. "auto" builds for the
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
     summary, *rest = (__doc__ or "").split("\n\n", 1)
     p = argparse.ArgumentParser(
-        prog="export/to_trt.py", description=summary, epilog="".join(rest),
+        prog="python -m export.to_trt", description=summary, epilog="".join(rest),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     p.add_argument(

@@ -194,6 +194,16 @@ def test_building_from_a_bundle_needs_no_torch(tmp_path: Path) -> None:
     assert "TensorRT is not installed" in done.stdout.replace("\n", " ")
 
 
+def test_help_names_the_command_that_works_wherever_the_package_is_installed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    out = capsys.readouterr().out
+    assert out.startswith("usage: python -m export.to_trt ")
+    assert "python -m export.to_trt ckpt.pt --fp16" in out and "export/to_trt.py" not in out
+
+
 def test_the_file_runs_as_a_script(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "export/to_trt.py", "--help"],
