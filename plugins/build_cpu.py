@@ -19,8 +19,8 @@ FLAGS = (
     "-std=c++17", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno",
     "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra",
 )  # fmt: skip
-# What -fvisibility leaves visible is versions of a function for several CPUs, which exist with glibc
-# alone (onnxruntime/vectors.h). Apple's linker knows no version scripts.
+# -fvisibility leaves a function's versions for several CPUs visible; they exist with glibc alone
+# (onnxruntime/vectors.h). Apple's linker knows no version scripts.
 _LINKER_FLAGS = {
     "linux": (f"-Wl,--version-script={SOURCES / 'onnxruntime' / 'exports.map'}",),
     "darwin": (),
