@@ -180,8 +180,8 @@ def row_of(name: str, what: str, checkpoint: Checkpoint, data: Dataset, epsilon:
     network = checkpoint.network().to(best_device())
     seen = record(network, data.validation, epsilon=epsilon)
     test = record(network, data.test, epsilon=epsilon)
-    threshold = fewest_timesteps(seen, "entropy", MAX_DROP).threshold
-    early = exit_point(test, "entropy", threshold)
+    chosen = fewest_timesteps(seen, "entropy", MAX_DROP)
+    early = exit_point(test, chosen.policy, chosen.threshold)
     return Row(
         name=name,
         what=what,

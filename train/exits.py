@@ -51,7 +51,7 @@ class ExitPoint:
 
     Attributes:
         policy: which.
-        threshold: at which.
+        threshold: at which; at one that no score reaches (`unreachable`) no image leaves early.
         accuracy: of the logits at each image's exit.
         average_timesteps: executed timesteps per image.
         average_tokens: live tokens over K_0, averaged over blocks, executed timesteps and images.
@@ -155,12 +155,37 @@ def candidate_thresholds(trace: Trace, policy: Policy, count: int = 50) -> list[
     return sorted(set(torch.quantile(score.flatten()[:10_000_000], quantiles).tolist()))
 
 
+def unreachable(policy: Policy) -> float:
+    """The threshold of a policy that no score of any image reaches: all timesteps run."""
+    if policy == "never":
+        return 0.0
+    return -math.inf if policy == "entropy" else math.inf
+
+
 def fewest_timesteps(trace: Trace, policy: Policy, max_drop: float) -> ExitPoint:
     """The threshold with the fewest timesteps whose accuracy stays within `max_drop` of all.
 
-    Choose it on validation images and report it on others.
+    Choose it on validation images and report it on others. Where every exit costs more than
+    `max_drop`, it is `unreachable(policy)`, at which the policy runs all timesteps of any split.
+
+    Raises:
+        ConfigError: `max_drop` is negative or no number.
     """
-    full = exit_point(trace, "never")
+    check_max_drop(max_drop)
+    full = exit_point(trace, policy, unreachable(policy))
     points = [exit_point(trace, policy, t) for t in candidate_thresholds(trace, policy)]
     allowed = [point for point in points if point.accuracy >= full.accuracy - max_drop]
-    return min(allowed, key=lambda point: point.average_timesteps, default=full)
+    return min([*allowed, full], key=lambda point: point.average_timesteps)
+
+
+def check_max_drop(max_drop: float) -> None:
+    """Refuse a negative share of accuracy.
+
+    Raises:
+        ConfigError: with what to give instead.
+    """
+    if not max_drop >= 0:
+        raise ConfigError(
+            f"max_drop is {max_drop}, must be >= 0: the share of accuracy that exits may cost, as "
+            "0.003; 0 allows none"
+        )

@@ -4,15 +4,22 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 import yaml
 
+from benchmarks import methods
 from benchmarks.method_table import METHODS, SAME_TOKENS
 from benchmarks.methods import base_config, configuration, main, matching_shares, named
 from tests.train.samples import quick_run
-from train.config import TrainConfig
+from train.checkpoint import Checkpoint
+from train.config import ModelConfig, TrainConfig
 from train.evaluate import Evaluation
+from train.exits import Trace
+from train.models import SpikingTransformer
 from train.strict import to_dict
 
 
@@ -74,6 +81,25 @@ def test_fixed_rates_have_the_average_of_the_adaptive_run() -> None:
 def test_few_tokens_are_one_at_least() -> None:
     found = Evaluation((0.5,), average_tokens=0.2, tokens_per_block=((20.0, 10.0, 8.0),), images=1)
     assert matching_shares(found, 64) == (1.0, *[pytest.approx(1 / 64, abs=1e-4)] * 2)
+
+
+def test_a_network_whose_exits_all_cost_too_much_is_shown_without_any(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On the validation images whoever leaves at t = 1 is wrong; the test images differ."""
+    model = ModelConfig(depth=1, dim=8, heads=1, timesteps=2)
+    surest = torch.tensor([[0.9, 0.8], [0.5, 0.6]])
+    seen = Trace(
+        torch.tensor([[0, 0], [1, 1]]).bool(), surest, 1 - surest, surest, torch.ones(2, 2, 1), 1
+    )
+    tested = replace(seen, entropy=torch.zeros(2, 2))
+    traces = {"validation": seen, "test": tested}
+    monkeypatch.setattr(methods, "record", lambda network, split, epsilon: traces[split])
+    monkeypatch.setattr(methods, "average_energy_mj", lambda *_: 0.1)
+    checkpoint = Checkpoint(model, SpikingTransformer(model).state_dict(), (), "halting")
+    data: Any = SimpleNamespace(validation="validation", test="test")
+    row = methods.row_of("STAS", "", checkpoint, data, epsilon=0.1)
+    assert (row.exit_accuracy, row.exit_timesteps) == (1.0, 2.0)
 
 
 def test_what_is_asked_for_is_trained_with_what_it_needs(

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from unittest.mock import ANY
+
 import pytest
 import torch
 
@@ -8,6 +11,7 @@ from train.data import Split
 from train.errors import ConfigError
 from train.evaluate import evaluate
 from train.exits import (
+    Policy,
     Trace,
     candidate_thresholds,
     exit_point,
@@ -15,6 +19,7 @@ from train.exits import (
     fewest_timesteps,
     normalised_entropy,
     record,
+    unreachable,
 )
 
 
@@ -100,6 +105,34 @@ def test_the_chosen_threshold_keeps_the_accuracy() -> None:
         loose = fewest_timesteps(trace(), policy, max_drop=1.0)  # type: ignore[arg-type]
         assert exact.accuracy == 1.0 and exact.average_timesteps == pytest.approx(5 / 3)
         assert loose.average_timesteps == 1.0
+
+
+def overconfident_trace() -> Trace:
+    """What is surest at t = 1 is wrong there: whoever leaves early loses accuracy."""
+    surest = torch.tensor([[0.99, 0.98], [0.5, 0.6]])
+    return Trace(
+        correct=torch.tensor([[0, 0], [1, 1]]).bool(),
+        halting=2 * surest,
+        entropy=1 - surest,
+        confidence=surest,
+        live_tokens=torch.ones(2, 2, 1),
+        tokens=1,
+    )
+
+
+@pytest.mark.parametrize("policy", ["halting", "entropy", "confidence", "never"])
+def test_where_every_exit_costs_too_much_none_is_taken_on_any_split(policy: Policy) -> None:
+    chosen = fewest_timesteps(overconfident_trace(), policy, max_drop=0.0)
+    assert (chosen.policy, chosen.accuracy, chosen.average_timesteps) == (policy, 1.0, 2.0)
+    elsewhere = exit_point(trace(), chosen.policy, chosen.threshold)
+    assert elsewhere == replace(exit_point(trace(), "never"), policy=policy, threshold=ANY)
+    assert chosen.threshold == unreachable(policy)
+
+
+@pytest.mark.parametrize("max_drop", [-0.01, float("nan")])
+def test_a_drop_below_nothing_is_refused(max_drop: float) -> None:
+    with pytest.raises(ConfigError, match=r"max_drop is .*, must be >= 0: the share of accuracy"):
+        fewest_timesteps(trace(), "entropy", max_drop)
 
 
 def test_candidates_span_what_was_seen() -> None:

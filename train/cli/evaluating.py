@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 from rich.table import Table
@@ -30,10 +31,10 @@ class EvaluateOptions:
         epsilon: halting margins to try (STAS^epsilon); none = the configured one.
         policies: exit policies to try.
         max_drop: a policy's threshold is the one with the fewest timesteps that loses at most this
-            share of accuracy on the validation images.
+            share of accuracy on the validation images; where every exit loses more, none is taken.
         data_path: the folder or zip, where it is not the one that the checkpoint was trained on.
         batch_size: images per pass.
-        json: also write the figures there.
+        json: also write the figures there; a threshold at which no exit is taken is null.
     """
 
     checkpoint: tyro.conf.Positional[str]
@@ -61,8 +62,8 @@ def evaluate_command(arguments: list[str]) -> int:
     rows = evaluate_policies(options, checkpoint, checkpoint_data(checkpoint, options.data_path))
     console.print(_table(options, rows))
     if options.json is not None:
-        figures = [{"epsilon": row.epsilon, **asdict(row.point)} for row in rows]
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+        figures = [_plain(row) for row in rows]
+        options.json.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n")
     return 0
 
 
@@ -97,8 +98,18 @@ def evaluate_policies(options: EvaluateOptions, checkpoint: Checkpoint, data: Da
             if policy == "halting" and checkpoint.model.halting.mode == "none":
                 continue  # no token ever halts, so the score says nothing
             chosen = fewest_timesteps(seen, policy, options.max_drop)
-            rows.append(Row(epsilon, exit_point(reported, policy, chosen.threshold)))
+            rows.append(Row(epsilon, exit_point(reported, chosen.policy, chosen.threshold)))
     return rows
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    """The row for JSON, which knows no infinity: a threshold that nothing reaches is null."""
+    plain = {"epsilon": row.epsilon, **asdict(row.point)}
+    return plain if math.isfinite(row.point.threshold) else {**plain, "threshold": None}
+
+
+def _threshold(value: float) -> str:
+    return f"{value:.4g}" if math.isfinite(value) else "no exit"
 
 
 def _table(options: EvaluateOptions, rows: list[Row]) -> Table:
@@ -111,7 +122,7 @@ def _table(options: EvaluateOptions, rows: list[Row]) -> Table:
         table.add_row(
             f"{row.epsilon:g}",
             point.policy,
-            f"{point.threshold:.4g}",
+            _threshold(point.threshold),
             f"{point.accuracy:.2%}",
             f"{point.average_timesteps:.2f}",
             f"{point.average_tokens:.3f}",

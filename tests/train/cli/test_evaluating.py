@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.train.samples import quick_run
 from train.checkpoint import load_checkpoint, save_checkpoint
-from train.cli import main
+from train.cli import evaluating, main
 from train.cli.evaluating import checkpoint_data
 from train.evaluate import evaluate
+from train.exits import Trace
 from train.run import run
 
 
@@ -43,6 +45,22 @@ def test_a_static_network_has_no_halting_score(trained: Path, tmp_path: Path) ->
     out = tmp_path / "figures.json"
     assert main(["evaluate", str(trained / "static.pt"), "--json", str(out)]) == 0
     assert [r["policy"] for r in json.loads(out.read_text())] == ["never", "entropy", "confidence"]
+
+
+def test_a_policy_whose_exits_all_cost_too_much_takes_none(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Every image is wrong, and surest, at t = 1."""
+    right, surest = torch.tensor([[0, 0], [1, 1]]).bool(), torch.tensor([[0.9, 0.8], [0.5, 0.6]])
+    seen = Trace(right, 2 * surest, 1 - surest, surest, torch.ones(2, 2, 1), 1)
+    monkeypatch.setattr(evaluating, "record", lambda *_, **__: seen)
+    out = tmp_path / "figures.json"
+    assert main(["evaluate", str(trained / "halting.pt"), "--json", str(out)]) == 0
+    rows = json.loads(out.read_text())
+    assert [row["threshold"] for row in rows] == [0.0, None, None, None]
+    assert all((row["accuracy"], row["average_timesteps"]) == (1.0, 2.0) for row in rows)
+    assert capsys.readouterr().out.count("no exit") == 3
 
 
 def test_the_splits_are_those_of_the_training(trained: Path) -> None:
