@@ -7,7 +7,13 @@ from pathlib import Path
 import tyro
 
 from train.checkpoint import save_checkpoint
-from train.cli.console import say, take_option, take_positional
+from train.cli.console import (
+    HelpAskedError,
+    asks_for_help,
+    say,
+    take_option,
+    take_positional,
+)
 from train.config import ModelConfig
 from train.errors import ConfigError
 from train.importing import import_checkpoint
@@ -23,6 +29,8 @@ def import_command(arguments: list[str]) -> int:
     out, rest = take_option("--out", rest)
     names, changes = take_option("--classes-file", rest)
     if arch is None:
+        if asks_for_help(changes):
+            raise HelpAskedError
         raise ConfigError(f"--arch is missing; one of {', '.join(NAMED_MODELS)}")
     model = tyro.cli(
         ModelConfig, default=named_model(arch), args=changes, prog=f"python -m train import {path}"

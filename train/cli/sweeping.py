@@ -7,7 +7,7 @@ from pathlib import Path
 import tyro
 from rich.table import Table
 
-from train.cli.console import console, say, take_option, take_positional
+from train.cli.console import asks_for_help, console, say, take_option, take_positional
 from train.config import TrainConfig
 from train.errors import ConfigError
 from train.recipes import load_recipe
@@ -25,7 +25,7 @@ def sweep_command(arguments: list[str]) -> int:
         if text is None:
             break
         axes.append(parse_axis(text))
-    if not axes:
+    if not axes and not asks_for_help(rest):
         raise ConfigError(f"nothing to sweep over; usage: python -m train {_USAGE}")
     config = tyro.cli(
         TrainConfig, default=load_recipe(recipe), args=rest, prog=f"python -m train sweep {recipe}"
