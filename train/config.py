@@ -6,6 +6,7 @@ is stored in checkpoints and bundles.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -156,6 +157,10 @@ class ModelConfig:
         require(self.dim % 8 == 0, f"dim is {self.dim}, must be a multiple of 8 (stem widths)")
         require(
             self.dim % self.heads == 0, f"dim {self.dim} is not divisible by heads {self.heads}"
+        )
+        require(
+            0 < self.mlp_ratio < math.inf and self.hidden >= 1,
+            f"mlp_ratio is {self.mlp_ratio}, must be positive and leave the MLP at least one unit",
         )
         require(self.merge_gamma >= 0, f"merge_gamma is {self.merge_gamma}, must be >= 0")
         require(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
+
+from train.errors import ConfigError
 
 COLUMNS = (
     "phase",
@@ -14,6 +17,39 @@ COLUMNS = (
     "validation_accuracy_t1",
     "average_tokens",
 )
+
+
+def read_log(path: Path, numbers: Sequence[str]) -> list[dict[str, str]]:
+    """Every row of a run's log as text by column.
+
+    Args:
+        path: the file.
+        numbers: columns that must be there and hold numbers.
+
+    Raises:
+        ConfigError: the file is no log of a run, or holds no epoch yet.
+    """
+    no_log = f"{path} is no log of a run; name a run's folder or its log.csv"
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise ConfigError(no_log) from None
+    if not rows:
+        raise ConfigError(f"{path} holds no epoch yet; wait until one is done")
+    for row in rows:
+        wrong = [column for column in numbers if not _is_number(row.get(column))]
+        if wrong:
+            raise ConfigError(f"{no_log} (no numbers in column {', '.join(wrong)})")
+    return rows
+
+
+def _is_number(text: str | None) -> bool:
+    try:
+        float(text or "")
+    except ValueError:
+        return False
+    return True
 
 
 class CsvLog:

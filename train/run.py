@@ -11,6 +11,7 @@ Leaves in `out`: static.pt and halting.pt (finished phases), last.pt (resumable)
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def run(config: TrainConfig, *, start: Checkpoint | None = None) -> RunResult:
         TrainError: data, configuration or divergence, with what to do.
     """
     names = phases_left(config, start)
+    make_folder(config.out)
     fabric = launch(config)
     seed_everything(config.seed, verbose=False)
     data = load_data(config.data, config.model, config.seed).to(fabric.device)
@@ -97,6 +99,23 @@ def resume(path: str | Path) -> RunResult:
     return run(config, start=checkpoint)
 
 
+def make_folder(out: str) -> None:
+    """The run's folder, made before anything is read or trained.
+
+    Raises:
+        ConfigError: it cannot be made or written to.
+    """
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {folder} cannot be made ({error.strerror}); name another with --out"
+        ) from None
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(f"the folder {folder} may not be written to; name another with --out")
+
+
 def phase_model(model: ModelConfig, phase: str) -> ModelConfig:
     """The network a phase trains: the static one has neither halting nor merging."""
     return model.static() if phase == "static" else model
@@ -106,11 +125,17 @@ def phases_left(config: TrainConfig, start: Checkpoint | None) -> list[str]:
     """Configured phases that are still to run.
 
     Raises:
-        ConfigError: there are none.
+        ConfigError: there are none, or not the one in which `start` stopped.
     """
     names = [name for name in PHASES if getattr(config, name).epochs > 0]
     if start is not None and start.training is not None:
-        names = names[names.index(start.training["phase"]) :]
+        stopped = start.training["phase"]
+        if stopped not in names:
+            raise ConfigError(
+                f"the start checkpoint stopped in phase {stopped!r}, which this run leaves out: "
+                f"set {stopped}.epochs above 0, or start from a finished one such as static.pt"
+            )
+        names = names[names.index(stopped) :]
     elif start is not None and start.phase in PHASES:
         names = [name for name in names if name == "halting"]
     if not names:

@@ -214,6 +214,14 @@ def test_which_phases_are_left() -> None:
         phases_left(none, None)
 
 
+def test_a_run_without_the_phase_that_its_start_stopped_in_is_refused() -> None:
+    config = replace(quick_run(Path("x")), halting=PhaseConfig(0))
+    start = Checkpoint(config.model, {}, (), "halting", training={"phase": "halting"})
+    message = r"stopped in phase 'halting', which this run leaves out: set halting\.epochs above 0"
+    with pytest.raises(ConfigError, match=message):
+        phases_left(config, start)
+
+
 def test_start_weights_of_another_shape_are_refused(unbroken: Path, tmp_path: Path) -> None:
     config = quick_run(tmp_path, model={"dim": 32})
     with pytest.raises(ConfigError, match=r"start weights do not fit the model"):

@@ -14,8 +14,11 @@ from rich.table import Table
 from train.checkpoint import load_checkpoint
 from train.cli.console import console, say
 from train.cli.evaluating import checkpoint_data
+from train.cli.outputs import check_writable
+from train.config import require
 from train.devices import best_device
 from train.energy import MODULES, Constants, ModuleEnergy, energy_by_module, measure_firing_rates
+from train.errors import ConfigError
 from train.evaluate import evaluate
 
 
@@ -41,6 +44,12 @@ class EnergyOptions:
     constants: Constants = field(default_factory=Constants)
     json: Path | None = None
 
+    def __post_init__(self) -> None:
+        require(
+            self.images >= 1,
+            f"images is {self.images}, must be >= 1: firing rates are measured on them",
+        )
+
 
 @dataclass(frozen=True)
 class EnergyReport:
@@ -60,6 +69,10 @@ class EnergyReport:
 def energy_command(arguments: list[str]) -> int:
     """Measure firing rates and live tokens, and report energy per module."""
     options = tyro.cli(EnergyOptions, args=arguments, prog="python -m train energy")
+    if not options.checkpoints:
+        raise ConfigError("no checkpoint to measure; usage: python -m train energy CKPT [CKPT …]")
+    if options.json is not None:
+        check_writable(options.json, "--json")
     reports = [energy_report(path, options) for path in options.checkpoints]
     console.print(_table(options, reports))
     say(_constants(options.constants))

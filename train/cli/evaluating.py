@@ -13,11 +13,19 @@ from rich.table import Table
 
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.cli.console import console
-from train.config import TrainConfig
+from train.cli.outputs import check_writable
+from train.config import TrainConfig, require
 from train.data import Dataset, load_data
 from train.devices import best_device
 from train.errors import ConfigError
-from train.exits import ExitPoint, Policy, exit_point, fewest_timesteps, record
+from train.exits import (
+    ExitPoint,
+    Policy,
+    check_max_drop,
+    exit_point,
+    fewest_timesteps,
+    record,
+)
 from train.strict import from_dict
 
 
@@ -46,6 +54,10 @@ class EvaluateOptions:
     batch_size: int = 256
     json: Path | None = None
 
+    def __post_init__(self) -> None:
+        require(self.batch_size >= 1, f"batch_size is {self.batch_size}, must be >= 1")
+        check_max_drop(self.max_drop)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -58,6 +70,8 @@ class Row:
 def evaluate_command(arguments: list[str]) -> int:
     """Evaluate a checkpoint under exit policies and halting margins."""
     options = tyro.cli(EvaluateOptions, args=arguments, prog="python -m train evaluate")
+    if options.json is not None:
+        check_writable(options.json, "--json")
     checkpoint = load_checkpoint(options.checkpoint)
     rows = evaluate_policies(options, checkpoint, checkpoint_data(checkpoint, options.data_path))
     console.print(_table(options, rows))

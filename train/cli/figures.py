@@ -14,14 +14,17 @@ from train.checkpoint import load_checkpoint
 from train.cli.console import say, take_positional
 from train.cli.energy import EnergyOptions, energy_report
 from train.cli.evaluating import checkpoint_data
+from train.cli.outputs import check_writable
+from train.config import require
 from train.data import Split
 from train.devices import best_device
 from train.errors import ConfigError
 from train.exits import POLICIES, ExitPoint, candidate_thresholds, exit_point, record
 from train.figures import draw_curves, draw_energy, draw_heatmaps, draw_tokens, draw_tradeoff
-from train.figures.canvas import write
+from train.figures.canvas import check_suffix, write
+from train.figures.curves import PANELS
 from train.lifetimes import fates, patches_alive
-from train.log import CsvLog
+from train.log import read_log
 
 _USAGE = "figure heatmap|tokens|tradeoff|energy|curves FILE… --out figure.png"
 
@@ -33,7 +36,8 @@ class FigureOptions:
     Attributes:
         files: a checkpoint; for `energy` several, for `curves` runs' folders or log.csv files.
         out: .png, .svg or .pdf.
-        images: images of the test split: drawn (heatmap), or measured on (the others).
+        images: images of the test split: drawn (heatmap), or measured on (the others); 0 = the
+            figure's own number.
         epsilon: halting margins for `tradeoff`.
         data_path: the folder or zip, where it is not the one that the checkpoint was trained on.
     """
@@ -44,6 +48,12 @@ class FigureOptions:
     epsilon: tuple[float, ...] = (0.0, 0.01, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
     data_path: str = ""
 
+    def __post_init__(self) -> None:
+        require(
+            self.images >= 0,
+            f"images is {self.images}, must be >= 1, or 0 for the figure's own number",
+        )
+
 
 def figure_command(arguments: list[str]) -> int:
     """Draw one figure and write it."""
@@ -53,6 +63,8 @@ def figure_command(arguments: list[str]) -> int:
     options = tyro.cli(FigureOptions, args=rest, prog=f"python -m train figure {kind}")
     if not options.files:
         raise ConfigError(f"nothing to draw from; usage: python -m train {_USAGE}")
+    check_suffix(options.out)
+    check_writable(options.out, "--out", makes_folders=True)
     write(FIGURES[kind](options), options.out)
     say(f"{kind} → {options.out}")
     return 0
@@ -114,7 +126,7 @@ def _curves(options: FigureOptions) -> Any:
         file = path / "log.csv" if path.is_dir() else path
         if not file.is_file():
             raise ConfigError(f"{file} does not exist; a run's folder holds log.csv")
-        logs[file.parent.name] = CsvLog(file, keep=True).rows()
+        logs[file.parent.name] = read_log(file, [column for column, _ in PANELS])
     return draw_curves(logs)
 
 

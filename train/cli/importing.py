@@ -14,6 +14,7 @@ from train.cli.console import (
     take_option,
     take_positional,
 )
+from train.cli.outputs import check_writable
 from train.config import ModelConfig
 from train.errors import ConfigError
 from train.importing import import_checkpoint
@@ -35,8 +36,9 @@ def import_command(arguments: list[str]) -> int:
     model = tyro.cli(
         ModelConfig, default=named_model(arch), args=changes, prog=f"python -m train import {path}"
     )
-    checkpoint = import_checkpoint(path, model, _class_names(names))
     target = Path(out) if out else Path(path).with_suffix(".spikehalt.pt")
+    check_writable(target, "--out", makes_folders=True)
+    checkpoint = import_checkpoint(path, model, _class_names(names))
     save_checkpoint(target, checkpoint)
     count = sum(value.numel() for value in checkpoint.weights.values())
     say(

@@ -36,13 +36,22 @@ def outside_legend(figure: Any, axis: Any) -> None:
     figure.legend(handles, names, loc="outside right upper")
 
 
+def check_suffix(path: Path) -> None:
+    """Refuse a file that is no PNG, SVG or PDF by its ending.
+
+    Raises:
+        ConfigError: the endings are named.
+    """
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(f"{path} must end in one of {', '.join(SUFFIXES)}")
+
+
 def write(figure: Any, path: Path) -> None:
     """Save as PNG, SVG or PDF, by the file's ending.
 
     Raises:
         ConfigError: another ending.
     """
-    if path.suffix not in SUFFIXES:
-        raise ConfigError(f"{path} must end in one of {', '.join(SUFFIXES)}")
+    check_suffix(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)

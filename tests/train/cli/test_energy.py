@@ -43,3 +43,26 @@ def test_memory_access_costs_more_and_is_said(
         totals.append(json.loads(out.read_text())["reports"][0]["total_mj"])
     assert totals[1] > totals[0]
     assert "1.25 pJ per byte moved: 4 bytes of weight per operation" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("images", ["0", "-1"])
+def test_firing_rates_need_an_image(images: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["energy", "x.pt", "--images", images])
+    assert caught.value.code == 2
+    assert f"images is {images}, must be >= 1" in capsys.readouterr().err
+
+
+def test_a_file_in_no_folder_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["energy", "x.pt", "--json", str(tmp_path / "nope" / "x")]) == 2
+    said = capsys.readouterr().out
+    assert "does not exist; make it" in said and "x.pt" not in said
+
+
+def test_without_a_checkpoint_there_is_nothing_to_measure(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["energy"]) == 2
+    assert "no checkpoint to measure" in capsys.readouterr().out

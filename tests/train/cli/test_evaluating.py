@@ -78,3 +78,27 @@ def test_imported_weights_know_no_images(
     save_checkpoint(tmp_path / "imported.pt", imported)
     assert main(["evaluate", str(tmp_path / "imported.pt")]) == 2
     assert "trained on unknown images" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--batch-size", "0"], "batch_size is 0, must be >= 1"),
+        (["--max-drop", "-0.1"], "max_drop is -0.1, must be >= 0"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["evaluate", "x.pt", *options])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_in_no_folder_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "x.pt", "--json", str(tmp_path / "nope" / "x")]) == 2
+    said = capsys.readouterr().out
+    assert "does not exist; make it" in said and "x.pt" not in said

@@ -44,6 +44,8 @@ def test_each_figure_is_drawn_from_a_trained_model(
         (["curves", "--out", "x.png"], "nothing to draw from"),
         (["curves", "nowhere", "--out", "x.png"], "nowhere does not exist"),
         (["tokens", "a.pt", "b.pt", "--out", "x.png"], "this figure shows one checkpoint, not 2"),
+        (["tokens", "a.pt", "--out", "/dev/null/x.png"], "/dev/null is no folder; name a file in"),
+        (["tokens", "a.pt", "--out", "x.txt"], "x.txt must end in one of .png"),
     ],
 )
 def test_what_is_wrong_is_said(
@@ -51,3 +53,19 @@ def test_what_is_wrong_is_said(
 ) -> None:
     assert main(["figure", *arguments]) == 2
     assert message in capsys.readouterr().out
+
+
+def test_fewer_than_no_images_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["figure", "heatmap", "x.pt", "--out", "x.png", "--images", "-3"])
+    assert caught.value.code == 2
+    assert "images is -3, must be >= 1" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_table_that_is_no_log_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("a,b\n1,2\n")
+    assert main(["figure", "curves", str(other), "--out", str(tmp_path / "x.png")]) == 2
+    assert "other.csv is no log of a run; name a run's folder" in capsys.readouterr().out

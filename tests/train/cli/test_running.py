@@ -42,13 +42,17 @@ def test_an_unknown_option_is_refused_with_the_nearest_one(
     assert "--model.depth" in said.out + said.err
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [("dim", "30", "multiple of 8"), ("mlp-ratio", "0", "mlp_ratio is 0.0, must be positive")],
+)
 def test_a_value_that_makes_no_sense_is_refused(
-    recipe: str, capsys: pytest.CaptureFixture[str]
+    recipe: str, key: str, value: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        main(["run", recipe, "--model.dim", "30"])
+        main(["run", recipe, f"--model.{key}", value])
     said = capsys.readouterr()
-    assert "multiple of 8" in said.out + said.err
+    assert message in said.out + said.err
 
 
 @pytest.mark.parametrize(
@@ -57,6 +61,7 @@ def test_a_value_that_makes_no_sense_is_refused(
         (["run", "digts"], "Did you mean 'digits'"),
         (["run", "digits", "--start"], "--start needs a value"),
         (["run", "digits", "--start", "no.pt"], "no.pt does not exist"),
+        (["run", "digits", "--out", "/dev/null/x"], "the folder /dev/null/x cannot be made"),
         (["resume", "no.pt"], "no.pt does not exist"),
     ],
 )
