@@ -23,6 +23,15 @@ def require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+def check_epsilon(epsilon: float) -> None:
+    """Refuse a halting margin outside [0, 1): from 1 on, tokens would halt before any block.
+
+    Raises:
+        ConfigError: the margin is named.
+    """
+    require(0 <= epsilon < 1, f"epsilon is {epsilon}, must be in [0, 1)")
+
+
 @dataclass(frozen=True)
 class LIFConfig:
     """Leaky integrate-and-fire neuron, u = v + (x - (v - v_reset)) / tau.
@@ -45,6 +54,10 @@ class LIFConfig:
 
     def __post_init__(self) -> None:
         require(self.tau > 1, f"tau is {self.tau}, must be > 1")
+        require(
+            self.surrogate_alpha > 0,
+            f"surrogate_alpha is {self.surrogate_alpha}, must be positive",
+        )
         lowest = min(self.threshold, self.attention_threshold)
         require(lowest > (self.v_reset or 0.0), "thresholds must lie above v_reset")
 
@@ -83,7 +96,7 @@ class HaltingConfig:
     epsilon: float = 0.01
 
     def __post_init__(self) -> None:
-        require(0 <= self.epsilon < 1, f"epsilon is {self.epsilon}, must be in [0, 1)")
+        check_epsilon(self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -154,6 +167,11 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name in ("depth", "dim", "heads", "timesteps", "channels", "classes"):
             require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}, must be >= 1")
+        require(min(self.image_size) >= 1, f"image_size is {self.image_size}, must be >= 1")
+        require(
+            self.attention_scale > 0,
+            f"attention_scale is {self.attention_scale}, must be positive",
+        )
         require(self.dim % 8 == 0, f"dim is {self.dim}, must be a multiple of 8 (stem widths)")
         require(
             self.dim % self.heads == 0, f"dim {self.dim} is not divisible by heads {self.heads}"
@@ -254,6 +272,12 @@ class AugmentConfig:
     mixup_off_epoch: int = 0
 
     def __post_init__(self) -> None:
+        require(self.crop_padding >= 0, f"crop_padding is {self.crop_padding}, must be >= 0")
+        require(self.rand_augment >= 0, f"rand_augment is {self.rand_augment}, must be >= 0")
+        require(0 <= self.erase <= 1, f"erase is {self.erase}, a probability in [0, 1]")
+        for name in ("mixup", "cutmix"):
+            alpha = getattr(self, name)
+            require(alpha >= 0, f"{name} is {alpha}, must be >= 0 (0 = none)")
         require(
             self.mixup_off_epoch >= 0,
             f"mixup_off_epoch is {self.mixup_off_epoch}, must be >= 0 (0 = mix to the end)",
@@ -315,7 +339,7 @@ class PhaseConfig:
         learning_rate: peak of the cosine schedule.
         warmup_fraction: part of the phase's steps over which the rate rises linearly.
         final_fraction: of the peak, where the cosine ends.
-        ponder_weight: delta_p, weight of the ponder loss (halting phase).
+        ponder_weight: delta_p, weight of the ponder loss; the static phase has none, so 0 there.
         timesteps: executed in the first epochs, one entry each; all T in the epochs after them.
             With a task loss on running logits (`loss.anytime`), an epoch at t = 1 teaches nearly as
             much as one at T, for a fraction of its cost.
@@ -337,6 +361,7 @@ class PhaseConfig:
         require(self.learning_rate > 0, "learning_rate must be positive")
         require(0 <= self.warmup_fraction <= 1, "warmup_fraction must be in [0, 1]")
         require(0 <= self.final_fraction <= 1, "final_fraction must be in [0, 1]")
+        require(self.ponder_weight >= 0, f"ponder_weight is {self.ponder_weight}, must be >= 0")
 
 
 @dataclass(frozen=True)
@@ -365,6 +390,10 @@ class LossConfig:
     weight_by_time: bool = False
 
     def __post_init__(self) -> None:
+        require(
+            0 <= self.label_smoothing < 1,
+            f"label_smoothing is {self.label_smoothing}, must be in [0, 1)",
+        )
         require(0 <= self.anytime <= 1, "anytime must be in [0, 1]")
         require(not (self.tet and self.anytime), "tet and anytime are two ways to do one thing")
         require(0 <= self.tet_weight <= 1, "tet_weight must be in [0, 1]")
@@ -391,7 +420,7 @@ class TrainConfig:
         compile: compile the neurons' loops (needs a C++ compiler on CPU).
         seed: of everything random.
         out: folder for checkpoints and the log.
-        save_every_minutes: a resumable checkpoint at least this often.
+        save_every_minutes: a resumable checkpoint at least this often; > 0.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -414,6 +443,20 @@ class TrainConfig:
     def __post_init__(self) -> None:
         require(self.batch_size >= 2, "batch_size must be >= 2 (batch normalisation)")
         require(min(self.devices, self.nodes) >= 1, "devices and nodes must be >= 1")
+        require(self.weight_decay >= 0, f"weight_decay is {self.weight_decay}, must be >= 0")
+        require(
+            self.clip_norm >= 0, f"clip_norm is {self.clip_norm}, must be >= 0 (0 = no clipping)"
+        )
+        require(
+            self.save_every_minutes > 0,
+            f"save_every_minutes is {self.save_every_minutes}, must be positive",
+        )
+        require(0 <= self.seed < 2**32, f"seed is {self.seed}, must be in 0..{2**32 - 1}")
+        require(
+            self.static.ponder_weight == 0,
+            f"static.ponder_weight is {self.static.ponder_weight}, but in the static phase no "
+            "token halts and nothing is weighted by it: set halting.ponder_weight",
+        )
         for name in ("static", "halting"):
             require(
                 all(1 <= t <= self.model.timesteps for t in getattr(self, name).timesteps),

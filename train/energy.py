@@ -20,7 +20,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from train.config import ModelConfig
+from train.config import ModelConfig, require
 from train.models.layers import ConvBN, LinearBN
 from train.models.network import SpikingTransformer
 from train.rates import measure_firing_rates
@@ -64,6 +64,10 @@ class Constants:
     memory_pj_per_byte: float = 0.0
     weight_bytes: int = 4
     state_bytes: int = 4
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            require(value >= 0, f"{name} is {value}, must be >= 0")
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from train.checkpoint import load_checkpoint
 from train.config import (
     AugmentConfig,
     DataConfig,
     HaltingConfig,
     LIFConfig,
+    LossConfig,
     ModelConfig,
     PhaseConfig,
     StemConfig,
     TrainConfig,
 )
 from train.errors import ConfigError
+from train.strict import from_dict
+
+ZOO = Path(__file__).parents[2] / "zoo"
 
 
 @pytest.mark.parametrize(
@@ -37,6 +43,27 @@ from train.errors import ConfigError
         (DataConfig, {"validation_fraction": 1.0}, "validation_fraction"),
         (PhaseConfig, {"learning_rate": 0.0}, "learning_rate must be positive"),
         (PhaseConfig, {"epochs": 1, "timesteps": (1, 1)}, "timesteps has 2 entries for 1 epochs"),
+        (PhaseConfig, {"ponder_weight": -0.1}, "ponder_weight is -0.1, must be >= 0"),
+        (LIFConfig, {"surrogate_alpha": 0.0}, "surrogate_alpha is 0.0"),
+        (ModelConfig, {"image_size": (0, 32)}, "image_size is"),
+        (ModelConfig, {"attention_scale": 0.0}, "attention_scale is 0.0"),
+        (LossConfig, {"label_smoothing": 1.0}, "label_smoothing is 1.0"),
+        (LossConfig, {"label_smoothing": -0.1}, "label_smoothing is -0.1"),
+        (AugmentConfig, {"crop_padding": -1}, "crop_padding is -1"),
+        (AugmentConfig, {"rand_augment": -1}, "rand_augment is -1"),
+        (AugmentConfig, {"erase": 1.5}, "erase is 1.5, a probability"),
+        (AugmentConfig, {"mixup": -0.5}, "mixup is -0.5"),
+        (AugmentConfig, {"cutmix": -0.5}, "cutmix is -0.5"),
+        (TrainConfig, {"weight_decay": -1.0}, "weight_decay is -1.0"),
+        (TrainConfig, {"weight_decay": float("nan")}, "weight_decay is nan"),
+        (TrainConfig, {"clip_norm": -1.0}, "clip_norm is -1.0"),
+        (TrainConfig, {"save_every_minutes": 0.0}, "save_every_minutes is 0.0"),
+        (TrainConfig, {"seed": -1}, "seed is -1"),
+        (
+            TrainConfig,
+            {"static": PhaseConfig(ponder_weight=0.1)},
+            "static.ponder_weight is 0.1, .* set halting.ponder_weight",
+        ),
         (TrainConfig, {"batch_size": 1}, "batch_size must be >= 2"),
         (
             TrainConfig,
@@ -87,3 +114,8 @@ def test_static_removes_halting_and_merging_alone() -> None:
     static = config.static()
     assert (static.halting.mode, static.merge_gamma) == ("none", 0)
     assert (static.halting.alpha, static.dim) == (2.0, config.dim)
+
+
+@pytest.mark.parametrize("path", sorted(ZOO.glob("*/*.pt")), ids=lambda path: path.stem)
+def test_the_runs_of_the_shipped_checkpoints_are_still_valid(path: Path) -> None:
+    from_dict(TrainConfig, load_checkpoint(path).run)

@@ -239,7 +239,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_state(
     config = quick_run(tmp_path, halting={"epochs": 0})
     run(config)
     good = load_checkpoint(tmp_path / "last.pt").weights
-    wild = replace(config, static=PhaseConfig(1, 1e30, 0.0), clip_norm=0.0, save_every_minutes=0.0)
+    wild = replace(config, static=PhaseConfig(1, 1e30, 0.0), clip_norm=0.0, save_every_minutes=1e-9)
     start = Checkpoint(config.model, good, (), "imported")
     with pytest.raises(DivergedError, match=r"became (nan|inf) .*last\.pt is the last good state"):
         run(wild, start=start)
@@ -251,7 +251,7 @@ def test_ctrl_c_in_the_terminal_leaves_a_checkpoint_that_resumes(
 ) -> None:
     recipe = tmp_path / "recipe.yaml"
     out = tmp_path / "run"
-    recipe.write_text(yaml.safe_dump({**to_dict(two_epochs(out)), "save_every_minutes": 0.0}))
+    recipe.write_text(yaml.safe_dump({**to_dict(two_epochs(out)), "save_every_minutes": 1e-9}))
     process = subprocess.Popen(
         [sys.executable, "-m", "train", "run", str(recipe)],
         stdout=subprocess.PIPE,

@@ -15,7 +15,7 @@ from train.checkpoint import load_checkpoint
 from train.cli.console import console, say
 from train.cli.evaluating import checkpoint_data
 from train.cli.outputs import check_writable
-from train.config import require
+from train.config import check_epsilon, require
 from train.devices import best_device
 from train.energy import MODULES, Constants, ModuleEnergy, energy_by_module, measure_firing_rates
 from train.errors import ConfigError
@@ -49,6 +49,8 @@ class EnergyOptions:
             self.images >= 1,
             f"images is {self.images}, must be >= 1: firing rates are measured on them",
         )
+        if self.epsilon is not None:
+            check_epsilon(self.epsilon)
 
 
 @dataclass(frozen=True)

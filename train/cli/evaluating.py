@@ -14,7 +14,7 @@ from rich.table import Table
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.cli.console import console
 from train.cli.outputs import check_writable
-from train.config import TrainConfig, require
+from train.config import TrainConfig, check_epsilon, require
 from train.data import Dataset, load_data
 from train.devices import best_device
 from train.errors import ConfigError
@@ -57,6 +57,8 @@ class EvaluateOptions:
     def __post_init__(self) -> None:
         require(self.batch_size >= 1, f"batch_size is {self.batch_size}, must be >= 1")
         check_max_drop(self.max_drop)
+        for epsilon in self.epsilon:
+            check_epsilon(epsilon)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from train.cli.console import say, take_positional
 from train.cli.energy import EnergyOptions, energy_report
 from train.cli.evaluating import checkpoint_data
 from train.cli.outputs import check_writable
-from train.config import require
+from train.config import check_epsilon, require
 from train.data import Split
 from train.devices import best_device
 from train.errors import ConfigError
@@ -53,6 +53,8 @@ class FigureOptions:
             self.images >= 0,
             f"images is {self.images}, must be >= 1, or 0 for the figure's own number",
         )
+        for epsilon in self.epsilon:
+            check_epsilon(epsilon)
 
 
 def figure_command(arguments: list[str]) -> int:

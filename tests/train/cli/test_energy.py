@@ -66,3 +66,19 @@ def test_without_a_checkpoint_there_is_nothing_to_measure(
 ) -> None:
     assert main(["energy"]) == 2
     assert "no checkpoint to measure" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--epsilon", "1.5", "epsilon is 1.5, must be in [0, 1)"),
+        ("--constants.mac-pj", "-1", "mac_pj is -1.0, must be >= 0"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused(
+    option: str, value: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["energy", "x.pt", option, value])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err

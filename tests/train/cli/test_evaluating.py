@@ -84,6 +84,7 @@ def test_imported_weights_know_no_images(
     ("options", "message"),
     [
         (["--batch-size", "0"], "batch_size is 0, must be >= 1"),
+        (["--epsilon", "0.1", "1.5"], "epsilon is 1.5, must be in [0, 1)"),
         (["--max-drop", "-0.1"], "max_drop is -0.1, must be >= 0"),
     ],
 )

@@ -55,11 +55,20 @@ def test_what_is_wrong_is_said(
     assert message in capsys.readouterr().out
 
 
-def test_fewer_than_no_images_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--images", "-3", "images is -3, must be >= 1"),
+        ("--epsilon", "1", "epsilon is 1.0, must be in [0, 1)"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused(
+    option: str, value: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["figure", "heatmap", "x.pt", "--out", "x.png", "--images", "-3"])
+        main(["figure", "tradeoff", "x.pt", "--out", "x.png", option, value])
     assert caught.value.code == 2
-    assert "images is -3, must be >= 1" in " ".join(capsys.readouterr().err.split())
+    assert message in capsys.readouterr().err
 
 
 def test_a_table_that_is_no_log_is_refused(
