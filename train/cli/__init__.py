@@ -10,7 +10,7 @@ from collections.abc import Callable
 from rich.logging import RichHandler
 
 from train.cli import energy, evaluating, figures, importing, recipes, running, sweeping
-from train.cli.console import HELP, HelpAskedError, console, say
+from train.cli.console import HELP, HelpAskedError, console, print_what_encodes, say
 from train.cli.usage import USAGE, USAGES
 from train.errors import ConfigError, TrainError
 
@@ -29,6 +29,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    print_what_encodes()
     logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=console)])
     name, rest = (arguments[0], arguments[1:]) if arguments else ("help", [])
     if name in ("help", *HELP):

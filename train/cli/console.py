@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 
 from train.distributed import rank_and_world
@@ -25,6 +27,13 @@ def say(text: str) -> None:
     """One message, as it is; of several processes only the first speaks."""
     if rank_and_world()[0] == 0:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_what_encodes() -> None:
+    """Let an output that is not UTF-8 show `?` for letters it lacks, as ε, instead of failing."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)  # a replaced stdout may have none
+    if reconfigure is not None:
+        reconfigure(errors="replace")
 
 
 def take_option(name: str, arguments: list[str]) -> tuple[str | None, list[str]]:
