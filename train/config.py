@@ -413,7 +413,7 @@ class TrainConfig:
         batch_size: images per optimiser step, of all processes together.
         weight_decay: of AdamW.
         clip_norm: gradient norm clipped at this; 0 = not.
-        accelerator: `auto` takes a GPU if there is one.
+        accelerator: `auto` takes a CUDA GPU if there is one, else the CPU.
         devices: processes on this machine, one a device; under `torchrun` it decides.
         nodes: machines.
         precision: `auto` takes bf16 where the device multiplies it natively, else float32.

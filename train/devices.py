@@ -26,7 +26,7 @@ def launch(config: TrainConfig) -> Fabric:
             f"be a multiple of {world} and give each at least 2 images"
         )
     fabric = Fabric(
-        accelerator={"gpu": "cuda"}.get(config.accelerator, config.accelerator),
+        accelerator=fabric_accelerator(config.accelerator),
         devices=devices,
         num_nodes=nodes,
         strategy="ddp" if world > 1 else "auto",
@@ -36,8 +36,17 @@ def launch(config: TrainConfig) -> Fabric:
     return fabric
 
 
+def fabric_accelerator(wanted: str) -> str:
+    """Fabric's name for an accelerator.
+
+    `auto` is `best_device()`: Fabric's own choice would be MPS on a Mac, where the float64 sums of
+    training and evaluation do not exist.
+    """
+    return {"gpu": "cuda", "auto": best_device().type}.get(wanted, wanted)
+
+
 def best_device() -> torch.device:
-    """A GPU if there is one."""
+    """A CUDA GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
