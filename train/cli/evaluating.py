@@ -14,6 +14,7 @@ from rich.table import Table
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.cli.console import console
 from train.cli.outputs import check_writable
+from train.cli.shares import Share
 from train.config import TrainConfig, check_epsilon, require
 from train.data import Dataset, load_data
 from train.devices import best_device
@@ -39,7 +40,8 @@ class EvaluateOptions:
         epsilon: halting margins to try (STAS^epsilon); none = the configured one.
         policies: exit policies to try.
         max_drop: a policy's threshold is the one with the fewest timesteps that loses at most this
-            share of accuracy on the validation images; where every exit loses more, none is taken.
+            share of accuracy on the validation images, as 0.003 or 0.3%; where every exit loses
+            more, none is taken. `python -m runtime calibrate` allows 0.5% unless told otherwise.
         data_path: the folder or zip, where it is not the one that the checkpoint was trained on.
         batch_size: images per pass.
         json: also write the figures there; a threshold at which no exit is taken is null.
@@ -49,7 +51,7 @@ class EvaluateOptions:
     split: Literal["test", "validation"] = "test"
     epsilon: tuple[float, ...] = ()
     policies: tuple[Policy, ...] = ("never", "entropy", "confidence", "halting")
-    max_drop: float = 0.003
+    max_drop: Share = 0.003
     data_path: str = ""
     batch_size: int = 256
     json: Path | None = None

@@ -14,7 +14,7 @@ USAGES = {
     python -m train recipes
         list the recipes""",
     "evaluate": """\
-    python -m train evaluate CKPT [--epsilon 0.01 0.3] [--policies never entropy] [--max-drop 0.003]
+    python -m train evaluate CKPT [--epsilon 0.01 0.3] [--policies never entropy] [--max-drop 0.3%]
         accuracy, timesteps and tokens on the test images, per exit policy and halting margin""",
     "energy": """\
     python -m train energy CKPT [CKPT …] [--constants.memory-pj-per-byte 1.25]
