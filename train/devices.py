@@ -16,7 +16,8 @@ def launch(config: TrainConfig) -> Fabric:
     """Start the run's processes: those of `torchrun`, or `devices` of its own.
 
     Raises:
-        ConfigError: the batch cannot be shared evenly between the processes.
+        ConfigError: the batch cannot be shared evenly between the processes, or there is no GPU
+            where one is wanted.
     """
     devices, nodes = processes(config)
     world = devices * nodes
@@ -41,7 +42,15 @@ def fabric_accelerator(wanted: str) -> str:
 
     `auto` is `best_device()`: Fabric's own choice would be MPS on a Mac, where the float64 sums of
     training and evaluation do not exist.
+
+    Raises:
+        ConfigError: a GPU is wanted and there is none.
     """
+    if wanted == "gpu" and best_device().type != "cuda":
+        raise ConfigError(
+            "accelerator is 'gpu', and PyTorch finds no CUDA GPU; take 'auto' or 'cpu', or install "
+            "a PyTorch for CUDA"
+        )
     return {"gpu": "cuda", "auto": best_device().type}.get(wanted, wanted)
 
 

@@ -9,6 +9,7 @@ import torch
 from tests.train.samples import quick_run
 from train import devices
 from train.devices import best_device, fabric_accelerator, launch
+from train.errors import ConfigError
 
 
 @pytest.mark.parametrize(("cuda", "chosen"), [(True, "cuda"), (False, "cpu")])
@@ -18,7 +19,15 @@ def test_auto_is_the_device_that_evaluation_takes_also_where_there_is_mps(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert fabric_accelerator("auto") == best_device().type == chosen
-    assert fabric_accelerator("gpu") == "cuda" and fabric_accelerator("cpu") == "cpu"
+    assert fabric_accelerator("cpu") == "cpu"
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert fabric_accelerator("gpu") == "cuda"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="finds no CUDA GPU; take 'auto' or 'cpu'"):
+        fabric_accelerator("gpu")
 
 
 def test_a_run_is_launched_on_that_device(monkeypatch: pytest.MonkeyPatch) -> None:
