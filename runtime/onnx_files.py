@@ -8,11 +8,12 @@ can lead to a tensor are followed; weights themselves are skipped, never copied.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from runtime.errors import BundleFormatError
 
 # message -> {field number: message}, from onnx.proto; STRING_PAIR is StringStringEntryProto.
-_FOLLOWED: dict[str, dict[int, str]] = {
+FOLLOWED: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
@@ -45,37 +46,61 @@ def external_files(model: bytes, where: str) -> set[str]:
 def _locations(message: memoryview, kind: str, depth: int) -> Iterator[str]:
     if depth > _MAX_DEPTH:
         raise ValueError(f"nested more than {_MAX_DEPTH} levels deep")
-    followed = _FOLLOWED[kind]
-    for number, part in _fields(message):
+    followed = FOLLOWED[kind]
+    for number, part, _ in fields(message):
         child = followed.get(number)
-        if child == "pair":
-            yield from _location(part)
-        elif child is not None:
+        if part is None or child is None:
+            continue
+        if child != "pair":
             yield from _locations(part, child, depth + 1)
+            continue
+        key, value = entry(part)
+        if key == "location":
+            yield value
 
 
-def _location(pair: memoryview) -> Iterator[str]:
-    entry = {number: bytes(part) for number, part in _fields(pair)}
-    if entry.get(1) == b"location":
-        yield entry.get(2, b"").decode("utf-8")
+def entry(pair: memoryview) -> tuple[str, str]:
+    """Key and value of a StringStringEntryProto."""
+    texts = {number: bytes(part) for number, part, _ in fields(pair) if part is not None}
+    return texts.get(1, b"").decode("utf-8"), texts.get(2, b"").decode("utf-8")
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The length-delimited fields of a message; other wire types are stepped over."""
+class Field(NamedTuple):
+    """One field of a protobuf message.
+
+    Attributes:
+        number: which field it is.
+        part: its contents if it is length-delimited, else None.
+        whole: its bytes with key and length.
+    """
+
+    number: int
+    part: memoryview | None
+    whole: memoryview
+
+
+def fields(message: memoryview) -> Iterator[Field]:
+    """The fields of a message, in order.
+
+    Raises:
+        ValueError, IndexError: the bytes are not a protobuf message.
+    """
     at, end = 0, len(message)
     while at < end:
+        start = at
         key, at = _varint(message, at)
         number, wire = key >> 3, key & 7
         if wire == _BYTES:
             size, at = _varint(message, at)
             if size > end - at:
                 raise ValueError("truncated")
-            yield number, message[at : at + size]
             at += size
+            yield Field(number, message[at - size : at], message[start:at])
         else:
             at = _skip(message, at, wire)
-    if at != end:
-        raise ValueError("truncated")
+            if at > end:
+                raise ValueError("truncated")
+            yield Field(number, None, message[start:at])
 
 
 def _skip(message: memoryview, at: int, wire: int) -> int:

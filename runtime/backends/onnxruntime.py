@@ -23,6 +23,7 @@ from runtime.forks import never_destroy_in_children
 from runtime.graph_io import GraphPlan, Ports
 from runtime.manifest import FIRST_GRAPH, NEXT_GRAPH
 from runtime.onnx_files import external_files
+from runtime.onnx_inline import with_weights
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _MEMORY_WORDS = ("allocate memory", "bad_alloc", "out of memory", "bfcarena", "available memory")
@@ -168,11 +169,11 @@ class _Weights:
         self._bundle = bundle
         self._read: dict[str, bytes] = {}
 
-    def attach(self, name: str, model: bytes, options: Any) -> bytes | str:
+    def attach(self, name: str, model: bytes, options: Any) -> bytes:
         """What to load graph `name` from; its weights are given to the session's `options`.
 
-        They are handed over as checked bytes, so nothing on disk is trusted afterwards. An older
-        ONNX Runtime, which cannot take bytes, opens the checked files itself.
+        They are handed over as checked bytes, so nothing on disk is trusted afterwards. The
+        options of ONNX Runtime 1.22 and 1.23 cannot take them: they get a model with them inside.
         """
         root = self._bundle.root
         files = sorted(external_files(model, f"{root.name}/{name}"))
@@ -189,7 +190,7 @@ class _Weights:
             return model
         give = getattr(options, "add_external_initializers_from_files_in_memory", None)
         if give is None:
-            return str(self._bundle.path(name))
+            return with_weights(model, self._read, f"{root.name}/{name}")
         contents = [self._read[each] for each in files]
         give(files, contents, [len(content) for content in contents])
         return model

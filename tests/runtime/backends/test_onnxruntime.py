@@ -163,6 +163,36 @@ def test_weights_may_lie_in_another_file_of_the_bundle(
         np.testing.assert_array_equal(engine(images).logits, reference(images).logits)
 
 
+class OldSessionOptions(onnxruntime.SessionOptions):  # type: ignore[misc]
+    """As ONNX Runtime 1.22 and 1.23 have them: they cannot take weights as bytes."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "add_external_initializers_from_files_in_memory":
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_weights_swapped_after_the_check_are_not_used(
+    tmp_path: Path, bundle: Bundle, images: Images, monkeypatch: pytest.MonkeyPatch, old: bool
+) -> None:
+    path = with_external_weights(tmp_path, "weights.bin", listed=True)
+    read = Bundle.read
+
+    def swapping(opened: Bundle, name: str) -> bytes:
+        data = read(opened, name)
+        if name == "weights.bin":
+            (path / name).write_bytes(b"\x7f" * len(data))
+        return data
+
+    monkeypatch.setattr(Bundle, "read", swapping)
+    if old:
+        monkeypatch.setattr(onnxruntime, "SessionOptions", OldSessionOptions)
+
+    with Engine(path) as engine, Engine(bundle) as reference:
+        np.testing.assert_array_equal(engine(images).logits, reference(images).logits)
+
+
 @pytest.mark.parametrize("location", ["../weights.bin", "/weights.bin", "unlisted.bin"])
 def test_weights_outside_the_bundle_are_refused(tmp_path: Path, location: str) -> None:
     path = with_external_weights(tmp_path, location, listed=False)
