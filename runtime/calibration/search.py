@@ -137,14 +137,20 @@ def _share(goal: Goal, sequences: int, images: int) -> float:
 
 
 def _choose(curve: list[Point], goal: Goal, delta: float) -> Point | None:
-    if goal.timesteps is not None:
-        fast = [point for point in curve if point.average_timesteps <= goal.timesteps]
-        return max(fast, key=lambda point: (point.accuracy, -point.cost), default=None)
-    assert goal.max_drop is not None
-    if goal.confidence is not None:
+    if goal.confidence is not None and goal.max_drop is not None:
         return risk.last_safe(curve, goal.max_drop, delta)
-    within = [point for point in curve if point.drop <= goal.max_drop]
+    within = [point for point in curve if _within(point, goal)]
+    if goal.timesteps is not None:
+        return max(within, key=lambda point: (point.accuracy, -point.cost), default=None)
     return min(within, key=lambda point: (point.cost, -point.accuracy), default=None)
+
+
+def _within(point: Point, goal: Goal) -> bool:
+    """Whether a point reaches the goal on the calibration images."""
+    if goal.timesteps is not None:
+        return point.average_timesteps <= goal.timesteps
+    assert goal.max_drop is not None
+    return point.drop <= goal.max_drop
 
 
 def _unreachable(goal: Goal, curves: Any) -> str:
@@ -170,7 +176,7 @@ def _levels(
         point
         for curve, chosen in sequences
         for point in curve[: curve.index(chosen) + 1]
-        if goal.max_drop is None or point.drop <= goal.max_drop
+        if _within(point, goal)
     ]
     kept = [best]
     for point in sorted(safe, key=lambda point: (point.cost, -point.accuracy)):

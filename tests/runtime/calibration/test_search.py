@@ -151,6 +151,15 @@ def test_levels_get_cheaper_and_stay_within_the_goal(noisy: Observed) -> None:
     assert found.levels[-1] == found.best
 
 
+@pytest.mark.parametrize("timesteps", [2.0, 2.5, 4.0])
+def test_levels_stay_within_a_target_of_timesteps(noisy: Observed, timesteps: float) -> None:
+    other = dataclasses.replace(unsure(noisy), epsilon=0.5)
+    found = calibrate(noisy.manifest, [noisy, other], Goal(timesteps=timesteps))
+
+    assert all(level.average_timesteps <= timesteps for level in found.levels)
+    assert found.levels[-1] == found.best
+
+
 def test_a_promise_needs_enough_images(noisy: Observed) -> None:
     goal = Goal(max_drop=0.005, confidence=0.95)
 
