@@ -1,6 +1,7 @@
 """Finding exit thresholds on labelled images.
 
-observed = observe(manifest, trajectory, labels, epsilon)
+trajectory = engine.record(images)
+observed = Observed(manifest=manifest, trajectory=trajectory, labels=labels, epsilon=epsilon)
 found = calibrate(manifest, [observed], Goal(max_drop=0.005, confidence=0.95))
 update_manifest(path, found.apply(manifest))
 """

@@ -14,6 +14,7 @@ from runtime.calibration.evidence import Observed, Point
 from runtime.calibration.goal import Goal
 from runtime.errors import CalibrationError, PolicyError
 from runtime.manifest import ExitSpec, Manifest
+from runtime.strict import unknown_name
 
 MAX_LEVELS = 32
 
@@ -86,12 +87,11 @@ def calibrate(
         policies: which to calibrate; None: all the bundle can follow.
 
     Raises:
-        PolicyError: a policy the bundle cannot follow.
+        PolicyError: no policy, an unknown one, or one that the bundle cannot follow.
         CalibrationError: no setting reaches the goal, or too few images for the promise.
     """
     names = usable_policies(manifest) if policies is None else list(policies)
-    if "halting" in names and manifest.halting.mode == "none":
-        raise PolicyError('policy "halting" needs a model trained with halting')
+    _check_policies(names, manifest)
     reference = observed[0].correct[:, -1]
     curves = {
         (name, number): each.curve(name, reference)
@@ -113,6 +113,17 @@ def calibrate(
         levels=_levels(sequences, reached[default, number], goal),
         curves={name: curves[name, number] for name in names},
     )
+
+
+def _check_policies(names: Sequence[str], manifest: Manifest) -> None:
+    usable = usable_policies(manifest)
+    if not names:
+        raise PolicyError(f"no policy to calibrate: name some of {', '.join(usable)}, or pass None")
+    if "halting" in names and manifest.halting.mode == "none":
+        raise PolicyError('policy "halting" needs a model trained with halting')
+    for name in names:
+        if name not in usable:
+            raise PolicyError(unknown_name("policy with a threshold", name, usable))
 
 
 def usable_policies(manifest: Manifest) -> list[str]:

@@ -196,6 +196,22 @@ def test_no_halting_threshold_for_models_that_do_not_halt(
         calibrate(bundle.manifest, [observed], Goal(max_drop=0.02), ["halting"])
 
 
+@pytest.mark.parametrize(
+    ("policies", "message"),
+    [
+        (["foo"], "policy with a threshold 'foo'.*halting"),
+        (["entropi"], "did you mean 'entropy'"),
+        (["entropy", "never"], "'never'"),
+        ([], "no policy to calibrate: name some of halting"),
+    ],
+)
+def test_policies_without_a_threshold_are_refused(
+    noisy: Observed, policies: list[str], message: str
+) -> None:
+    with pytest.raises(PolicyError, match=message):
+        calibrate(noisy.manifest, [noisy], Goal(max_drop=0.02), policies)
+
+
 def test_fewer_timesteps_than_one_chunk_cannot_be_reached(
     make_bundle: MakeBundle, many: Images
 ) -> None:
