@@ -68,8 +68,8 @@ class LastAnswers:
             self.live_tokens[rows, start:stop] = step.live_tokens
             for mask, value in zip(self.live_masks or (), step.live_masks, strict=True):
                 mask[rows, start:stop] = value
-            _add_operations(self.mac_ops, rows, step.mac_ops)
-            _add_operations(self.ac_ops, rows, step.ac_ops)
+            self.mac_ops = _with_operations(self.mac_ops, rows, step.mac_ops)
+            self.ac_ops = _with_operations(self.ac_ops, rows, step.ac_ops)
         except (ValueError, IndexError) as error:
             raise BackendError(f"the graph's outputs contradict the manifest: {error}") from error
         self.timesteps[rows] = stop
@@ -90,12 +90,14 @@ class LastAnswers:
         )
 
 
-def _add_operations(
+def _with_operations(
     totals: NDArray[np.float64] | None, rows: Rows, counts: NDArray[np.float32] | None
-) -> None:
-    """Add [B', chunk] counts to [B] totals; nothing to do unless instrumented."""
-    if totals is not None and counts is not None:
-        totals[rows] += counts.sum(axis=1, dtype=np.float64)
+) -> NDArray[np.float64] | None:
+    """[B] totals with [B', chunk] counts added; None, not too little, where a chunk has none."""
+    if totals is None or counts is None:
+        return None
+    totals[rows] += counts.sum(axis=1, dtype=np.float64)
+    return totals
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,11 @@ def _timed_step(
     step = job.session.run(inputs, states, last=last, masks=job.masks)
     job.timings.chunks.append(ChunkTime(start, images, time.perf_counter() - begin))
     _refuse_not_finite(job.manifest, step, start)
+    if job.masks and not step.live_masks:
+        raise BackendError(
+            f"backend {job.session.info.name!r} gives no live masks (a recording holds none): call "
+            "without live_masks=True, or use a backend that runs the bundle's graphs"
+        )
     return step
 
 

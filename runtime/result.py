@@ -69,8 +69,8 @@ class Result:
         halt_score: float32 [B].
         live_masks: per block int32 [B, T, K_l], 1 = ran there; None if not asked for.
         mac_ops: float64 [B], multiply-accumulates counted in the graph; None unless the bundle
-            is instrumented.
-        ac_ops: float64 [B], accumulates counted in the graph; None unless instrumented.
+            is instrumented and the backend runs its graphs.
+        ac_ops: float64 [B], accumulates counted in the graph; None as mac_ops.
         manifest: of the bundle that answered.
     """
 
@@ -99,8 +99,9 @@ class Result:
     def energy_mj(self) -> NDArray[np.float64] | None:
         """float64 [B]: estimated energy, None if the bundle has no energy constants.
 
-        An instrumented bundle's estimate comes from operations counted in its graphs, another's
-        from live tokens and the firing rates measured at export.
+        An instrumented bundle's estimate comes from operations counted in its graphs; another's,
+        and that of a recording, from live tokens and the firing rates measured at
+        export.
         """
         spec = self.manifest.energy
         if spec is None:

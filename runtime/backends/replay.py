@@ -27,7 +27,8 @@ class ReplayStates:
 class ReplaySession:
     """Answers the n-th image of a batch with the n-th image of a recording.
 
-    A batch larger than the recording starts over at its first image. Live masks are not recorded.
+    A batch larger than the recording starts over at its first image. Live masks and counts of
+    operations are not recorded: energy is estimated from live tokens.
 
     Args:
         manifest: of the bundle the recording stands for.

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime import Engine
-from runtime.bundle import Bundle
-from runtime.errors import BackendError, InputError
+from runtime import Engine, estimate
+from runtime.bundle import Bundle, EnergySpec
+from runtime.errors import BackendError, ConfigError, InputError
 from runtime.testing import ReplaySession, Trajectory
+from tests.runtime.conftest import MakeBundle
 
 Images = NDArray[np.uint8]
 
@@ -49,6 +50,38 @@ def test_images_leave_one_by_one(bundle: Bundle, images: Images, recording: Traj
         timesteps = engine(images).timesteps
 
     assert session.calls == [int((timesteps > t).sum()) for t in range(max(timesteps))]
+
+
+def test_energy_of_a_replay_is_the_estimate_where_operations_were_counted(
+    make_bundle: MakeBundle, images: Images
+) -> None:
+    spec = EnergySpec(once_mj=1.0, per_timestep_mj=0.5, per_token_mj=(0.1, 0.01), source="tests")
+    bundle = make_bundle(energy=spec, instrumented=True)
+    with Engine(bundle) as engine:
+        recording = engine.record(images)
+
+    with Engine(bundle.manifest, backend=ReplaySession(bundle.manifest, recording)) as engine:
+        result = engine(images)
+        stats = engine.stats
+
+    assert result.mac_ops is None and result.ac_ops is None
+    assert result.energy_mj is not None
+    expected = estimate.energy_mj(spec, result.live_tokens, result.timesteps)
+    np.testing.assert_allclose(result.energy_mj, expected)
+    assert stats.energy_estimated_mj == pytest.approx(expected.mean()) and expected.min() > 1
+
+
+def test_a_replay_says_that_it_has_no_live_masks(
+    bundle: Bundle, images: Images, recording: Trajectory
+) -> None:
+    session = ReplaySession(bundle.manifest, recording)
+
+    with Engine(bundle.manifest, backend=session) as engine:
+        with pytest.raises(BackendError, match=r"'replay' gives no live masks.*without live_masks"):
+            engine(images, live_masks=True)
+        assert len(engine(images)) == 12
+    with Engine(session.manifest, backend=session) as engine, pytest.raises(ConfigError):
+        engine(images, live_masks=True)
 
 
 def test_a_recording_survives_a_file(tmp_path: Path, recording: Trajectory) -> None:
