@@ -5,6 +5,7 @@ A figure that cannot be given is None and its reason stands in `Stats.reasons`; 
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections import deque
@@ -139,10 +140,10 @@ class StatsKeeper:
         """The figures now."""
         with self._lock:
             running = self._clock() - self._busy_since if self._running else 0.0
-            busy_s = self._sums.busy_s + running
-            sums, latencies = self._sums, np.array(self._latencies_s)
-            figures, reasons = _figures(sums, busy_s, latencies)
+            # Copies: calls that end meanwhile go on adding to the originals.
+            sums, latencies_s = dataclasses.replace(self._sums), np.array(self._latencies_s)
             energy, reason = self._meter.energy_mj()
+        figures, reasons = _figures(sums, sums.busy_s + running, latencies_s)
         if energy is not None and sums.images:
             figures["energy_measured_mj"] = energy / sums.images
         else:

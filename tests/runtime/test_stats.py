@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -111,6 +112,43 @@ def test_counting_is_safe_between_threads(bundle: Bundle, images: Images) -> Non
         for thread in threads:
             thread.join()
         assert (engine.stats.calls, engine.stats.images) == (80, 160)
+
+
+class LockWithAWriterBehind:
+    """A lock; whenever it opens, `write` runs before whoever held it goes on."""
+
+    def __init__(self, write: Callable[[], None]) -> None:
+        self._lock, self._write, self._writing = threading.Lock(), write, False
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        if not self._writing:
+            self._writing = True
+            self._write()
+            self._writing = False
+
+
+def test_a_call_that_ends_during_a_snapshot_is_in_it_wholly_or_not_at_all(
+    bundle: Bundle, images: Images
+) -> None:
+    with Engine(bundle, policy="never") as engine:
+        result = engine(images)
+    sensor = Sensor(min_window_s=0.0)
+    keeper = StatsKeeper(EnergyMeter(sensor), Clock())
+    keeper.add(Timings(total_s=0.1), result)
+    sensor.total_mj += 60.0
+    writer = LockWithAWriterBehind(lambda: keeper.add(Timings(total_s=0.1), result))
+    keeper._lock = writer  # type: ignore[assignment]
+
+    stats = keeper.snapshot()
+
+    assert (stats.calls, stats.images) == (1, 12)
+    assert stats.average_timesteps == 4.0
+    assert stats.energy_measured_mj == pytest.approx(60.0 / 12)
+    assert keeper.snapshot().calls == 2
 
 
 def test_measured_energy_is_per_image(bundle: Bundle, images: Images) -> None:
