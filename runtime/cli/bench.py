@@ -44,8 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and show."""
-    if not arguments.json:
-        console.require_rich()
     with options.open_engine(arguments, max_batch=max(arguments.batch)) as engine:
         images, note = _images(engine, arguments)
         exits = engine.settings.policy != "never"

@@ -55,8 +55,6 @@ def run(arguments: argparse.Namespace) -> int:
     goal = _goal(arguments)
     if arguments.plot is not None:
         options.check_output(arguments.plot)
-    if not arguments.json:
-        console.require_rich()
     bundle = Bundle.open(arguments.bundle, verify=False, public_key=arguments.public_key)
     observed = observe(arguments)
     found = calibrate(bundle.manifest, observed, goal, arguments.policy)

@@ -1,4 +1,4 @@
-"""Tables and progress bars through rich, JSON through stdout."""
+"""Tables and progress bars, through rich where it is installed; JSON on stdout."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from runtime.errors import MissingExtraError
-
 T = TypeVar("T")
 
 
@@ -18,29 +16,20 @@ def write_json(data: Any) -> None:
     sys.stdout.write(json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def require_rich() -> None:
-    """Fail early, before any work is done, where tables cannot be shown.
-
-    Raises:
-        MissingExtraError: rich is not installed.
-    """
-    try:
-        import rich  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(
-            "tables need rich: pip install 'spikehalt[cli]', or use --json"
-        ) from error
-
-
 def write_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], footer: str = ""
 ) -> None:
-    """A table on stdout; columns whose name starts with ">" are right-aligned."""
-    require_rich()
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    """A table on stdout; columns whose name starts with ">" are right-aligned.
 
+    Where rich is not installed the same text stands in plain columns.
+    """
+    try:
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.table import Table
+    except ImportError:
+        sys.stdout.write(plain_table(title, columns, rows, footer))
+        return
     table = Table(title=escape(title), title_justify="left", caption_justify="left")
     for column in columns:
         right = column.startswith(">")
@@ -49,6 +38,24 @@ def write_table(
         table.add_row(*(escape(cell) for cell in row))
     table.caption = escape(footer) or None
     Console(width=_width()).print(table)
+
+
+def plain_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], footer: str = ""
+) -> str:
+    """The text of a table as aligned columns; see `write_table`."""
+    names = [column.lstrip(">") for column in columns]
+    lines = [names, *map(list, rows)]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    aligned = [
+        "  ".join(
+            cell.rjust(width) if column.startswith(">") else cell.ljust(width)
+            for cell, width, column in zip(line, widths, columns, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+    aligned.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([title, *aligned, *([footer] if footer else [])]) + "\n"
 
 
 def _width() -> int | None:

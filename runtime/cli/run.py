@@ -29,8 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Classify and show; 1 if a file could not be read."""
-    if not arguments.json:
-        console.require_rich()
     with options.open_engine(arguments, max_batch=arguments.batch) as engine:
         samples = find_samples(arguments.paths, engine.manifest.input, arguments.split)
         rows = list(_progress(engine, samples, arguments.batch, arguments.fit))

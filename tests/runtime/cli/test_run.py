@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -111,23 +110,6 @@ def test_an_error_is_one_sentence(
 
     assert out == "" and err.startswith("error: ") and message in err
     assert "Traceback" not in err
-
-
-def test_without_rich_only_the_table_is_missing(
-    bundle: Bundle,
-    folder: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name in [each for each in sys.modules if each == "rich" or each.startswith("rich.")]:
-        monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setitem(sys.modules, "rich", None)
-
-    assert main(["run", str(bundle.root), str(folder)]) == 1
-    assert capsys.readouterr().err == (
-        "error: tables need rich: pip install 'spikehalt[cli]', or use --json\n"
-    )
-    assert main(["run", str(bundle.root), str(folder), "--json"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from runtime.bundle import Bundle
+from runtime.cli import console, main
+from runtime.cli.info import identity
+from tests.runtime.conftest import MakeBundle
+
+
+@pytest.fixture
+def without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in sys.modules if each == "rich" or each.startswith("rich.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "rich", None)
+
+
+def test_plain_columns_are_aligned() -> None:
+    text = console.plain_table("t", ["what", ">many"], [["a", "5"], ["longer", "1234567"]], "end")
+
+    assert text.splitlines() == [
+        "t",
+        "what       many",
+        "------  -------",
+        "a             5",
+        "longer  1234567",
+        "end",
+    ]
+
+
+def test_a_plain_table_may_be_empty() -> None:
+    assert console.plain_table("t", ["a", ">b"], []) == "t\na  b\n-  -\n"
+
+
+@pytest.mark.usefixtures("without_rich")
+def test_info_says_the_same_without_rich(
+    bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info", str(bundle.root)]) == 0
+    out, err = capsys.readouterr()
+
+    lines = [line.split(None, 1)[-1] for line in out.splitlines()]
+    assert out.startswith(f"{bundle.root}\n")
+    for name, value in identity(bundle):
+        assert name in out and any(line.endswith(value) for line in lines)
+    assert "python -m runtime calibrate" in err
+
+
+@pytest.mark.usefixtures("without_rich")
+def test_bench_shows_a_table_without_rich(
+    bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", str(bundle.root), "--batch", "2", "--images", "4", "--rounds", "2"]) == 0
+    out = capsys.readouterr().out
+
+    assert "ms per image" in out and "all timesteps" in out
+    assert "medians over 2 rounds of 4 images" in out
+
+
+@pytest.mark.usefixtures("without_rich")
+def test_files_are_classified_without_rich(
+    make_bundle: MakeBundle,
+    frames: NDArray[np.float32],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    np.savez(tmp_path / "a.npz", frames=frames[0])
+
+    assert main(["run", str(make_bundle(kind="frames").root), str(tmp_path / "a.npz")]) == 0
+    assert "a.npz" in capsys.readouterr().out
