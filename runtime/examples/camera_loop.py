@@ -14,15 +14,24 @@ from typing import Any
 import numpy as np
 
 from runtime import Engine
+from runtime.errors import InputError, MissingExtraError
+from runtime.examples import command
 
 
 def frames_of(source: str) -> Any:
     """An OpenCV capture, or the frames of an animated picture."""
     if source.endswith((".gif", ".webp", ".png")):
         return animation(source)
-    import cv2
-
-    return cv2.VideoCapture(int(source) if source.isdigit() else source)
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingExtraError(
+            "cameras and videos need OpenCV: pip install opencv-python-headless"
+        ) from error
+    capture = cv2.VideoCapture(int(source) if source.isdigit() else source)
+    if not capture.isOpened():
+        raise InputError(f"{source} cannot be opened: give a camera's number or a video file")
+    return capture
 
 
 def animation(path: str) -> Iterator[np.ndarray]:
@@ -36,7 +45,12 @@ def animation(path: str) -> Iterator[np.ndarray]:
 
 def main(arguments: Sequence[str]) -> None:
     """Write one line per frame; a recording is shown whole, a camera drops what is too late."""
-    path, source = arguments
+    path, source = command.paths(
+        __doc__,
+        arguments,
+        bundle="folder written by `python -m export.to_trt`",
+        source="a camera's number, or a video",
+    )
     drop = "oldest" if source.isdigit() else None
     with Engine(path) as engine:
         for streamed in engine.stream(frames_of(source), drop=drop):
@@ -48,4 +62,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(command.run(main))

@@ -9,12 +9,15 @@ import sys
 from collections.abc import Sequence
 
 from runtime import Engine
+from runtime.examples import command
 from runtime.samples import batches, find_samples
 
 
 def main(arguments: Sequence[str]) -> None:
     """Write one line per image and the average effort."""
-    path, folder = arguments
+    path, folder = command.paths(
+        __doc__, arguments, bundle="folder written by `python -m export.to_trt`", folder="of images"
+    )
     with Engine(path) as engine:
         spec = engine.manifest.input
         for samples, images in batches(find_samples([folder], spec), spec, 16):
@@ -28,4 +31,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(command.run(main))

@@ -11,12 +11,18 @@ import sys
 from collections.abc import Sequence
 
 from runtime import Engine
+from runtime.examples import command
 from runtime.samples import find_samples, load_sample
 
 
 def main(arguments: Sequence[str]) -> None:
     """Write one line per file; the next one is read while this one runs."""
-    path, folder = arguments
+    path, folder = command.paths(
+        __doc__,
+        arguments,
+        bundle="folder written by `python -m export.to_trt`",
+        folder="of .npz files",
+    )
     with Engine(path) as engine:
         spec = engine.manifest.input
         samples = find_samples([folder], spec)
@@ -26,4 +32,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(command.run(main))

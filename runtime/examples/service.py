@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from runtime import Engine, ImageResult
+from runtime.examples import command
 from runtime.samples import Sample, find_samples, load_sample
 
 THREADS = 8
@@ -17,7 +18,9 @@ THREADS = 8
 
 def main(arguments: Sequence[str]) -> None:
     """Write one line per image and how many calls answered them."""
-    path, folder = arguments
+    path, folder = command.paths(
+        __doc__, arguments, bundle="folder written by `python -m export.to_trt`", folder="of images"
+    )
     with Engine(path) as engine, ThreadPoolExecutor(THREADS) as clients:
         spec = engine.manifest.input
         samples = find_samples([folder], spec)
@@ -32,4 +35,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(command.run(main))

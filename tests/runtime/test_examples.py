@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,3 +89,47 @@ def test_a_multi_threaded_service(
 
     assert answers(out) == expected
     assert "12 images in " in out
+
+
+def run_module(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", f"runtime.examples.{name}", *arguments],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+
+
+NAMES = ["camera_loop", "classify_folder", "event_stream", "service"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_example_explains_itself(name: str) -> None:
+    done = run_module(name, "--help")
+
+    assert done.returncode == 0 and done.stderr == ""
+    assert "usage: " in done.stdout and "BUNDLE" in done.stdout
+    assert f"python -m runtime.examples.{name} ckpt.bundle" in done.stdout
+
+
+@pytest.mark.parametrize("module", [camera_loop, classify_folder, event_stream, service])
+@pytest.mark.parametrize("arguments", [[], ["a.bundle"], ["a.bundle", "x", "y"]])
+def test_a_wrong_number_of_arguments_ends_with_usage(
+    module: Any, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        module.main(arguments)
+
+    assert stop.value.code == 2
+    assert "usage: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_does_not_exist_is_one_sentence(name: str, bundle: Bundle) -> None:
+    for path, message in (("nowhere.bundle", "nowhere.bundle does not exist"), (bundle.root, "")):
+        done = run_module(name, str(path), "nowhere.gif")
+
+        assert done.returncode == 1 and done.stdout == ""
+        assert done.stderr.startswith("error: ") or "\nerror: " in done.stderr
+        assert message in done.stderr and "nowhere" in done.stderr
+        assert "Traceback" not in done.stderr
