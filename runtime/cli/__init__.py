@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0: done; 1: an error, told in one sentence on stderr; 130: interrupted.
     """
+    _write_what_the_terminal_can()
     options = build_parser().parse_args(arguments)
     try:
         return int(import_module(f"runtime.cli.{options.command}").run(options))
@@ -43,6 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return 130
+
+
+def _write_what_the_terminal_can() -> None:
+    """Print ε or a class's name as ? where stdout's encoding lacks it, instead of failing."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def build_parser() -> argparse.ArgumentParser:

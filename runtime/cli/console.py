@@ -12,8 +12,10 @@ T = TypeVar("T")
 
 
 def write_json(data: Any) -> None:
-    """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    """One JSON document on stdout; letters are escaped where stdout might not have them."""
+    encoding = str(getattr(sys.stdout, "encoding", None) or "")
+    escaped = not encoding.lower().startswith("utf")
+    sys.stdout.write(json.dumps(data, indent=2, allow_nan=False, ensure_ascii=escaped) + "\n")
 
 
 def write_table(
