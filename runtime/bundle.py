@@ -272,10 +272,10 @@ def sign_bundle(path: PathLike, private_key: Key) -> Bundle:
 
 def _read_manifest(root: Path) -> bytes:
     if not root.exists():
-        raise BundleFormatError(f"{root} does not exist; `python export/to_trt.py` writes bundles")
+        raise BundleFormatError(f"{root} does not exist; `python -m export.to_trt` writes bundles")
     if not root.is_dir():
         raise BundleFormatError(
-            f"{root} is a file, not a bundle folder; `python export/to_trt.py` makes a bundle "
+            f"{root} is a file, not a bundle folder; `python -m export.to_trt` makes a bundle "
             "from a checkpoint"
         )
     if not (root / MANIFEST_NAME).exists():

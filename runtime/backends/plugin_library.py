@@ -16,7 +16,7 @@ from runtime.sidecar import EngineSidecar, numbers
 
 FOLDER_VARIABLE = "SPIKEHALT_PLUGIN_DIR"
 BUILD_THEM = "build it with `python -m plugins build`"
-BUILD_AGAIN = "build the engines again with `python export/to_trt.py BUNDLE --target tensorrt`"
+BUILD_AGAIN = "build the engines again with `python -m export.to_trt BUNDLE --target tensorrt`"
 
 
 def library_path(version: str) -> Path:

@@ -48,8 +48,8 @@ def find_engines(
     sidecars = read_sidecars(bundle, flavour)
     if not sidecars:
         raise BackendMissingError(
-            f"{bundle.root} holds no {TITLES[flavour]} engine; build one with `python "
-            f"export/to_trt.py {bundle.root} --target {flavour}`"
+            f"{bundle.root} holds no {TITLES[flavour]} engine; build one with "
+            f"`python -m export.to_trt {bundle.root} --target {flavour}`"
         )
     trt, cuda = load_module(), CudaDriver()
     machine = Machine(
@@ -63,7 +63,7 @@ def find_engines(
     if pair is None:
         raise BackendMissingError(
             f"no engine of {bundle.root} runs here: {'; '.join(refusals)}. Build it here with "
-            f"`python export/to_trt.py {bundle.root} --target {flavour}`"
+            f"`python -m export.to_trt {bundle.root} --target {flavour}`"
         )
     return trt, cuda, pair
 

@@ -61,7 +61,7 @@ def refuse_invalid(trt: ModuleType, plan: bytes, name: str) -> None:
     if validity == trt.EngineValidity.INVALID:
         raise BackendError(
             f"TensorRT-RTX {trt.__version__} cannot run {name} on this GPU "
-            f"({_reasons(trt, diagnostics)}): build it again with `python export/to_trt.py`"
+            f"({_reasons(trt, diagnostics)}): build it again with `python -m export.to_trt`"
         )
 
 

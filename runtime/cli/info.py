@@ -13,7 +13,7 @@ from runtime.settings import Overrides, calibration_notice
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="folder written by export/to_trt.py")
+    parser.add_argument("bundle", metavar="BUNDLE", help=options.BUNDLE_HELP)
     options.add_json(parser)
 
 

@@ -11,10 +11,12 @@ from runtime.engine import Engine
 from runtime.errors import BundleWriteError
 from runtime.exit import POLICIES
 
+BUNDLE_HELP = "folder written by `python -m export.to_trt`"
+
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
     """The bundle, and how the backend runs it."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="folder written by export/to_trt.py")
+    parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     parser.add_argument("--public-key", metavar="KEY.pem", help="refuse bundles it did not sign")
     parser.add_argument("--backend", default="auto", choices=backends.names())
     parser.add_argument("--device", help="what the backend computes on, such as cpu or cuda")

@@ -6,11 +6,12 @@ import argparse
 import sys
 
 from runtime.bundle import SIGNATURE_NAME, sign_bundle
+from runtime.cli import options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="folder written by export/to_trt.py")
+    parser.add_argument("bundle", metavar="BUNDLE", help=options.BUNDLE_HELP)
     parser.add_argument(
         "--key",
         required=True,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,9 @@ def test_engines_can_be_added_and_replaced(path: Path) -> None:
     assert bundle.read("first.onnx") == FILES["first.onnx"]
     with pytest.raises(BundleFormatError, match="write a new bundle"):
         add_files(path, {"first.onnx": b"x"})
+
+
+def test_advice_names_a_command_that_exists_wherever_it_is_installed(tmp_path: Path) -> None:
+    with pytest.raises(BundleFormatError, match=r"`python -m export\.to_trt` writes bundles"):
+        Bundle.open(tmp_path / "nowhere")
+    assert find_spec("export.to_trt") is not None

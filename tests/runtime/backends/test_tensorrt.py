@@ -74,7 +74,7 @@ def test_asked_for_by_name_a_mismatch_is_one_sentence(
         Engine(bundle, backend="tensorrt")
     text = str(refused.value)
     assert "was built by TensorRT 10.13.3.9, installed is 10.3.0.30" in text
-    assert text.endswith(f"`python export/to_trt.py {bundle.root} --target tensorrt`")
+    assert text.endswith(f"`python -m export.to_trt {bundle.root} --target tensorrt`")
     assert "\n" not in text
 
 
