@@ -16,6 +16,10 @@ Key = bytes | str | os.PathLike[str]
 """32 raw bytes, or the path of a PEM file."""
 
 _MAX_KEY_BYTES = 16384
+_HOW_TO_MAKE = {
+    "private": "`openssl genpkey -algorithm ed25519 -out private.pem` makes one",
+    "public": "`openssl pkey -in private.pem -pubout -out public.pem` makes it of the private key",
+}
 
 
 def sign(data: bytes, private_key: Key) -> bytes:
@@ -99,8 +103,7 @@ def _read(path: Path, kind: str) -> bytes:
             return file.read(_MAX_KEY_BYTES)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"the {kind} key {path} cannot be read: {error}; `openssl genpkey -algorithm ed25519` "
-            "makes one"
+            f"the {kind} key {path} cannot be read: {error}; {_HOW_TO_MAKE[kind]}"
         ) from error
 
 
