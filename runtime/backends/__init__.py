@@ -98,12 +98,9 @@ def _probe_onnxruntime(bundle: Bundle, options: SessionOptions) -> str | None:
     from runtime.backends import onnxruntime
 
     try:
-        providers = onnxruntime.available_providers()
+        onnxruntime.check_device(options.device or "cpu")
     except BackendError as error:
         return str(error)
-    device = options.device or "cpu"
-    if onnxruntime.PROVIDERS.get(device) not in providers:
-        return f"no device {device!r}"
     return None
 
 
@@ -120,7 +117,9 @@ def _open_onnxruntime_cuda(bundle: Bundle, options: SessionOptions, reason: str)
 def _probe_onnxruntime_cuda(bundle: Bundle, options: SessionOptions) -> str | None:
     if options.device not in (None, "cuda"):
         return f"device {options.device!r} was asked for"
-    return "is used only when asked for, by backend='onnxruntime-cuda' or device='cuda'"
+    if options.device is None:
+        return "is used only when asked for, by backend='onnxruntime-cuda' or device='cuda'"
+    return _probe_onnxruntime(bundle, options)
 
 
 def _probe_tensorrt(bundle: Bundle, options: SessionOptions) -> str | None:

@@ -31,6 +31,9 @@ _MEMORY_WORDS = ("allocate memory", "bad_alloc", "out of memory", "bfcarena", "a
 # int8 graphs add bytes, which 1.20 cannot.
 UPDATE = " (bundles are made for ONNX Runtime 1.22 and newer: update it)"
 
+LOADING_ADVICE = "use fewer threads (threads=), or a machine with more memory"
+RUNNING_ADVICE = "pass fewer images at once (max_batch=)"
+
 _ANSWERS = (graph_io.LOGITS, graph_io.HALT_SCORE, graph_io.LIVE_TOKENS)
 
 States = Mapping[str, Any]  # state output name -> OrtValue
@@ -55,7 +58,7 @@ class OnnxRuntimeSession:
     def __init__(self, bundle: Bundle, options: SessionOptions, reason: str = "") -> None:
         self._ort, self._closed = _import(), False
         self._device = options.device or "cpu"
-        _check_device(self._ort, self._device)
+        check_device(self._device)
         manifest, weights = bundle.manifest, _Weights(bundle)
         self._ops = choose_native_ops(
             self._ort, wanted=options.native_ops, device=self._device, precision=manifest.precision
@@ -85,7 +88,7 @@ class OnnxRuntimeSession:
         session, plan = self._pick(states)
         names = [*self._answers, *(self._masks if masks else ())]
         kept = () if last else plan.states_out
-        with _mapped_errors("running a chunk"):
+        with _mapped_errors("running a chunk", RUNNING_ADVICE):
             binding = session.io_binding()
             _bind_inputs(binding, plan, inputs, states)
             for name in names:
@@ -117,7 +120,7 @@ class OnnxRuntimeSession:
         if self._ops.path is not None:
             chosen.register_custom_ops_library(str(self._ops.path))
         source = weights.attach(name, model, chosen)
-        with _mapped_errors(f"loading {bundle.root / name}"):
+        with _mapped_errors(f"loading {bundle.root / name}", LOADING_ADVICE):
             session = self._ort.InferenceSession(
                 source,
                 chosen,
@@ -127,15 +130,6 @@ class OnnxRuntimeSession:
         if PROVIDERS[self._device] not in session.get_providers():
             raise DeviceError(f"ONNX Runtime could not start on {self._device!r}: use device='cpu'")
         return session
-
-
-def available_providers() -> list[str]:
-    """Providers compiled into the installed ONNX Runtime.
-
-    Raises:
-        BackendMissingError: it is not installed.
-    """
-    return list(_import().get_available_providers())
 
 
 def _import() -> Any:
@@ -148,7 +142,14 @@ def _import() -> Any:
     return onnxruntime
 
 
-def _check_device(ort: Any, device: str) -> None:
+def check_device(device: str) -> None:
+    """Refuse a device that the installed ONNX Runtime does not have.
+
+    Raises:
+        BackendMissingError: it is not installed.
+        DeviceError: it was built without this device, or there is none of that name.
+    """
+    ort = _import()
     if device not in PROVIDERS:
         raise DeviceError(f"device {device!r} is unknown to ONNX Runtime: use 'cpu' or 'cuda'")
     if PROVIDERS[device] not in ort.get_available_providers():
@@ -227,21 +228,18 @@ def _bind_inputs(binding: Any, plan: GraphPlan, inputs: Inputs, states: States |
 
 
 @contextlib.contextmanager
-def _mapped_errors(doing: str) -> Iterator[None]:
+def _mapped_errors(doing: str, when_memory_is_short: str) -> Iterator[None]:
     """Turn whatever ONNX Runtime raises into one of ours."""
+    short = f"out of memory while {doing}: {when_memory_is_short}"
     try:
         yield
     except SpikehaltError:
         raise
     except MemoryError as error:
-        raise OutOfMemoryError(_out_of_memory(doing)) from error
+        raise OutOfMemoryError(short) from error
     except Exception as error:  # its exceptions share no base class
         text = str(error)
         if any(word in text.lower() for word in _MEMORY_WORDS):
-            raise OutOfMemoryError(_out_of_memory(doing)) from error
+            raise OutOfMemoryError(short) from error
         advice = UPDATE if "find an implementation" in text else ""
         raise BackendError(f"ONNX Runtime failed while {doing}: {text[:500]}{advice}") from error
-
-
-def _out_of_memory(doing: str) -> str:
-    return f"out of memory while {doing}: pass fewer images at once (max_batch=)"

@@ -135,6 +135,18 @@ def test_lack_of_memory_has_its_own_error(
         assert len(engine(images)) == 12
 
 
+def test_lack_of_memory_while_loading_is_no_matter_of_images(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("std::bad_alloc")
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fail)
+    with pytest.raises(OutOfMemoryError, match=r"loading .*fewer threads") as refused:
+        Engine(bundle)
+    assert "images" not in str(refused.value)
+
+
 def with_external_weights(tmp_path: Path, location: str, listed: bool) -> Path:
     """A toy bundle whose float constants lie in a file called `location`."""
     manifest = toy_manifest()

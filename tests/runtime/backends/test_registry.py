@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from runtime import Engine, backends
+from runtime.backends import SessionOptions
 from runtime.bundle import Bundle
 from runtime.errors import BackendMissingError, DeviceError
 
@@ -44,5 +45,19 @@ def test_a_device_this_build_lacks_is_named(
 
     with pytest.raises(DeviceError, match=r"no 'cuda' device.*spikehalt\[gpu\]"):
         Engine(bundle, backend="onnxruntime-cuda")
-    with pytest.raises(BackendMissingError, match="no device 'cuda'"):
+    with pytest.raises(BackendMissingError, match=r"no 'cuda' device.*spikehalt\[gpu\]") as refused:
         Engine(bundle, device="cuda")
+    assert "only when asked for" not in str(refused.value)
+
+
+def test_the_gpu_is_taken_only_when_asked_for(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+
+    unasked = backends.why_not("onnxruntime-cuda", bundle, SessionOptions())
+    assert unasked is not None and "only when asked for" in unasked
+    assert backends.why_not("onnxruntime-cuda", bundle, SessionOptions(device="cuda")) is None
