@@ -170,9 +170,15 @@ def _timed_step(
 def _refuse_not_finite(manifest: Manifest, step: StepOutputs, start: int) -> None:
     if not (np.isfinite(step.logits).all() and np.isfinite(step.halt_score).all()):
         raise BackendError(
-            f"the graph returned NaN or infinity after timestep {start}; with precision "
-            f"{manifest.precision!r} this is an overflow: export in fp32 to compare"
+            f"the graph returned NaN or infinity after timestep {start + manifest.chunk}; "
+            + _about_overflow(manifest.precision)
         )
+
+
+def _about_overflow(precision: str) -> str:
+    if precision == "fp32":
+        return "fp32 overflows only where weights or frames are huge: look for such values"
+    return f"with precision {precision!r} this is an overflow: export in fp32 to compare"
 
 
 def _inputs(

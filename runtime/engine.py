@@ -35,6 +35,8 @@ from runtime.trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
 
+MAX_THREADS = 1024  # no library starts more, and trying exhausts the machine
+
 _CLOSED = "this engine is closed: make a new Engine(bundle)"
 
 
@@ -100,7 +102,7 @@ class Engine:
         self._pid = os.getpid()
         self._max_batch = _positive("max_batch", max_batch)
         if threads is not None:
-            _positive("threads", threads)
+            _check_threads(threads)
         self._submit_wait_ms = not_negative("submit_wait_ms", submit_wait_ms)
         self._batcher: Batcher | None = None
         self._lock, self._closing = threading.Lock(), False
@@ -371,6 +373,14 @@ def _positive(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigError(f"{name} must be a positive integer, not {value!r}")
     return value
+
+
+def _check_threads(threads: int) -> None:
+    if _positive("threads", threads) > MAX_THREADS:
+        raise ConfigError(
+            f"threads {threads} is more than {MAX_THREADS}: pass at most the number of processors "
+            f"({os.cpu_count()} here), or None to let the backend choose"
+        )
 
 
 def _sensor(asked: str | EnergySensor | None, device: str) -> EnergySensor | str:

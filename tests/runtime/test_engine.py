@@ -205,6 +205,7 @@ def test_options_out_of_range_are_refused(
         ({"backend": "onxruntime"}, "did you mean 'onnxruntime'"),
         ({"max_batch": 0}, "max_batch must be a positive integer"),
         ({"threads": 0}, "threads must be a positive integer"),
+        ({"threads": 999999999}, "threads 999999999 is more than 1024: pass at most the number"),
     ],
 )
 def test_engine_options_out_of_range_are_refused(
@@ -382,7 +383,10 @@ class OddSession:
     [
         ({"logits": np.zeros((12, 5), np.float32)}, "contradict the manifest"),
         ({"live_tokens": np.zeros((12, 1, 3), np.int32)}, "contradict the manifest"),
-        ({"logits": np.full((12, 3), np.nan, np.float32)}, "NaN or infinity"),
+        (
+            {"logits": np.full((12, 3), np.nan, np.float32)},
+            "after timestep 1; fp32 overflows only",
+        ),
         ({"halt_score": np.full(12, np.inf, np.float32)}, "NaN or infinity"),
     ],
 )
