@@ -22,7 +22,6 @@ from runtime.sidecar import (
 
 Import = Callable[[], ModuleType]
 Objection = Callable[[EngineSidecar], "str | None"]
-MakeCuda = Callable[[], Cuda]
 GPU_DEVICES = (None, "cuda", "gpu")
 
 
