@@ -6,6 +6,7 @@ compare policies, and to test an application without any backend (`runtime.testi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from runtime import exit as exit_rules
 from runtime.npz import read_array
 
+PathLike = str | os.PathLike[str]
 MAX_RECORDING_BYTES = 2**30
 _SAVED = ("logits", "halt_score", "live_tokens")
 
@@ -59,18 +61,20 @@ class Trajectory:
             return np.full(B, S - 1, np.int64)
         return exit_rules.first_exit(policy, self.scores(policy), threshold)
 
-    def save(self, path: Path) -> None:
-        """Write the arrays to an .npz file (without the times)."""
-        np.savez_compressed(path, **{name: getattr(self, name) for name in _SAVED})
+    def save(self, path: PathLike) -> None:
+        """Write the arrays to an .npz file of exactly this name (without the times)."""
+        with open(path, "wb") as file:  # given a name, numpy would append .npz to it
+            np.savez_compressed(file, **{name: getattr(self, name) for name in _SAVED})
 
     @classmethod
-    def load(cls, path: Path) -> Trajectory:
+    def load(cls, path: PathLike) -> Trajectory:
         """Read what `save` wrote.
 
         Raises:
             InputError: not such a file.
         """
-        arrays = {name: read_array(path, name, MAX_RECORDING_BYTES, str(path)) for name in _SAVED}
+        file = Path(path)
+        arrays = {name: read_array(file, name, MAX_RECORDING_BYTES, str(path)) for name in _SAVED}
         return cls(**arrays)
 
 

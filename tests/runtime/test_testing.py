@@ -84,10 +84,15 @@ def test_a_replay_says_that_it_has_no_live_masks(
         engine(images, live_masks=True)
 
 
-def test_a_recording_survives_a_file(tmp_path: Path, recording: Trajectory) -> None:
-    recording.save(tmp_path / "r.npz")
-    loaded = Trajectory.load(tmp_path / "r.npz")
+@pytest.mark.parametrize("name", ["r.npz", "rec", "rec.old"])
+@pytest.mark.parametrize("kind", [Path, str])
+def test_a_recording_survives_a_file_of_any_name(
+    tmp_path: Path, recording: Trajectory, name: str, kind: type
+) -> None:
+    recording.save(kind(tmp_path / name))
+    loaded = Trajectory.load(kind(tmp_path / name))
 
+    assert (tmp_path / name).exists()
     np.testing.assert_array_equal(loaded.logits, recording.logits)
     np.testing.assert_array_equal(loaded.halt_score, recording.halt_score)
     np.testing.assert_array_equal(loaded.live_tokens, recording.live_tokens)
