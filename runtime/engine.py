@@ -103,6 +103,7 @@ class Engine:
         self._max_batch = _positive("max_batch", max_batch)
         if threads is not None:
             _check_threads(threads)
+        _check_sensor(energy_sensor)  # before anything is loaded that would have to be closed
         self._submit_wait_ms = not_negative("submit_wait_ms", submit_wait_ms)
         self._batcher: Batcher | None = None
         self._lock, self._closing = threading.Lock(), False
@@ -383,11 +384,12 @@ def _check_threads(threads: int) -> None:
         )
 
 
+def _check_sensor(asked: str | EnergySensor | None) -> None:
+    if isinstance(asked, str) and asked not in sensor_names():
+        raise ConfigError(unknown_name("energy sensor", asked, sensor_names()))
+
+
 def _sensor(asked: str | EnergySensor | None, device: str) -> EnergySensor | str:
     if asked is None:
         return "no sensor was asked for: Engine(…, energy_sensor='auto')"
-    if not isinstance(asked, str):
-        return asked
-    if asked not in sensor_names():
-        raise ConfigError(unknown_name("energy sensor", asked, sensor_names()))
-    return open_sensor(asked, device)
+    return open_sensor(asked, device) if isinstance(asked, str) else asked

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime import Engine
+from runtime import Engine, backends
 from runtime.bundle import Bundle, EnergySpec
 from runtime.energy import EnergyMeter
 from runtime.errors import ConfigError, InputError
@@ -179,9 +179,15 @@ def test_energy_is_measured_only_when_asked_for(bundle: Bundle, images: Images) 
         assert "energy_sensor='auto'" in engine.stats.reasons["energy_measured_mj"]
 
 
-def test_an_unknown_sensor_is_refused(bundle: Bundle) -> None:
+def test_an_unknown_sensor_is_refused_before_anything_is_loaded(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[object] = []
+    monkeypatch.setattr(backends, "open_session", lambda *opened: loaded.append(opened))
+
     with pytest.raises(ConfigError, match="did you mean 'nvml'"):
         Engine(bundle, energy_sensor="nvlm")
+    assert loaded == []
 
 
 def test_a_fully_unrolled_bundle_has_no_second_chunk_to_time(
