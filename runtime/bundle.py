@@ -57,6 +57,7 @@ __all__ = [
     "Manifest",
     "add_files",
     "sign_bundle",
+    "signature_notice",
     "update_manifest",
     "write_bundle",
 ]
@@ -199,6 +200,8 @@ def write_bundle(
 def update_manifest(path: PathLike, manifest: Manifest) -> Bundle:
     """Replace the manifest of a bundle atomically, leaving its other files alone.
 
+    A signature no longer fits afterwards: `signature_notice` says so.
+
     Args:
         path: the bundle's folder.
         manifest: the new manifest; its `files` must be those lying there.
@@ -224,6 +227,7 @@ def add_files(path: PathLike, files: Mapping[str, bytes | Path]) -> Bundle:
     """Add files, such as built engines, to a bundle, or replace ones added before.
 
     A file to be replaced first leaves the manifest, so that the bundle is valid at every moment.
+    A signature no longer fits afterwards: `signature_notice` says so.
 
     Args:
         path: the bundle's folder.
@@ -268,6 +272,24 @@ def sign_bundle(path: PathLike, private_key: Key) -> Bundle:
     except OSError as error:
         raise BundleWriteError(f"cannot sign {bundle.root}: {error}") from error
     return bundle
+
+
+def signature_notice(path: PathLike) -> str | None:
+    """What to tell who changed a bundle (`update_manifest`, `add_files`) that was signed.
+
+    Args:
+        path: the bundle's folder.
+
+    Returns:
+        That the signature no longer fits, and how to sign again; None if it was never signed.
+    """
+    root = Path(path)
+    if not (root / SIGNATURE_NAME).exists():
+        return None
+    return (
+        f"the manifest of {root} has changed, so its signature no longer fits: sign it again with "
+        f"`python -m runtime sign {root} --key KEY.pem`"
+    )
 
 
 def _read_manifest(root: Path) -> bytes:

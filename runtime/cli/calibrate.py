@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runtime.bundle import SIGNATURE_NAME, Bundle, update_manifest
+from runtime.bundle import Bundle, signature_notice, update_manifest
 from runtime.calibration import Calibration, Goal, Observed, Point, calibrate
 from runtime.calibration.plot import curves_svg
 from runtime.cli import console, options
@@ -134,8 +134,9 @@ def _update(before: Bundle, found: Calibration, data: str) -> None:
             f"{before.root} was changed while it was being calibrated: calibrate it again"
         )
     update_manifest(before.root, found.apply(now.manifest, data))
-    if (before.root / SIGNATURE_NAME).exists():
-        console.write_note("the manifest has changed: sign the bundle again")
+    notice = signature_notice(before.root)
+    if notice:
+        console.write_note(notice)
 
 
 def _show_json(found: Calibration, dry_run: bool) -> None:

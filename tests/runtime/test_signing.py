@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runtime import Engine
-from runtime.bundle import Bundle, sign_bundle, update_manifest
+from runtime.bundle import Bundle, add_files, sign_bundle, signature_notice, update_manifest
 from runtime.cli import main
 from runtime.errors import (
     BundleIntegrityError,
@@ -73,6 +73,18 @@ def test_a_changed_manifest_needs_a_new_signature(bundle: Bundle) -> None:
         Bundle.open(bundle.root, public_key=raw_public(OWNER))
     sign_bundle(bundle.root, raw_private(OWNER))
     Bundle.open(bundle.root, public_key=raw_public(OWNER))
+
+
+def test_whoever_changes_a_signed_bundle_can_tell_that_it_must_be_signed_again(
+    bundle: Bundle,
+) -> None:
+    assert signature_notice(bundle.root) is None
+    sign_bundle(bundle.root, raw_private(OWNER))
+    add_files(bundle.root, {"first.plan": b"engine"})
+
+    notice = signature_notice(bundle.root)
+
+    assert notice is not None and f"python -m runtime sign {bundle.root}" in notice
 
 
 def test_files_behind_a_signed_manifest_are_still_checked(bundle: Bundle) -> None:

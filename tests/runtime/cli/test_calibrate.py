@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime import Engine
-from runtime.bundle import Bundle, EnergySpec
+from runtime.bundle import Bundle, EnergySpec, sign_bundle
 from runtime.cli import calibrate as command
 from runtime.cli import main
 from tests.runtime.conftest import MakeBundle
@@ -49,6 +49,18 @@ def test_thresholds_are_written_and_used(
     assert report["written"] is True
     assert timesteps.mean() == pytest.approx(chosen["average_timesteps"]) and timesteps.mean() < 4
     assert Bundle.open(bundle.root).manifest.exit.calibration["data"] == "data"
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_signed_bundle_must_be_signed_again(
+    bundle: Bundle, data: Path, signed: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if signed:
+        sign_bundle(bundle.root, bytes(range(32)))
+
+    assert main(["calibrate", str(bundle.root), str(data), "--json"]) == 0
+
+    assert ("signature no longer fits" in capsys.readouterr().err) is signed
 
 
 def test_a_dry_run_writes_nothing(
