@@ -39,7 +39,7 @@ from torch.nn.functional import cross_entropy
 
 from train.config import DataConfig, ModelConfig, PhaseConfig, TrainConfig
 from train.data import Dataset, Split
-from train.devices import resolve_precision
+from train.devices import best_device, resolve_precision
 from train.interrupt import Interrupt
 from train.kernels import compiled_kernels, use_kernels
 from train.log import CsvLog
@@ -179,9 +179,15 @@ def turn(step: Step, options: Options) -> Turn:
     return Turn(images / wall, 1000 * cpu / images)
 
 
+def _fabric(options: Options) -> Fabric:
+    """One device: a CUDA GPU if there is one, else the CPU."""
+    precision = resolve_precision(options.precision)
+    return Fabric(accelerator=best_device().type, devices=1, precision=precision)
+
+
 def spikingjelly(options: Options, model: ModelConfig, channels_last: bool) -> Candidate:
     """SpikingJelly's own Spikformer of the same shape, under the same optimiser and clipping."""
-    fabric = Fabric(devices=1, precision=resolve_precision(options.precision))
+    fabric = _fabric(options)
     seed_everything(0, verbose=False)
     peer = Spikformer(
         T=model.timesteps,
@@ -245,7 +251,7 @@ def choose_fused_neurons(peer: nn.Module, device: torch.device, precision: str) 
 
 def ours(options: Options, model: ModelConfig, channels_last: bool) -> list[Candidate]:
     """Our own training step, as `python -m train run` takes it, and with compiled neurons."""
-    fabric = Fabric(devices=1, precision=resolve_precision(options.precision))
+    fabric = _fabric(options)
     seed_everything(0, verbose=False)
     config = TrainConfig(
         model=model,

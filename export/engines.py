@@ -18,7 +18,7 @@ import onnx
 from export.profiles import ROW_STEP, ShapedGraph, shape_graph
 from export.targets.base import BuiltEngine, EngineOptions, Say, Target
 from export.weights import load_graph
-from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Bundle, add_files
+from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Bundle, add_files, signature_notice
 from runtime.manifest import Manifest
 from runtime.sidecar import (
     PLAN_SUFFIX,
@@ -49,7 +49,7 @@ def build_engines(
         bundle: whose graphs to build, in the dense or lagged layout.
         target: what to build with.
         options: how.
-        say: takes one line per engine.
+        say: takes one line per engine, and one if the bundle's signature no longer fits.
 
     Returns:
         The bundle with the engines in it.
@@ -66,7 +66,11 @@ def build_engines(
         stem = f"{built.graph}.{engine_tag(target, options, bundle.manifest)}"
         files[stem + PLAN_SUFFIX] = built.engine.plan
         files[stem + SIDECAR_SUFFIX] = sidecar.to_json().encode()
-    return add_files(bundle.root, files)
+    complete = add_files(bundle.root, files)
+    notice = signature_notice(bundle.root)
+    if notice is not None:
+        say(notice)
+    return complete
 
 
 def suggested_layout(

@@ -20,6 +20,7 @@ from export.targets.choose import open_target
 from export.targets.tensorrt import TensorRT, for_plugins
 from export.targets.tensorrt_rtx import TensorRTRTX
 from runtime.bundle import Bundle
+from runtime.manifest import SIGNATURE_NAME
 from runtime.sidecar import EngineSidecar, read_sidecars
 from tests.fakes import tensorrt as fake
 from tests.fakes.bundles import write_small_bundle
@@ -192,6 +193,20 @@ def test_the_parsers_complaint_names_the_node(
         EngineBuildError, match=r"cannot parse first\.onnx: node block1/\S+ \(LIF\): Plug"
     ):
         build_engines(bundle, target, options())
+
+
+def test_a_signed_bundle_has_to_be_signed_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install(monkeypatch, tmp_path)
+    bundle, said = write_small_bundle(tmp_path), []
+    (bundle.root / SIGNATURE_NAME).write_bytes(b"a signature")
+    build_engines(bundle, TensorRT(options()), options(), said.append)
+    assert any("sign" in line for line in said)
+    said.clear()
+    (bundle.root / SIGNATURE_NAME).unlink()
+    build_engines(bundle, TensorRT(options()), options(), said.append)
+    assert not any("sign" in line for line in said)
 
 
 def test_building_again_replaces_the_engines(

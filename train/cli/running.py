@@ -39,4 +39,4 @@ def report(result: RunResult) -> None:
             f"t = 1), average tokens {found.average_tokens:.3f} → {path}"
         )
     last = list(result.checkpoints.values())[-1]
-    say(f"export it with: python export/to_trt.py {last} --onnx-only")
+    say(f"export it with: python -m export.to_trt {last} --onnx-only")
