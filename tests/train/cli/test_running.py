@@ -26,7 +26,7 @@ def test_run_takes_changes_and_names_what_it_wrote(
     assert main(["run", recipe, "--out", str(out), "--model.depth", "1"]) == 0
     said = capsys.readouterr().out
     assert "static: validation accuracy" in said and "halting: validation accuracy" in said
-    assert "python export/to_trt.py" in said
+    assert "python -m export.to_trt" in said
     assert load_checkpoint(out / "halting.pt").model.depth == 1
     assert main(["run", recipe, "--start", str(out / "static.pt"), "--model.depth", "1"]) == 0
 
