@@ -32,6 +32,7 @@ from train.devices import best_device
 from train.energy import energy_model
 from train.evaluate import Evaluation, evaluate
 from train.exits import Trace, exit_point, fewest_timesteps, record
+from train.models import SpikingTransformer
 from train.recipes import load_recipe, merge
 from train.reuse import train_once
 from train.strict import from_dict, to_dict
@@ -73,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = []
     for method in chosen:
         console.print(f"{method.name}: {method.what}", highlight=False)
-        rows += rows_of(method, load_checkpoint(trained(method, base)), data)
+        rows += rows_of(method, load_checkpoint(trained(method, base, data)), data)
     console.print(table(rows, base, len(data.test)))
     if arguments.json is not None:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
@@ -111,12 +112,12 @@ def base_config(arguments: argparse.Namespace) -> TrainConfig:
     )  # fmt: skip
 
 
-def trained(method: Method, base: TrainConfig) -> Path:
+def trained(method: Method, base: TrainConfig, data: Dataset) -> Path:
     """The method's checkpoint, and those that it builds on, trained where they are not there."""
     if not method.start:
         return train_once(configuration(method, base))
-    shares = adaptive_shares(base) if method.what == SAME_TOKENS else ()
-    start = load_checkpoint(trained(named(method.start), base))
+    shares = adaptive_shares(base, data) if method.what == SAME_TOKENS else ()
+    start = load_checkpoint(trained(named(method.start), base, data))
     return train_once(configuration(method, base, shares), start)
 
 
@@ -144,10 +145,9 @@ def configuration(method: Method, base: TrainConfig, shares: tuple[float, ...] =
     return from_dict(TrainConfig, plain)
 
 
-def adaptive_shares(base: TrainConfig) -> tuple[float, ...]:
+def adaptive_shares(base: TrainConfig, data: Dataset) -> tuple[float, ...]:
     """Tokens per block that STAS keeps on the validation images, as shares of K_0."""
-    checkpoint = load_checkpoint(trained(named("STAS"), base))
-    data = load_data(base.data, base.model, base.seed).to(best_device())
+    checkpoint = load_checkpoint(trained(named("STAS"), base, data))
     network = checkpoint.network().to(best_device())
     return matching_shares(evaluate(network, data.validation), base.model.tokens)
 
@@ -187,16 +187,16 @@ def row_of(name: str, what: str, checkpoint: Checkpoint, data: Dataset, epsilon:
         what=what,
         accuracy=tuple(float(at_t.float().mean()) for at_t in test.correct),
         tokens=exit_point(test, "never").average_tokens,
-        energy_mj=average_energy_mj(checkpoint, test),
+        energy_mj=average_energy_mj(network, checkpoint, test),
         exit_accuracy=early.accuracy,
         exit_timesteps=early.average_timesteps,
     )
 
 
-def average_energy_mj(checkpoint: Checkpoint, trace: Trace) -> float:
+def average_energy_mj(network: SpikingTransformer, checkpoint: Checkpoint, trace: Trace) -> float:
     """Of an image with all timesteps, from the firing rates that the checkpoint holds."""
     rates: dict[str, Any] = checkpoint.metrics["firing_rates"]
-    model = energy_model(checkpoint.network(), rates)
+    model = energy_model(network, rates)
     timesteps, images = trace.correct.shape
     every = torch.full((images,), timesteps)
     return float(model.energy_mj(trace.live_tokens, every).mean())
