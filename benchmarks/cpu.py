@@ -21,7 +21,6 @@ import json
 import os
 import platform
 import shutil
-import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -31,13 +30,15 @@ from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
 from benchmarks import cpu_models as models
 from benchmarks import native
-from benchmarks.cpu_process import Setup, Worker, workers
+from benchmarks.cpu_process import Setup, workers
 from benchmarks.demo import as_pixels, choose_threshold, train_and_export
+from benchmarks.processes import Worker
 from benchmarks.replay import Replay, record
 from benchmarks.zoo import ZOO, images_of
 from export.bundle import export_bundle
@@ -271,13 +272,11 @@ def row(name: str, worker: Worker, setup: Setup, sample: Replay, rate: dict[bool
     empty = Row(name, what, setup.batch, failed=worker.failed)
     if worker.failed is not None:
         return empty
-    times = [each["wall_ms"] for each in worker.rounds]
-    low, _, high = statistics.quantiles(times, n=4)
     tokens, timesteps, macs = work(kind, sample, setup.model)
-    ms = statistics.median(times)
+    ms = worker.median("wall_ms")
     share = None if macs is None else macs / ms / rate[kind.int8]
     return replace(
-        empty, ms=ms, spread_ms=high - low, cpu_ms=worker.median("cpu_ms"),
+        empty, ms=ms, spread_ms=worker.spread("wall_ms"), cpu_ms=worker.median("cpu_ms"),
         tokens=tokens, timesteps=timesteps, macs=macs, peak_share=share,
     )  # fmt: skip
 
@@ -311,7 +310,7 @@ def table(rows: list[Row], batch: int) -> Table:
     base = {each.name: each.ms for each in rows}
     for each in rows:
         if each.failed is not None:
-            result.add_row(f"{each.what}: {each.failed}")
+            result.add_row(escape(f"{each.what}: {each.failed}"))
         else:
             result.add_row(*_cells(each), *(_ratio(base.get(peer), each.ms) for peer in PEERS))
     return result

@@ -24,7 +24,8 @@ from rich.table import Table
 
 from benchmarks import cpu_models as models
 from benchmarks import native
-from benchmarks.cpu_process import Setup, Worker
+from benchmarks.cpu_process import Setup
+from benchmarks.processes import Worker
 from benchmarks.replay import Replay
 from runtime import svg
 from train.config import ModelConfig
@@ -70,7 +71,7 @@ def measure(
             path, replay = Path(folder) / f"{number}.npz", thinned(share)
             replay.save(path)
             setup = Setup(threads=threads, native_ops=native_ops)
-            running.append((replay, Worker(name, setup, path)))
+            running.append((replay, setup.worker(name, path)))
             stack.callback(running[-1][1].close)
         for _ in range(rounds):
             for _, worker in running:

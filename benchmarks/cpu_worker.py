@@ -1,17 +1,12 @@
-"""One candidate of `benchmarks.cpu` in a process of its own: waits for "run", answers with times.
+"""One candidate of `benchmarks.cpu` in a process of its own (benchmarks/serving.py).
 
-    python -m benchmarks.cpu_worker NAME --model NAME --batch 1 --threads 1 --replay FILE
-
-Reads lines from standard input, writes one JSON object per line to standard output.
+python -m benchmarks.cpu_worker NAME --model NAME --batch 1 --threads 1 --replay FILE
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,12 +20,11 @@ from numpy.typing import NDArray
 from benchmarks import cpu_models as models
 from benchmarks import native
 from benchmarks.replay import Replay
+from benchmarks.serving import Candidate, Step, serve
 from train.config import ModelConfig
 from train.models import NAMED_MODELS
 
-Step = Callable[[], int]  # one repetition; returns how many images it classified
 GEMM = 1024
-ROUND_S = 0.25
 
 
 def main() -> None:
@@ -44,40 +38,7 @@ def main() -> None:
     native.add_option(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    say = _own_output()
-    try:
-        step = CANDIDATES[arguments.name](arguments)
-        step()
-        step()
-    except Exception as error:  # a peer that cannot be built is reported, not hidden
-        say({"failed": f"{type(error).__name__}: {error}".splitlines()[0][:300]})
-        return
-    say({"ready": True})
-    for line in sys.stdin:
-        if line.strip() == "run":
-            say(timed(step))
-
-
-def _own_output() -> Callable[[dict[str, Any]], None]:
-    """Write JSON lines to the real standard output; libraries' prints go to standard error."""
-    out, sys.stdout = sys.stdout, sys.stderr
-
-    def say(message: dict[str, Any]) -> None:
-        out.write(json.dumps(message) + "\n")
-        out.flush()
-
-    return say
-
-
-def timed(step: Step) -> dict[str, float]:
-    """Wall and process time per image, milliseconds, over at least ROUND_S seconds."""
-    images, wall, cpu = 0, time.perf_counter(), time.process_time()
-    while images == 0 or time.perf_counter() - wall < ROUND_S:
-        images += step()
-    return {
-        "wall_ms": (time.perf_counter() - wall) * 1e3 / images,
-        "cpu_ms": (time.process_time() - cpu) * 1e3 / images,
-    }
+    serve(lambda: Candidate(CANDIDATES[arguments.name](arguments)))
 
 
 def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:

@@ -24,8 +24,9 @@ from rich.table import Table
 from benchmarks import cpu_models as models
 from benchmarks import native
 from benchmarks.cpu_curve import thinned
-from benchmarks.cpu_worker import Ours, timed
+from benchmarks.cpu_worker import Ours
 from benchmarks.replay import Replay
+from benchmarks.serving import timed
 from export.choose_layout import merging_advice, packing_pays
 from export.emitter import Layout
 from train.config import HaltingConfig, ModelConfig, StemConfig

@@ -13,7 +13,7 @@ from onnx.inliner import inline_local_functions
 
 from benchmarks import cpu, cpu_models, cpu_worker
 from benchmarks.cpu_curve import fit, thinned
-from benchmarks.cpu_process import Setup, Worker
+from benchmarks.cpu_process import Setup
 from benchmarks.replay import Replay
 from train.config import StemConfig
 from train.models import named_model
@@ -131,7 +131,7 @@ def test_the_peer_is_called_what_it_is() -> None:
 
 def test_a_candidate_that_is_never_ready_is_given_up(tmp_path: Path) -> None:
     everything().save(tmp_path / "replay.npz")
-    worker = Worker("gemm", Setup(patience_s=0.0), tmp_path / "replay.npz")
+    worker = Setup(patience_s=0.0).worker("gemm", tmp_path / "replay.npz")
     worker.run()
     worker.close()
     assert worker.failed == "not ready after 0 s"
