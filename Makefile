@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check format lint types demo zoo-eval nightly clean
+.PHONY: help install test check format lint types demo zoo-eval gpu nightly clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -42,6 +42,17 @@ demo: install  ## train on scanned digits, export, run with early exit; prints o
 DATA ?= cifar10.zip
 zoo-eval: install  ## every number of zoo/README.md again, from CIFAR-10 images (DATA=folder or zip)
 	$(BIN)/python -m benchmarks.zoo --data $(DATA)
+
+# The GPU's time is dear, so a part that fails does not stop the others; any failure is the status.
+GPU_PARTS := "plugins build" "plugins selftest" "pytest -m gpu -q" \
+    "benchmarks.train --precision bf16 --batch 128 --compile" "benchmarks.gpu"
+gpu: install  ## what needs an NVIDIA GPU: kernels built and tested, engines, speed in training and use
+	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
+	    { echo "PyTorch finds no CUDA GPU here; without one, see docs/performance.md"; exit 2; }
+	@status=0; for part in $(GPU_PARTS); do \
+	    echo "== python -m $$part"; \
+	    $(BIN)/python -m $$part || { echo "FAILED: python -m $$part"; status=1; }; \
+	done; exit $$status
 
 # atheris has wheels for Linux on x86-64 only; elsewhere the readers are fuzzed by hypothesis alone.
 nightly: install  ## long fuzzing, eight threads, a soak of 200,000 images
