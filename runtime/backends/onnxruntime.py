@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runtime import graph_io
+from runtime.backends import onnxruntime_cuda
 from runtime.backends.base import BackendInfo, Inputs, SessionOptions, StepOutputs
 from runtime.backends.native_ops import choose_native_ops
 from runtime.bundle import Bundle
@@ -26,6 +27,7 @@ from runtime.onnx_files import external_files
 from runtime.onnx_inline import with_weights
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+PROVIDER_OPTIONS = {"cpu": {}, "cuda": dict(onnxruntime_cuda.PROVIDER_OPTIONS)}
 _MEMORY_WORDS = ("allocate memory", "bad_alloc", "out of memory", "bfcarena", "available memory")
 
 # int8 graphs add bytes, which 1.20 cannot.
@@ -59,6 +61,8 @@ class OnnxRuntimeSession:
         self._ort, self._closed = _import(), False
         self._device = options.device or "cpu"
         check_device(self._device)
+        if self._device == "cuda":
+            onnxruntime_cuda.load_libraries(self._ort)
         manifest, weights = bundle.manifest, _Weights(bundle)
         self._ops = choose_native_ops(
             self._ort, wanted=options.native_ops, device=self._device, precision=manifest.precision
@@ -124,11 +128,11 @@ class OnnxRuntimeSession:
             session = self._ort.InferenceSession(
                 source,
                 chosen,
-                providers=[PROVIDERS[self._device]],
+                providers=[(PROVIDERS[self._device], PROVIDER_OPTIONS[self._device])],
                 enable_fallback=0,  # it would print, and then fail the same way again
             )
         if PROVIDERS[self._device] not in session.get_providers():
-            raise DeviceError(f"ONNX Runtime could not start on {self._device!r}: use device='cpu'")
+            raise DeviceError(onnxruntime_cuda.NOT_STARTED)
         return session
 
 
@@ -155,7 +159,8 @@ def check_device(device: str) -> None:
     if PROVIDERS[device] not in ort.get_available_providers():
         raise DeviceError(
             f"this build of ONNX Runtime has no {device!r} device "
-            f"(it has {', '.join(ort.get_available_providers())}): pip install 'spikehalt[gpu]'"
+            f"(it has {', '.join(ort.get_available_providers())}): pip uninstall onnxruntime, then "
+            "pip install 'spikehalt[gpu]'"
         )
 
 

@@ -1,0 +1,187 @@
+"""ONNX Runtime's CUDA provider: what it is told, and, without a GPU, what it says to our graphs.
+
+For the latter SPIKEHALT_ONNXRUNTIME_GPU names a Python that has `onnxruntime-gpu[cuda,cudnn]` and
+`onnx`, such as that of a virtual environment; it takes nvcc, for its headers. The provider is the
+real one, CUDA below it is a stand-in (cuda_provider/stand_in.c).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from export.plan import make_plan
+from export.unroll import GraphOptions, unroll
+from plugins.toolchain import find_nvcc
+from runtime import Engine
+from runtime.bundle import Bundle
+from runtime.errors import DeviceError
+from tests.export.dyadic import dyadic_config, dyadic_network
+from train.models import NAMED_MODELS
+
+OURS = Path(__file__).parent / "cuda_provider"
+VARIABLE = "SPIKEHALT_ONNXRUNTIME_GPU"
+PROVIDER = "onnxruntime/capi/libonnxruntime_providers_cuda.so"
+BATCH = 3
+ARCHITECTURES = sorted({config.arch for config in NAMED_MODELS.values()})
+# Arithmetic on shapes, which the provider leaves to the processor by itself.
+SHAPES = {"Add", "Cast", "Concat", "Gather", "Mul", "ReduceProd", "Squeeze", "Sub"}
+# Numbers of rows, which such arithmetic gives to the GPU: copies of eight bytes, a block's at most.
+COPIES = {"dense": 0, "lagged": 2, "packed": 2}
+
+
+@dataclass(frozen=True)
+class Provider:
+    """ONNX Runtime's CUDA provider over a stand-in for CUDA."""
+
+    python: str
+    environment: dict[str, str]
+
+    def log(self, graph: Path) -> str:
+        """Start and run a graph; its verbose log."""
+        command = [self.python, OURS / "session.py", graph, str(BATCH)]
+        found = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", env=self.environment,
+            timeout=300, check=False,
+        )  # fmt: skip
+        assert found.returncode == 0, found.stderr[-3000:]
+        return found.stderr
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Provider:
+    python, nvcc = os.environ.get(VARIABLE), find_nvcc()
+    if not python or not nvcc:
+        pytest.skip(f"{VARIABLE} names no Python with onnxruntime-gpu, or there is no nvcc")
+    asked = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+    site = Path(subprocess.check_output([python, "-c", asked], text=True).strip())
+    folder = tmp_path_factory.mktemp("cuda")
+    (folder / "rest.c").write_text("".join(missing_functions(site)))
+    (folder / "driver.c").write_text("int cuTensorMapEncodeTiled(void) { return 1; }")
+    shared = [nvcc, "-shared", "-cudart", "none", "-Xcompiler", "-w,-fPIC"]
+    runtime = [OURS / "stand_in.c", folder / "rest.c", "-o", folder / "stand_in.so"]
+    driver = [
+        folder / "driver.c",
+        "-Xlinker",
+        "-soname=libcuda.so.1",
+        "-o",
+        folder / "libcuda.so.1",
+    ]
+    subprocess.run([*shared, *runtime], check=True)
+    subprocess.run([*shared, *driver], check=True)
+    shutil.copy(folder / "stand_in.so", folder / "libcudnn.so.9")  # looked up in a file of its own
+    libraries = [folder, site / "nvidia" / "cu13" / "lib"]
+    settings = {
+        "LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries)),
+        "LD_PRELOAD": str(folder / "stand_in.so"),
+    }
+    return Provider(python, {**os.environ, **settings})
+
+
+def missing_functions(site: Path) -> Iterator[str]:
+    """The CUDA functions that the provider knows and stand_in.c lacks: each returns 0."""
+    defined = set(re.findall(r"\bcu\w+(?=\()", (OURS / "stand_in.c").read_text()))
+    known = set(
+        re.findall(rb"(?<![\w])(?:cuda|cublas|cudnn)[A-Z]\w+", (site / PROVIDER).read_bytes())
+    )
+    for name in sorted(each.decode() for each in known):
+        if name not in defined:
+            yield f"int {name}(void) {{ return 0; }}\n"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize(("layout", "gamma"), [("dense", 3), ("lagged", 0), ("packed", 3)])
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_the_cuda_provider_takes_every_node_that_computes(
+    provider: Provider, tmp_path: Path, arch: str, layout: Any, gamma: int, dtype: Any
+) -> None:
+    plan = make_plan(dyadic_network(dyadic_config(arch, "isps", "block_time", gamma)))
+    for name, model in unroll(plan, GraphOptions(1, layout, dtype)).items():
+        onnx.save(model, tmp_path / name)
+        log = provider.log(tmp_path / name)
+        placed = nodes_by_provider(log)
+        assert set(placed["CPU"]) <= SHAPES
+        assert "MatMul" in placed["CUDA"] and "Conv" not in placed["CPU"]
+        assert len(re.findall(r"AddCopyNode\] Add Memcpy", log)) <= COPIES[layout] * len(
+            plan.blocks
+        )
+
+
+def nodes_by_provider(log: str) -> dict[str, list[str]]:
+    """Ops of the nodes that the log places on each provider."""
+    placed: dict[str, list[str]] = {"CPU": [], "CUDA": []}
+    where: list[str] = []
+    for line in log.splitlines():
+        if found := re.search(r"placed on \[(CPU|CUDA)ExecutionProvider\]", line):
+            where = placed[found[1]]
+        elif found := re.search(r"AssignedToAnEp\] +(\w+) \(", line):
+            where.append(found[1])
+    return placed
+
+
+class FailedStart:
+    """What ONNX Runtime gives where the CUDA provider does not start."""
+
+    asked: ClassVar[list[Any]] = []
+
+    def __init__(self, *_: Any, providers: list[Any], **__: Any) -> None:
+        self.asked.append(providers)
+
+    def get_providers(self) -> list[str]:
+        return ["CPUExecutionProvider"]
+
+
+@pytest.fixture
+def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    names = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", FailedStart)
+    monkeypatch.setattr(FailedStart, "asked", [])
+    return FailedStart.asked
+
+
+def test_float32_stays_float32_on_a_gpu(bundle: Bundle, sessions: list[Any]) -> None:
+    with pytest.raises(DeviceError, match=r"NVIDIA GPU with its driver.*spikehalt\[gpu\]"):
+        Engine(bundle, backend="onnxruntime-cuda")
+    ((name, options),) = sessions[0]
+    assert name == "CUDAExecutionProvider"
+    assert options["use_tf32"] == "0"
+    assert options["cudnn_conv_algo_search"] == "HEURISTIC"
+
+
+def test_pips_cuda_libraries_are_loaded_and_stdout_stays_clean(
+    bundle: Bundle,
+    sessions: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(
+        onnxruntime, "preload_dlls", lambda: sys.stdout.write("no libcublas\n"), raising=False
+    )
+    with pytest.raises(DeviceError):
+        Engine(bundle, backend="onnxruntime-cuda")
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "no libcublas\n")
+
+
+def test_a_processor_needs_no_cuda_libraries(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never() -> None:
+        raise AssertionError("CUDA's libraries were asked for")
+
+    monkeypatch.setattr(onnxruntime, "preload_dlls", never, raising=False)
+    with Engine(bundle, backend="onnxruntime") as engine:
+        assert engine.info.device == "cpu"
