@@ -93,6 +93,12 @@ def find_samples(
     return samples
 
 
+def spread(samples: Sequence[Sample], most: int) -> list[Sample]:
+    """At most so many of the samples, spread evenly over all, and so over their classes."""
+    picks = np.linspace(0, len(samples) - 1, min(most, len(samples))).round()
+    return [samples[int(pick)] for pick in picks]
+
+
 def load_sample(sample: Sample, spec: InputSpec, fit: Fit = "resize") -> NDArray[Any]:
     """Decode one file to what the bundle takes.
 

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from runtime.cli.parser import Parser
+from runtime.cli.status import status_of
 from runtime.errors import SpikehaltError
 
 COMMANDS = {
@@ -29,21 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; None takes them from the command line.
 
     Returns:
-        0: done; 1: an error, told in one sentence on stderr; 130: interrupted.
+        0: done; 1: done, and some files could not be read; 2: an error, told in one line on
+        stderr; 130: stopped by Ctrl-C.
     """
     _write_what_the_terminal_can()
     options = build_parser().parse_args(arguments)
-    try:
-        return int(import_module(f"runtime.cli.{options.command}").run(options))
-    except SpikehaltError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        sys.stderr.close()
-        return 0
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return 130
+    command = import_module(f"runtime.cli.{options.command}")
+    return status_of(lambda: int(command.run(options)), (SpikehaltError,))
 
 
 def _write_what_the_terminal_can() -> None:
@@ -54,7 +48,7 @@ def _write_what_the_terminal_can() -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser(prog="python -m runtime", description="Run spikehalt bundles.")
+    parser = Parser(prog="python -m runtime", description="Run spikehalt bundles.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, purpose in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=purpose)

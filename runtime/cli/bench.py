@@ -17,11 +17,11 @@ from runtime.cli import console, options
 from runtime.energy import EnergyMeter, open_sensor, sensor_names
 from runtime.engine import Engine
 from runtime.manifest import InputSpec
-from runtime.samples import batches, find_samples
+from runtime.samples import batches, find_samples, spread
 
 NOISE = (
     "random noise stands in for images: how many tokens and timesteps it takes says nothing about "
-    "real ones; give --data"
+    "real ones; give --images"
 )
 
 
@@ -33,11 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch", type=_sizes, default=[1, 16], metavar="N,…", help="images at once (default 1,16)"
     )
     parser.add_argument("--stream", action="store_true", help="also one by one, as a stream")
-    parser.add_argument("--data", metavar="PATH", help="images, a folder or a zip")
-    parser.add_argument("--split", metavar="NAME", help="only files below a folder of this name")
-    parser.add_argument("--fit", choices=("resize", "crop"), default="resize")
-    parser.add_argument("--images", type=options.positive, default=32, metavar="N", help="a round")
-    parser.add_argument("--rounds", type=options.positive, default=7, metavar="N")
+    options.add_images(parser)
+    options.add_count(parser, 32)
+    parser.add_argument(
+        "--rounds", type=options.positive, default=7, metavar="N",
+        help="times all images are run, of which medians are taken (default 7)",
+    )  # fmt: skip
     parser.add_argument("--energy", choices=sensor_names(), help="measure energy with this sensor")
     options.add_json(parser)
 
@@ -74,11 +75,9 @@ def _native_ops(engine: Engine) -> str:
 
 def _images(engine: Engine, arguments: argparse.Namespace) -> tuple[NDArray[Any], str]:
     spec = engine.manifest.input
-    if arguments.data is None:
-        return _noise(spec, arguments.images), NOISE
-    samples = find_samples([arguments.data], spec, arguments.split)
-    picks = np.linspace(0, len(samples) - 1, min(arguments.images, len(samples))).round()
-    chosen = [samples[int(pick)] for pick in picks]
+    if arguments.images is None:
+        return _noise(spec, arguments.count), NOISE
+    chosen = spread(find_samples(arguments.images, spec, arguments.split), arguments.count)
     return next(batches(chosen, spec, len(chosen), arguments.fit))[1], ""
 
 

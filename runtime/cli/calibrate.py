@@ -28,25 +28,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     goal = parser.add_mutually_exclusive_group()
     goal.add_argument(
-        "--max-drop", type=percentage, metavar="X", help="accuracy that may be lost (default 0.5%%)"
-    )
+        "--max-drop", type=percentage, metavar="SHARE",
+        help="accuracy that may be lost, as 0.005 or 0.5%% (the default)",
+    )  # fmt: skip
     goal.add_argument("--timesteps", type=float, metavar="T", help="average timesteps wanted")
     parser.add_argument(
         "--confidence", type=float, metavar="P", help="promise --max-drop for new images, as 0.95"
     )
     parser.add_argument(
-        "--policy", action="append", choices=POLICIES[:-1], help="repeatable; default: all"
-    )
+        "--policy", nargs="+", action="extend", choices=POLICIES[:-1],
+        help="exit policies to calibrate (default: all)",
+    )  # fmt: skip
     parser.add_argument(
-        "--epsilon",
-        type=float,
-        action="append",
-        metavar="X",
-        help="also try this ε; repeatable (the bundle's own is always tried first)",
-    )
+        "--epsilon", type=float, nargs="+", action="extend", metavar="X",
+        help="also try these ε (the bundle's own is always tried first)",
+    )  # fmt: skip
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="save the curves")
     parser.add_argument("--dry-run", action="store_true", help="leave the bundle as it is")
-    options.add_data(parser)
+    options.add_batch(parser)
+    options.add_files(parser)
     options.add_json(parser)
 
 

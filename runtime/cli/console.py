@@ -1,4 +1,4 @@
-"""Tables and progress bars, through rich where it is installed; JSON on stdout."""
+"""What commands write: tables and JSON on stdout, errors, notes and progress on stderr."""
 
 from __future__ import annotations
 
@@ -66,8 +66,17 @@ def _width() -> int | None:
 
 
 def write_note(text: str) -> None:
-    """One line on stderr."""
-    sys.stderr.write(f"note: {text}\n")
+    """A remark about the run: one line on stderr."""
+    sys.stderr.write(f"note: {_one_line(text)}\n")
+
+
+def write_error(error: object) -> None:
+    """What went wrong: one line on stderr."""
+    sys.stderr.write(f"error: {_one_line(str(error))}\n")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(line.strip() for line in text.splitlines())
 
 
 def progress(items: Iterable[T], total: int, what: str, steps: Iterable[int]) -> Iterator[T]:

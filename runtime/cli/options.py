@@ -12,13 +12,17 @@ from runtime.errors import BundleWriteError
 from runtime.exit import POLICIES
 
 BUNDLE_HELP = "folder written by `python -m export.to_trt`"
+IMAGES_HELP = "files, folders or zips of images, or of event frames (.npz)"
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
     """The bundle, and how the backend runs it."""
     parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     parser.add_argument("--public-key", metavar="KEY.pem", help="refuse bundles it did not sign")
-    parser.add_argument("--backend", default="auto", choices=backends.names())
+    parser.add_argument(
+        "--backend", default="auto", choices=backends.names(),
+        help="what runs the bundle (default: auto, the best that can here)",
+    )  # fmt: skip
     parser.add_argument("--device", help="what the backend computes on, such as cpu or cuda")
     parser.add_argument("--threads", type=int, metavar="N", help="threads for one operator")
     parser.add_argument("--no-spin", action="store_true", help="idle threads sleep: saves energy")
@@ -28,24 +32,65 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_policy(parser: argparse.ArgumentParser) -> None:
+    """When an image leaves."""
+    parser.add_argument(
+        "--policy", choices=POLICIES, help="exit policy (default: as the bundle says)"
+    )
+    parser.add_argument(
+        "--threshold", type=float, metavar="X", help="of the policy (default: as calibrated)"
+    )
+
+
 def add_exit(parser: argparse.ArgumentParser) -> None:
-    """The exit policy and its knobs."""
-    parser.add_argument("--policy", choices=POLICIES, help="default: as the bundle says")
-    parser.add_argument("--threshold", type=float, metavar="X", help="default: calibrated")
-    parser.add_argument("--epsilon", type=float, metavar="X", help="larger: fewer tokens")
-    parser.add_argument("--max-timesteps", type=int, metavar="T")
+    """When an image leaves, how its tokens halt, and the last timestep."""
+    add_policy(parser)
+    parser.add_argument(
+        "--epsilon", type=float, metavar="X",
+        help="halting margin, larger: fewer tokens (default: as the bundle says)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-timesteps", type=int, metavar="T", help="the last timestep (default: the bundle's)"
+    )
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """How files become inputs."""
-    parser.add_argument("--batch", type=positive, default=16, metavar="N", help="images at once")
-    parser.add_argument("--fit", choices=("resize", "crop"), default="resize")
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Which files are taken, and how they become inputs."""
     parser.add_argument("--split", metavar="NAME", help="only files below a folder of this name")
+    parser.add_argument(
+        "--fit", choices=("resize", "crop"), default="resize",
+        help="stretch images, or cut out their centre (default: resize)",
+    )  # fmt: skip
+
+
+def add_images(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Images named by an option, where the bundle is the only positional argument."""
+    note = "" if required else " (default: noise)"
+    parser.add_argument(
+        "--images", nargs="+", required=required, metavar="PATH", help=IMAGES_HELP + note
+    )
+    add_files(parser)
+
+
+def add_count(parser: argparse.ArgumentParser, default: int) -> None:
+    """How many of the images are taken."""
+    parser.add_argument(
+        "--count", type=positive, default=default, metavar="N",
+        help=f"so many of the images, spread over all (default {default})",
+    )  # fmt: skip
+
+
+def add_batch(parser: argparse.ArgumentParser, default: int = 16) -> None:
+    """How many images are computed together."""
+    parser.add_argument(
+        "--batch", type=positive, default=default, metavar="N",
+        help=f"images at once (default {default})",
+    )  # fmt: skip
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """Machine-readable output."""
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    """Output for programs, alone on stdout."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def positive(text: str) -> int:

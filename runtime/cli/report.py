@@ -1,14 +1,11 @@
-"""`python -m runtime report BUNDLE DATA -o report.html`: one page about a bundle on some files."""
+"""`python -m runtime report BUNDLE DATA --out FILE.html`: one page about a bundle on some files."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-import numpy as np
 
 from runtime import atomic
 from runtime.bundle import Bundle
@@ -16,32 +13,30 @@ from runtime.cli import console, options
 from runtime.cli.info import identity
 from runtime.errors import BundleWriteError
 from runtime.report import collect, render
-from runtime.samples import Sample, find_samples
+from runtime.samples import find_samples, spread
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     options.add_bundle(parser)
-    parser.add_argument("data", metavar="DATA", help="images, a folder or a zip")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html")
-    parser.add_argument("--data-json", type=Path, metavar="FILE.json", help="save the figures too")
+    parser.add_argument("data", metavar="DATA", help=options.IMAGES_HELP)
     parser.add_argument(
-        "--images", type=options.positive, default=500, metavar="N", help="at most (default 500)"
+        "-o", "--out", type=Path, required=True, metavar="FILE.html", help="the page"
     )
+    options.add_count(parser, 500)
     options.add_exit(parser)
-    options.add_data(parser)
+    options.add_batch(parser)
+    options.add_files(parser)
+    options.add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the files and write the page."""
-    options.check_output(arguments.output)
-    if arguments.data_json is not None:
-        options.check_output(arguments.data_json)
+    options.check_output(arguments.out)
     bundle = Bundle.open(arguments.bundle, public_key=arguments.public_key)
     with options.open_engine(arguments, max_batch=arguments.batch) as engine:
-        samples = _some(
-            find_samples([arguments.data], engine.manifest.input, arguments.split), arguments.images
-        )
+        found = find_samples([arguments.data], engine.manifest.input, arguments.split)
+        samples = spread(found, arguments.count)
         collected = collect(
             engine,
             samples,
@@ -50,17 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
             fit=arguments.fit,
             ticking=_ticking,
         )
-    _write(arguments.output, render(collected))
-    if arguments.data_json is not None:
-        _write(arguments.data_json, json.dumps(collected.data, indent=1, allow_nan=False))
-    sys.stdout.write(f"{arguments.output}: {len(samples)} image(s)\n")
+    _write(arguments.out, render(collected))
+    if arguments.json:
+        console.write_json(collected.data)
+    else:
+        sys.stdout.write(f"{arguments.out}: {len(samples)} image(s)\n")
     return 0
-
-
-def _some(samples: list[Sample], most: int) -> list[Sample]:
-    """At most so many, spread evenly."""
-    picks = np.unique(np.linspace(0, len(samples) - 1, min(most, len(samples))).round())
-    return [samples[int(pick)] for pick in picks]
 
 
 def _ticking(starts: Iterable[int], count: int) -> Iterator[int]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from runtime.cli import console, options
+from runtime.cli.status import DONE, NEGATIVE
 from runtime.engine import Engine
 from runtime.errors import InputError
 from runtime.result import ImageResult
@@ -21,9 +22,10 @@ Row = tuple[Sample, ImageResult | InputError]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     options.add_bundle(parser)
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="images, folders or zips")
+    parser.add_argument("paths", metavar="PATH", nargs="+", help=options.IMAGES_HELP)
     options.add_exit(parser)
-    options.add_data(parser)
+    options.add_batch(parser)
+    options.add_files(parser)
     options.add_json(parser)
 
 
@@ -34,7 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
         rows = list(_progress(engine, samples, arguments.batch, arguments.fit))
         show = _show_json if arguments.json else _show_table
         show(engine, rows)
-    return int(any(isinstance(answer, InputError) for _, answer in rows))
+    unread = sum(isinstance(answer, InputError) for _, answer in rows)
+    if unread:
+        console.write_note(f"{unread} of {len(rows)} files could not be read, each says why")
+    return NEGATIVE if unread else DONE
 
 
 def _progress(engine: Engine, samples: list[Sample], size: int, fit: Fit) -> Iterator[Row]:

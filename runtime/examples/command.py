@@ -29,7 +29,7 @@ def run(main: Callable[[Sequence[str]], None]) -> int:
     """Run an example with the command line's arguments.
 
     Returns:
-        0: done; 1: an error, told in one sentence on stderr.
+        0: done; 2: an error, told in one line on stderr.
     """
     if hasattr(sys.stdout, "reconfigure"):  # help and names of classes are any text
         sys.stdout.reconfigure(errors="replace")
@@ -37,5 +37,5 @@ def run(main: Callable[[Sequence[str]], None]) -> int:
         main(sys.argv[1:])
     except (SpikehaltError, OSError, ImportError) as error:
         sys.stderr.write(f"error: {error}\n")
-        return 1
+        return 2
     return 0

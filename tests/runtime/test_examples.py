@@ -129,7 +129,7 @@ def test_what_does_not_exist_is_one_sentence(name: str, bundle: Bundle) -> None:
     for path, message in (("nowhere.bundle", "nowhere.bundle does not exist"), (bundle.root, "")):
         done = run_module(name, str(path), "nowhere.gif")
 
-        assert done.returncode == 1 and done.stdout == ""
+        assert done.returncode == 2 and done.stdout == ""
         assert done.stderr.startswith("error: ") or "\nerror: " in done.stderr
         assert message in done.stderr and "nowhere" in done.stderr
         assert "Traceback" not in done.stderr

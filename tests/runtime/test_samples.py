@@ -20,6 +20,7 @@ from runtime.samples import (
     decode_image,
     find_samples,
     load_sample,
+    spread,
 )
 
 IMAGE = InputSpec(kind="image", height=4, width=6, channels=3)
@@ -93,6 +94,17 @@ def test_a_folder_is_searched_and_labelled_by_its_subfolders(folder: Path) -> No
     ]
     np.testing.assert_array_equal(class_indices(samples, ("owl", "cat")), [1, 0])
     assert [each.label for each in find_samples([folder], IMAGE, split="train")] == ["owl"]
+
+
+@pytest.mark.parametrize(("most", "wanted"), [(1, [0]), (3, [0, 4, 9]), (10, 10), (99, 10)])
+def test_fewer_samples_are_spread_over_all(
+    tmp_path: Path, most: int, wanted: list[int] | int
+) -> None:
+    for number in range(10):
+        (tmp_path / f"{number}.png").write_bytes(png(PIXELS))
+    names = [Path(each.name).stem for each in spread(find_samples([tmp_path], IMAGE), most)]
+
+    assert names == [str(n) for n in (range(wanted) if isinstance(wanted, int) else wanted)]
 
 
 def test_a_zip_is_searched_like_a_folder(folder: Path, tmp_path: Path) -> None:

@@ -153,9 +153,9 @@ def test_the_command_line_signs_and_checks(
     bundle: Bundle, keys: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     private, public = keys
-    bench = ["bench", str(bundle.root), "--json", "--images", "1", "--rounds", "1"]
+    bench = ["bench", str(bundle.root), "--json", "--count", "1", "--rounds", "1"]
 
-    assert main([*bench, "--public-key", str(public)]) == 1
+    assert main([*bench, "--public-key", str(public)]) == 2
     assert "is not signed" in capsys.readouterr().err
     assert main(["sign", str(bundle.root), "--key", str(private)]) == 0
     assert f"signed {bundle.fingerprint}" in capsys.readouterr().out

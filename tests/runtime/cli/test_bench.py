@@ -11,7 +11,7 @@ from runtime.bundle import Bundle
 from runtime.cli import main
 from tests.runtime.conftest import MakeBundle
 
-QUICK = ["--images", "4", "--rounds", "2"]
+QUICK = ["--count", "4", "--rounds", "2"]
 
 
 def test_json_gives_every_variant(bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,7 +53,7 @@ def test_real_data_replaces_the_noise(
         np.savez(tmp_path / f"{number}.npz", frames=sample)
     bundle = make_bundle(kind="frames")
 
-    assert main(["bench", str(bundle.root), "--data", str(tmp_path), "--json", *QUICK]) == 0
+    assert main(["bench", str(bundle.root), "--images", str(tmp_path), "--json", *QUICK]) == 0
     data = json.loads(capsys.readouterr().out)
 
     assert not any("noise" in note for note in data["notes"])

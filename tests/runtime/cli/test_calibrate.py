@@ -106,7 +106,7 @@ def test_what_cannot_be_done_leaves_the_bundle(
     message: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["calibrate", str(bundle.root), str(data), "--json", *extra]) == 1
+    assert main(["calibrate", str(bundle.root), str(data), "--json", *extra]) == 2
     assert message in capsys.readouterr().err
     assert Bundle.open(bundle.root).fingerprint == bundle.fingerprint
 
@@ -116,7 +116,7 @@ def test_folders_that_are_no_classes_are_refused(
 ) -> None:
     (data / "val" / "red").rename(data / "val" / "crimson")
 
-    assert main(["calibrate", str(bundle.root), str(data), "--json"]) == 1
+    assert main(["calibrate", str(bundle.root), str(data), "--json"]) == 2
     assert "'crimson'; its classes are red, green, blue" in capsys.readouterr().err
 
 
@@ -135,7 +135,7 @@ def test_a_bundle_replaced_meanwhile_is_not_touched(
         return observed
 
     monkeypatch.setattr(command, "observe", replaced)
-    assert main(["calibrate", str(bundle.root), str(data), "--json"]) == 1
+    assert main(["calibrate", str(bundle.root), str(data), "--json"]) == 2
     assert "changed while it was being calibrated" in capsys.readouterr().err
     assert Bundle.open(bundle.root).manifest.exit.default == "never"
 

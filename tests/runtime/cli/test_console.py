@@ -55,7 +55,7 @@ def test_info_says_the_same_without_rich(
 def test_bench_shows_a_table_without_rich(
     bundle: Bundle, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["bench", str(bundle.root), "--batch", "2", "--images", "4", "--rounds", "2"]) == 0
+    assert main(["bench", str(bundle.root), "--batch", "2", "--count", "4", "--rounds", "2"]) == 0
     out = capsys.readouterr().out
 
     assert "ms per image" in out and "all timesteps" in out

@@ -35,7 +35,7 @@ def run(encoding: str, *arguments: str) -> str:
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_help_and_tables_are_shown(encoding: str, bundle: Bundle) -> None:
-    assert "also try this ?" in run(encoding, "calibrate", "--help")
+    assert "also try these ?" in run(encoding, "calibrate", "--help")
     out = run(encoding, "info", str(bundle.root))
     assert "block_time" in out and "rot" in out
 

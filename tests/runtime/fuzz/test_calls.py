@@ -66,8 +66,10 @@ def test_calls(place: Path) -> None:
 PATHS = ["toy.bundle", "toy.bundle/first.onnx", "missing", "."]
 VALUES = ["never", "entropy", "0.5", "nan", "-1", "2", "0.9", "5%", "onnxruntime", "tpu", "0"]
 FLAGS = ["--json", "--batch", "--policy", "--threshold", "--epsilon", "--max-timesteps", "--split"]
-MORE = ["--images", "--rounds", "--confidence", "--max-drop", "--dry-run", "--key", "--backend"]
-WORDS = st.text(max_size=6) | st.sampled_from([*PATHS, *VALUES, *FLAGS, *MORE, "--public-key"])
+MORE = ["--images", "--count", "--rounds", "--confidence", "--max-drop", "--dry-run", "--key"]
+WORDS = st.text(max_size=6) | st.sampled_from(
+    [*PATHS, *VALUES, *FLAGS, *MORE, "--public-key", "--backend"]
+)
 
 
 def test_command_lines(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

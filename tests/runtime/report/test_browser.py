@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from collections.abc import Iterator
@@ -39,9 +40,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder = place / "data" / manifest.classes[label]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"a <i> & {number:02}.png")
-    output = ["-o", str(place / "report.html"), "--data-json", str(place / "report.json")]
+    output = ["--out", str(place / "report.html"), "--json"]
     exits = ["--policy", "halting", "--threshold", "1.5"]
-    assert main(["report", str(place / "toy.bundle"), str(place / "data"), *output, *exits]) == 0
+    with (place / "report.json").open("w") as out, contextlib.redirect_stdout(out):
+        paths = [str(place / "toy.bundle"), str(place / "data")]
+        assert main(["report", *paths, *output, *exits]) == 0
     return place / "report.html"
 
 

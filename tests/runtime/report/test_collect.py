@@ -117,12 +117,13 @@ def test_event_frames_are_pictured(
 def test_the_command_writes_the_page(
     bundle: Bundle, samples: list[Sample], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["report", str(bundle.root), str(tmp_path / "data"), "-o", str(tmp_path / "r.html")]
+    paths = [str(bundle.root), str(tmp_path / "data")]
+    command = ["report", *paths, "--out", str(tmp_path / "r.html")]
 
-    assert main([*command, "--images", "5"]) == 0
-    assert "5 image(s)" in capsys.readouterr().out
+    assert main([*command, "--count", "5"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'r.html'}: 5 image(s)\n"
     assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert main([*command[:-1], "/nowhere/r.html"]) == 1
+    assert main([*command[:-1], "/nowhere/r.html"]) == 2
     assert "cannot write" in capsys.readouterr().err
 
 
@@ -134,5 +135,5 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(
 ) -> None:
     output = ["-o", str(tmp_path / place)]
 
-    assert main(["report", str(bundle.root), str(tmp_path / "no data"), *output]) == 1
+    assert main(["report", str(bundle.root), str(tmp_path / "no data"), *output]) == 2
     assert message in capsys.readouterr().err
