@@ -13,15 +13,16 @@ from export.entry import explained_imports, missing_package, print_whatever_the_
 
 with explained_imports(__name__):
     from export import trtexec
-    from export.console import complain
     from export.errors import ExportError
+    from runtime.cli.parser import Parser
+    from runtime.cli.status import status_of
     from runtime.errors import SpikehaltError
 
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of all commands."""
-    p = argparse.ArgumentParser(prog="python -m export", description=__doc__.splitlines()[0])
-    commands = p.add_subparsers(dest="command", required=True)
+    p = Parser(prog="python -m export", description=__doc__.splitlines()[0])
+    commands = p.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_compare(commands.add_parser("compare", help="do all ways of running a bundle agree?"))
     p_trtexec = commands.add_parser("trtexec", help="commands that build and profile its graphs")
     trtexec.add_arguments(p_trtexec)
@@ -38,18 +39,19 @@ def _add_compare(p: argparse.ArgumentParser) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; returns the exit status, 2 on an error."""
+    """Run a command; returns the exit status, 2 on an error, 1 where a comparison disagrees."""
     print_whatever_the_encoding()
     arguments = parser().parse_args(argv)
+    return status_of(lambda: _run(arguments), (ExportError, SpikehaltError))
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.command == "trtexec":
             return trtexec.run(arguments)
         return _compare(arguments)
-    except (ExportError, SpikehaltError) as error:
-        complain("error", error)
     except ImportError as error:
-        complain("error", missing_package(error))
-    return 2
+        raise ExportError(missing_package(error)) from error
 
 
 def _compare(arguments: argparse.Namespace) -> int:

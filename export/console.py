@@ -1,9 +1,11 @@
-"""What the commands print: plain lines, never wrapped, square brackets as they are."""
+"""What the commands print: plain lines, never wrapped, square brackets as they are.
+
+That is what was asked for, on stdout; errors and notes go to stderr (`runtime.cli.console`).
+"""
 
 from __future__ import annotations
 
 from rich.console import Console
-from rich.markup import escape
 
 console = Console()
 
@@ -11,8 +13,3 @@ console = Console()
 def say(text: str) -> None:
     """Print text as it is."""
     console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def complain(what: str, text: object) -> None:
-    """Print text behind a red heading."""
-    console.print(f"[red]{escape(what)}:[/] {escape(str(text))}", highlight=False, soft_wrap=True)

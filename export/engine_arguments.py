@@ -26,23 +26,36 @@ _CAPABILITY = re.compile(r"[0-9]+\.[0-9]")
 
 def add_engine_arguments(p: argparse._ActionsContainer) -> None:
     """Add the arguments to a parser, or to a group of one."""
-    p.add_argument("--target", choices=target_names(), default=AUTO, help="default: auto")
+    p.add_argument(
+        "--target", choices=target_names(), default=AUTO,
+        help="what engines are built with (default: auto, what is here)",
+    )  # fmt: skip
     p.add_argument(
         "--onnx-only", dest="target", action="store_const", const=ONNX, help="build no engines"
     )
-    p.add_argument(
-        "--batch", metavar="MIN:OPT:MAX", default="1:8:32",
-        help="numbers of images, or one number for static shapes (default 1:8:32)",
-    )  # fmt: skip
+    add_batch_range(p)
     p.add_argument(
         "--compute-capability", nargs="+", default=[], metavar="X.Y",
         help="GPUs to build for (tensorrt-rtx; default: Ampere and newer)",
     )  # fmt: skip
-    p.add_argument("--no-plugins", action="store_true", help="let function bodies run the ops")
+    add_no_plugins(p)
     p.add_argument("--workspace", type=int, metavar="MIB", help="scratch memory for the builder")
     p.add_argument("--timing-cache", type=Path, metavar="FILE", help="reuse kernel timings")
     p.add_argument("--hardware-compatible", action="store_true", help="for any GPU from Ampere on")
     p.add_argument("--version-compatible", action="store_true", help="for newer TensorRT too")
+
+
+def add_batch_range(p: argparse._ActionsContainer) -> None:
+    """The numbers of images that engines take."""
+    p.add_argument(
+        "--batch", metavar="MIN:OPT:MAX", default="1:8:32",
+        help="numbers of images, or one number for static shapes (default 1:8:32)",
+    )  # fmt: skip
+
+
+def add_no_plugins(p: argparse._ActionsContainer) -> None:
+    """What runs our ops."""
+    p.add_argument("--no-plugins", action="store_true", help="let function bodies run the ops")
 
 
 def engine_options(arguments: argparse.Namespace) -> EngineOptions:

@@ -27,7 +27,7 @@ def explained_imports(module: str) -> Iterator[None]:
     except ImportError as error:
         if module != "__main__":
             raise
-        sys.stdout.write(f"error: {missing_package(error)}\n")
+        sys.stderr.write(f"error: {missing_package(error)}\n")
         raise SystemExit(2) from error
 
 

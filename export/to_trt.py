@@ -25,13 +25,16 @@ from typing import TYPE_CHECKING
 from export.entry import explained_imports, missing_package, print_whatever_the_encoding
 
 with explained_imports(__name__):
-    from export.console import complain, say
+    from export.console import say
     from export.engine_arguments import add_engine_arguments, changed, engine_options
     from export.engines import build_engines, suggested_layout
     from export.errors import ExportError, TargetMissingError, UnsupportedError
     from export.targets.base import EngineOptions, Target
     from export.targets.choose import AUTO, ONNX, open_target
     from runtime.bundle import Bundle
+    from runtime.cli.console import write_note
+    from runtime.cli.parser import Parser
+    from runtime.cli.status import DONE, NEGATIVE, status_of
     from runtime.errors import SpikehaltError
 
 if TYPE_CHECKING:
@@ -53,7 +56,7 @@ _GRAPH_OPTIONS = (
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
     summary, *rest = (__doc__ or "").split("\n\n", 1)
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="python -m export.to_trt", description=summary, epilog="".join(rest),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -82,6 +85,7 @@ def _add_graph_arguments(p: argparse._ArgumentGroup) -> None:
         "--chunk",
         type=int,
         default=1,
+        metavar="C",
         help="timesteps per graph (default 1); images leave between graphs",
     )
     p.add_argument(
@@ -140,10 +144,10 @@ def _best_layout(
     if arguments.merge_gamma is not None:
         model = replace(model, merge_gamma=arguments.merge_gamma)
     choice = choose_layout(model)
-    say(f"layout {choice.layout}: {choice.reason} (--layout overrides)")
+    write_note(f"layout {choice.layout}: {choice.reason} (--layout overrides)")
     advice = merging_advice(model)
     if advice:
-        say(advice)
+        write_note(advice)
     return choice.layout
 
 
@@ -185,17 +189,17 @@ def run(arguments: argparse.Namespace) -> int:
     is_bundle = arguments.source.is_dir()
     bundle = open_bundle(arguments) if is_bundle else export_checkpoint(arguments, target, options)
     if target is not None:
-        say(f"building for {target.flavour} {target.version}")
-        bundle = build_engines(bundle, target, options, say)
+        write_note(f"building for {target.flavour} {target.version}")
+        bundle = build_engines(bundle, target, options, write_note)
     say(describe(bundle))
     if missing:
-        say(
+        write_note(
             f"no engine was built: {missing}. The ONNX bundle above is complete and runs with ONNX "
             "Runtime; --target onnx asks for just that."
         )
-        return 3
-    say(f"run it with: python -m runtime run {bundle.root} IMAGES…")
-    return 0
+        return NEGATIVE
+    write_note(f"run it with: python -m runtime run {bundle.root} IMAGES…")
+    return DONE
 
 
 def _target(name: str, options: EngineOptions) -> tuple[Target | None, str]:
@@ -213,18 +217,19 @@ def _target(name: str, options: EngineOptions) -> tuple[Target | None, str]:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status.
 
-    0 when everything asked for was written, 3 when the bundle was but "auto" found nothing to build
+    0 when everything asked for was written, 1 when the bundle was but "auto" found nothing to build
     engines with, 2 on an error.
     """
     print_whatever_the_encoding()
     arguments = parser().parse_args(argv)
+    return status_of(lambda: _run(arguments), (ExportError, SpikehaltError))
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         return run(arguments)
-    except (ExportError, SpikehaltError) as error:
-        complain("error", error)
     except ImportError as error:
-        complain("error", missing_package(error))
-    return 2
+        raise ExportError(missing_package(error)) from error
 
 
 if __name__ == "__main__":

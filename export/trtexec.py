@@ -19,14 +19,16 @@ import onnx
 from numpy.typing import NDArray
 
 from export.console import say
+from export.engine_arguments import add_batch_range, add_no_plugins
 from export.engines import load_graphs
 from export.errors import TargetMissingError, UnsupportedError
+from export.images import load_images
 from export.profiles import BatchRange, InputProfile, ShapedGraph, shape_graph
 from export.targets.tensorrt import for_plugins, import_tensorrt
 from plugins.libraries import library_folder, plugins_name
 from runtime import graph_io
 from runtime.bundle import Bundle
-from runtime.inputs import check_inputs
+from runtime.cli.options import BUNDLE_HELP, add_images
 from runtime.lagged import PADDING, next_rows
 from runtime.manifest import Manifest
 from runtime.sidecar import GraphName, numbers
@@ -44,12 +46,17 @@ _RUN_FLAGS = {
 def add_arguments(p: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     p.description, p.formatter_class = __doc__, argparse.RawDescriptionHelpFormatter
-    p.add_argument("bundle", metavar="BUNDLE", type=Path)
-    p.add_argument("--out", metavar="DIR", type=Path, help="default: BUNDLE's name with .trtexec")
-    p.add_argument("--major", type=int, choices=MAJORS, help="default: the installed TensorRT's")
-    p.add_argument("--batch", default="1:8:32", metavar="MIN:OPT:MAX", help="default 1:8:32")
-    p.add_argument("--images", type=Path, metavar="FILE.npy", help="default: noise")
-    p.add_argument("--no-plugins", action="store_true", help="keep the function bodies")
+    p.add_argument("bundle", metavar="BUNDLE", type=Path, help=BUNDLE_HELP)
+    p.add_argument(
+        "--out", metavar="DIR", type=Path,
+        help="the files' folder (default: BUNDLE's name with .trtexec)",
+    )  # fmt: skip
+    p.add_argument(
+        "--major", type=int, choices=MAJORS, help="of TensorRT (default: of the installed one)"
+    )
+    add_batch_range(p)
+    add_images(p)
+    add_no_plugins(p)
 
 
 @dataclass(frozen=True)
@@ -69,15 +76,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the parsed command; returns the exit status.
 
     Raises:
-        ExportError: packed graphs, a batch range that is none, images or a folder that cannot be
-            used, or no TensorRT found nor named.
-        SpikehaltError: the bundle cannot be read.
+        ExportError: packed graphs, a batch range that is none, a folder that cannot be made, or no
+            TensorRT found nor named.
+        SpikehaltError: the bundle or the images cannot be read.
     """
     bundle = Bundle.open(arguments.bundle)
     major = arguments.major or installed_major()
     batch = BatchRange.parse(arguments.batch)
     out = arguments.out or bundle.root.with_suffix(".trtexec")
-    data = _images(arguments.images, bundle.manifest, batch.typical)
+    data = _images(arguments, bundle.manifest, batch.typical)
     shaped = write_files(bundle, batch, data, out, plugins=not arguments.no_plugins)
     lines = [f"cd {shlex.quote(str(out))}"]
     for graph, ready in shaped.items():
@@ -237,10 +244,10 @@ def _shapes(shapes: Mapping[str, tuple[int, ...]]) -> str:
     return ",".join(f"{name}:{'x'.join(map(str, shape))}" for name, shape in shapes.items())
 
 
-def _images(path: Path | None, manifest: Manifest, count: int) -> NDArray[Any]:
-    """The first images of a file, or noise."""
-    if path is not None:
-        data = check_inputs(manifest.input, _load_npy(path))
+def _images(arguments: argparse.Namespace, manifest: Manifest, count: int) -> NDArray[Any]:
+    """So many of the images, each several times if they are fewer; or noise."""
+    if arguments.images is not None:
+        data = load_images(arguments, manifest, count)
         return data[np.arange(count) % len(data)]
     spec, rng = manifest.input, np.random.default_rng(0)
     if spec.kind == "frames":
@@ -248,26 +255,6 @@ def _images(path: Path | None, manifest: Manifest, count: int) -> NDArray[Any]:
         shape = (count, spec.timesteps, spec.channels, spec.height, spec.width)
         return rng.integers(0, 3, shape).astype(np.float32)
     return rng.integers(0, 256, (count, spec.height, spec.width, spec.channels), dtype=np.uint8)
-
-
-def _load_npy(path: Path) -> NDArray[Any]:
-    """The array of an .npy file.
-
-    Raises:
-        UnsupportedError: there is no such file, or it is another kind of file.
-    """
-    try:
-        with path.open("rb") as file:
-            return np.lib.format.read_array(file, allow_pickle=False)
-    except OSError as error:
-        raise UnsupportedError(
-            f"--images {path} cannot be read ({error.strerror}): name an .npy file"
-        ) from error
-    except (ValueError, EOFError) as error:
-        raise UnsupportedError(
-            f"--images {path} is not an .npy file of numbers ({error}): write one with "
-            "numpy.save(FILE, images)"
-        ) from error
 
 
 def _run(model: onnx.ModelProto, feed: Values) -> dict[str, NDArray[Any]]:

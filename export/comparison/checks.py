@@ -9,30 +9,26 @@ from pathlib import Path
 from export.errors import UnsupportedError
 from runtime.bundle import Bundle
 
-_SMALLEST = {"count": 1, "batch": 1, "spikes": 0}
 
-
-def check_counts(arguments: argparse.Namespace) -> None:
-    """Refuse numbers of images that are none.
+def check_spikes(arguments: argparse.Namespace) -> None:
+    """Refuse a number of images that is none.
 
     Raises:
         UnsupportedError: names the option and the smallest number it takes.
     """
-    for name, smallest in _SMALLEST.items():
-        given = getattr(arguments, name)
-        if given < smallest:
-            raise UnsupportedError(
-                f"--{name} {given} is no number of images: give {smallest} or more"
-            )
+    if arguments.spikes < 0:
+        raise UnsupportedError(
+            f"--spikes {arguments.spikes} is no number of images: give 0 or more"
+        )
 
 
-def json_target(arguments: argparse.Namespace, bundle: Bundle) -> Path:
+def output_file(arguments: argparse.Namespace, bundle: Bundle) -> Path:
     """The file to write; by default it lies beside the bundle.
 
     Raises:
         UnsupportedError: it could not be written when everything has run.
     """
-    target: Path = arguments.json or bundle.root.with_suffix(".compare.json")
+    target: Path = arguments.out or bundle.root.with_suffix(".compare.json")
     if not target.parent.is_dir():
         problem = f"there is no folder {target.parent}"
     elif target.is_dir():
@@ -41,4 +37,4 @@ def json_target(arguments: argparse.Namespace, bundle: Bundle) -> Path:
         problem = "no permission to write there"
     else:
         return target
-    raise UnsupportedError(f"cannot write {target}: {problem}; name another file with --json")
+    raise UnsupportedError(f"cannot write {target}: {problem}; name another file with --out")

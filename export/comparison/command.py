@@ -2,34 +2,36 @@
 
 Runs the checkpoint in PyTorch and the bundle in ONNX Runtime (with function bodies, and with native
 ops where they are built) and in every TensorRT whose engines are in it and run here, on the same
-images, and compares each with the first. Exit status 0: all
-agree within the tolerances; 1: they do not; 2: an error.
+images, and compares each with the first. Exit status 0: all agree within the tolerances; 1: they do
+not; 2: an error.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from export.comparison.checks import check_counts, json_target
+from export.comparison.checks import check_spikes, output_file
 from export.comparison.measures import TOLERANCES, Agreement, ExitRule, Tolerance
-from export.console import complain, console, say
+from export.console import console, say
 from export.errors import ExportError, UnsupportedError
+from export.images import load_images
 from runtime.backends import SessionOptions, why_not
 from runtime.backends.native_ops import choose_native_ops
 from runtime.bundle import Bundle
-from runtime.exit import POLICIES
+from runtime.cli import options
+from runtime.cli.console import write_note
+from runtime.cli.status import DONE, NEGATIVE
 from runtime.manifest import Manifest
-from runtime.samples import find_samples, load_sample
 from runtime.settings import Overrides, resolve
 from runtime.strict import unknown_name
 
@@ -43,24 +45,26 @@ RUNNERS = (PYTORCH, ONNXRUNTIME, NATIVE, *ENGINES)
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    p.add_argument("bundle", metavar="BUNDLE", type=Path)
+    p.add_argument("bundle", metavar="BUNDLE", type=Path, help=options.BUNDLE_HELP)
+    options.add_images(p, required=True)
+    options.add_count(p, 64)
+    options.add_batch(p, 8)
     p.add_argument(
-        "--images", nargs="+", required=True, metavar="PATH", help="files, folders, zips"
+        "--spikes", type=int, default=16, metavar="N", help="images whose spikes count (default 16)"
     )
-    p.add_argument("--split", metavar="NAME", help="only files below a folder of this name")
-    p.add_argument("--fit", choices=("resize", "crop"), default="resize")
-    p.add_argument("--count", type=int, default=64, metavar="N", help="images (default 64)")
-    p.add_argument("--batch", type=int, default=8, metavar="N", help="images at once (default 8)")
-    p.add_argument("--spikes", type=int, default=16, metavar="N", help="images whose spikes count")
     p.add_argument(
-        "--checkpoint", type=Path, metavar="CKPT", help="default: BUNDLE's name with .pt"
-    )
+        "--checkpoint", type=Path, metavar="CKPT",
+        help="that the bundle was exported from (default: BUNDLE's name with .pt)",
+    )  # fmt: skip
     p.add_argument("--with", dest="runners", nargs="+", metavar="NAME", help=", ".join(RUNNERS))
-    p.add_argument("--policy", choices=POLICIES, help="whose exits to compare; default: BUNDLE's")
-    p.add_argument("--threshold", type=float, metavar="X")
+    options.add_policy(p)
     for each in dataclasses.fields(Tolerance):
         p.add_argument(f"--{each.name}", type=float, metavar="X", help="tolerance")
-    p.add_argument("--json", type=Path, metavar="FILE", help="default: BUNDLE, .compare.json")
+    p.add_argument(
+        "--out", type=Path, metavar="FILE",
+        help="everything as JSON (default: BUNDLE's name with .compare.json)",
+    )  # fmt: skip
+    options.add_json(p)
 
 
 @dataclass
@@ -86,27 +90,24 @@ def run(arguments: argparse.Namespace) -> int:
         SpikehaltError: the bundle or the images cannot be used.
         TrainError: the checkpoint cannot be used.
     """
-    check_counts(arguments)
+    check_spikes(arguments)
     bundle = Bundle.open(arguments.bundle)
-    target = json_target(arguments, bundle)
+    target = output_file(arguments, bundle)
     setup = _Setup(arguments, bundle, _network(arguments, bundle.manifest))
     if setup.network is None:
         setup.left_out[PYTORCH] = "there is no checkpoint (--checkpoint), so no spikes either"
-    data, rule = load_data(arguments, bundle.manifest), exit_rule(arguments, bundle.manifest)
+    data = load_images(arguments, bundle.manifest, arguments.count)
+    rule = exit_rule(arguments, bundle.manifest)
     with tempfile.TemporaryDirectory(prefix="spikehalt-compare-") as folder:
         comparison = _compare(setup, data, rule, Path(folder))
     comparison.save(target)
-    _show(comparison)
-    say(f"written to {target}")
-    return 1 if comparison.violations else 0
-
-
-def load_data(arguments: argparse.Namespace, manifest: Manifest) -> NDArray[Any]:
-    """The images, as the bundle takes them."""
-    samples = find_samples(arguments.images, manifest.input, arguments.split)
-    step = max(len(samples) // arguments.count, 1)  # spread over all classes
-    chosen = samples[::step][: arguments.count]
-    return np.stack([load_sample(each, manifest.input, arguments.fit) for each in chosen])
+    _remark(comparison)
+    if arguments.json:
+        sys.stdout.write(comparison.to_json())
+    else:
+        _show(comparison)
+        say(f"written to {target}")
+    return NEGATIVE if comparison.violations else DONE
 
 
 def exit_rule(arguments: argparse.Namespace, manifest: Manifest) -> ExitRule:
@@ -234,8 +235,16 @@ def _engine_runners(setup: _Setup, name: Any, batches: Any, models: Any, folder:
     return [*runners, SpyingEngineRunner(spying, name, batches, name=f"{name} spikes")]
 
 
+def _remark(comparison: Any) -> None:
+    """What was left out, and what else one has to know to read the figures."""
+    for name, why in comparison.left_out.items():
+        write_note(f"left out: {name}: {why}")
+    if comparison.same_graphs is False:
+        write_note("exporting the checkpoint again gives other graphs than the bundle's")
+
+
 def _show(comparison: Any) -> None:
-    """One column per runner, then what was left out and what disagrees."""
+    """One column per runner, then what disagrees."""
     table = Table(title=f"{comparison.images} images, against {comparison.reference}")
     table.add_column("")
     for name in comparison.agreements:
@@ -243,12 +252,8 @@ def _show(comparison: Any) -> None:
     for title, cell in _rows(comparison.rule):
         table.add_row(title, *(cell(each) for each in comparison.agreements.values()))
     console.print(table)
-    for name, why in comparison.left_out.items():
-        say(f"left out: {name}: {why}")
-    if comparison.same_graphs is False:
-        say("note: exporting the checkpoint again gives other graphs than the bundle's")
     for name, problems in comparison.violations.items():
-        complain(f"{name} disagrees", "; ".join(problems))
+        say(f"{name} disagrees: {'; '.join(problems)}")
 
 
 def _rows(rule: ExitRule) -> list[tuple[str, Callable[[Agreement], str]]]:

@@ -8,27 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from export.comparison.checks import check_counts, json_target
+from export.comparison.checks import check_spikes, output_file
 from export.errors import UnsupportedError
 from runtime.bundle import Bundle
 from tests.fakes.bundles import write_small_bundle
 
 
-def counts(**given: int) -> argparse.Namespace:
-    return argparse.Namespace(**{"count": 1, "batch": 1, "spikes": 0, **given})
-
-
-def test_one_image_without_spikes_is_enough() -> None:
-    check_counts(counts())
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "smallest"),
-    [("count", 0, 1), ("count", -3, 1), ("batch", 0, 1), ("batch", -1, 1), ("spikes", -1, 0)],
-)
-def test_no_images_are_refused(name: str, value: int, smallest: int) -> None:
-    with pytest.raises(UnsupportedError, match=f"--{name} {value} .*give {smallest} or more"):
-        check_counts(counts(**{name: value}))
+def test_spikes_of_no_image_are_possible_and_of_fewer_are_refused() -> None:
+    check_spikes(argparse.Namespace(spikes=0))
+    with pytest.raises(UnsupportedError, match=r"--spikes -1 .*give 0 or more"):
+        check_spikes(argparse.Namespace(spikes=-1))
 
 
 @pytest.fixture
@@ -37,7 +26,7 @@ def bundle(tmp_path: Path) -> Bundle:
 
 
 def target(bundle: Bundle, path: Path | None = None) -> Path:
-    return json_target(argparse.Namespace(json=path), bundle)
+    return output_file(argparse.Namespace(out=path), bundle)
 
 
 def test_the_file_lies_beside_the_bundle_unless_named(bundle: Bundle, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_an_instrumented_bundle_is_exported_again_with_its_counts(
     status, result = compare(bundle, images, "--count", "2")
     assert status == 0 and result["same_graphs"] is True
     assert result["agreements"]["onnxruntime"]["flips"] == 0.0
-    assert "other graphs" not in capsys.readouterr().out
+    assert "other graphs" not in capsys.readouterr().err
 
 
 def test_a_bundle_whose_model_drops_tokens_is_refused(
@@ -77,7 +77,7 @@ def test_a_bundle_whose_model_drops_tokens_is_refused(
     path.write_text(json.dumps(manifest))
     for spikes in ("0", "4"):
         assert compare(bundle, images, "--spikes", spikes) == (2, {})
-        assert "drop.kind 'anchor' is a baseline" in capsys.readouterr().out
+        assert "drop.kind 'anchor' is a baseline" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("layout", "precision"), [("packed", "fp32"), ("lagged", "fp16")])
@@ -96,8 +96,8 @@ def test_pytorch_and_onnx_runtime_agree(
     assert (found["top1"], found["exits"], found["flips"]) == (1.0, 1.0, 0.0)
     assert found["worst_neuron"].startswith("block")
     assert set(result["left_out"]) == {"onnxruntime-native", "tensorrt", "tensorrt-rtx"}
-    out = capsys.readouterr().out
-    assert "flipped spikes" in out and "left out: tensorrt:" in out
+    out, err = capsys.readouterr()
+    assert "flipped spikes" in out and "note: left out: tensorrt:" in err
 
 
 def test_disagreement_is_status_1_and_says_what(
@@ -114,8 +114,18 @@ def test_disagreement_is_status_1_and_says_what(
     status, result = compare(bundle, images)
     assert status == 1 and result["agrees"] is False and result["same_graphs"] is False
     assert "median logit error" in result["violations"]["onnxruntime"][0]
-    out = capsys.readouterr().out
-    assert "onnxruntime disagrees: " in out and "gives other graphs" in out
+    out, err = capsys.readouterr()
+    assert "onnxruntime disagrees: " in out and "gives other graphs" in err
+
+
+def test_json_is_what_the_file_has(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_small_bundle(tmp_path, "dense")
+    out = tmp_path / "own.json"
+    assert compare(bundle, images, "--json", "--out", str(out)) == (0, {})
+    printed = capsys.readouterr().out
+    assert json.loads(printed)["agrees"] is True and out.read_text() == printed
 
 
 def test_tolerances_can_be_given(tmp_path: Path, images: Path) -> None:
@@ -185,9 +195,8 @@ def test_engines_that_cannot_be_rebuilt_here_are_compared_without_spikes(
         (["--with", "pytorsch"], "did you mean 'pytorch'"),
         (["--policy", "halting"], "no calibrated threshold"),
         (["--checkpoint", "missing.pt"], "missing.pt does not exist"),
-        (["--count", "0"], "--count 0 is no number of images: give 1 or more"),
-        (["--batch", "0"], "--batch 0 is no number of images: give 1 or more"),
-        (["--json", "/nope/x"], "cannot write /nope/x: there is no folder /nope; name another"),
+        (["--spikes", "-1"], "--spikes -1 is no number of images: give 0 or more"),
+        (["--out", "/nope/x"], "cannot write /nope/x: there is no folder /nope; name another"),
     ],
 )
 def test_mistakes_are_status_2_and_one_sentence(
@@ -199,7 +208,7 @@ def test_mistakes_are_status_2_and_one_sentence(
 ) -> None:
     bundle = write_small_bundle(tmp_path, "dense")
     assert compare(bundle, images, *arguments) == (2, {})
-    assert message in capsys.readouterr().out
+    assert message in capsys.readouterr().err
 
 
 def test_without_a_checkpoint_the_backends_are_compared(
@@ -208,7 +217,7 @@ def test_without_a_checkpoint_the_backends_are_compared(
     bundle = write_small_bundle(tmp_path, "dense")
     (tmp_path / "small.pt").unlink()
     assert compare(bundle, images)[0] == 2
-    assert "pytorch: there is no checkpoint" in capsys.readouterr().out
+    assert "pytorch: there is no checkpoint" in capsys.readouterr().err
 
 
 def test_a_checkpoint_of_another_model_is_refused(
@@ -217,4 +226,4 @@ def test_a_checkpoint_of_another_model_is_refused(
     bundle = write_small_bundle(tmp_path, "dense")
     other = write_checkpoint(tmp_path / "other.pt", depth=3)
     assert compare(bundle, images, "--checkpoint", str(other))[0] == 2
-    assert "holds another model than the bundle" in capsys.readouterr().out
+    assert "holds another model than the bundle" in capsys.readouterr().err
