@@ -1,7 +1,6 @@
 """Command line of the plugins: `python -m plugins build|list|selftest`.
 
-Exit codes: 0 done, 1 something failed, 2 wrong arguments or variables, 3 the machine lacks what is
-needed.
+Exit status: 0 done, 1 the self-test found something wrong, 2 it could not be done, 130 stopped.
 """
 
 from __future__ import annotations
@@ -14,64 +13,59 @@ from pathlib import Path
 from plugins import DOMAIN, OP_NAMES, PLUGIN_OPS, VERSION
 from plugins.build import build
 from plugins.common.contract import ATTRIBUTES
+from plugins.console import Parser, complain, note, print_whatever_the_encoding, say
 from plugins.device import require_driver
-from plugins.errors import (
-    LibraryError,
-    MissingToolError,
-    NoDeviceError,
-    PluginError,
-    WrongSettingError,
-)
+from plugins.errors import BuildError, KernelError, PluginError, WrongSettingError
 from plugins.libraries import FOLDER_VARIABLE, built_libraries, find_kernels, library_folder
 from plugins.selftest import selftest
 from plugins.toolchain import find_cmake, find_cxx, find_nvcc, find_tensorrt
 
-FAILED, WRONG, LACKING = 1, 2, 3
+DONE, NEGATIVE, FAILED, STOPPED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
-    _print_whatever_the_encoding()
+    """Run one command; returns the exit status."""
+    print_whatever_the_encoding()
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except (NoDeviceError, LibraryError, MissingToolError) as error:
-        say(str(error))
-        return LACKING
-    except WrongSettingError as error:
-        say(str(error))
-        return WRONG
+    except KernelError as error:  # only the self-test runs kernels
+        complain(error)
+        return NEGATIVE
     except PluginError as error:
-        say(str(error))
+        if isinstance(error, BuildError):
+            sys.stderr.write(error.output)
+        complain(error)
         return FAILED
-
-
-def say(line: str) -> None:
-    """Write a line of output."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def _print_whatever_the_encoding() -> None:
-    """Let characters that stdout's encoding lacks become question marks."""
-    reconfigure = getattr(sys.stdout, "reconfigure", None)  # a replaced stdout may have none
-    if reconfigure is not None:
-        reconfigure(errors="replace")
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stderr.close()
+        return DONE
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return STOPPED
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m plugins", description=__doc__)
-    commands = parser.add_subparsers(required=True)
+    parser = Parser(prog="python -m plugins", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     making = commands.add_parser("build", help="compile the libraries")
-    making.add_argument("--out", type=Path, default=None, help="folder of the libraries")
-    making.add_argument("--arch", nargs="*", default=[], help="GPU architectures, such as 87")
+    making.add_argument(
+        "--out", type=Path, metavar="DIR",
+        help=f"the libraries' folder (default: ${FOLDER_VARIABLE}, or in the user's cache)",
+    )  # fmt: skip
+    making.add_argument(
+        "--arch", nargs="*", default=[], metavar="ARCH", help="GPU architectures, such as 87"
+    )
     making.add_argument("--cpu", action="store_true", help="the ONNX Runtime library alone")
     making.set_defaults(run=_build)
     listing = commands.add_parser("list", help="ops, tools and libraries on this machine")
     listing.set_defaults(run=_list)
     testing = commands.add_parser("selftest", help="compare and time the kernels on a GPU")
     testing.add_argument("--quick", action="store_true", help="fewer sizes, no timing")
-    testing.add_argument("--megabytes", type=int, default=256, help="largest tensor of a timing")
+    testing.add_argument(
+        "--megabytes", type=int, default=256, metavar="N",
+        help="largest tensor of a timing (default 256)",
+    )  # fmt: skip
     testing.add_argument("--no-sanitizer", action="store_true", help="without compute-sanitizer")
     testing.set_defaults(run=_selftest)
     return parser
@@ -79,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _build(options: argparse.Namespace) -> int:
     folder = options.out or library_folder()
-    libraries = build(folder, architectures=options.arch, cpu_only=options.cpu, say=say)
+    libraries = build(folder, architectures=options.arch, cpu_only=options.cpu, say=note)
     for library in libraries:
         say(f"built {library}")
     return 0
@@ -120,7 +114,7 @@ def _selftest(options: argparse.Namespace) -> int:
         sanitize=not options.no_sanitizer,
         say=say,
     )
-    return 0 if passed else FAILED
+    return DONE if passed else NEGATIVE
 
 
 if __name__ == "__main__":

@@ -28,12 +28,19 @@ def need(tool: Path | None, name: str) -> Path:
 
 
 def run_step(command: list[str]) -> None:
-    """Run a build step; its last lines become the error."""
+    """Run a build step.
+
+    Raises:
+        BuildError: it failed; says its last line, and has more of them as `output`.
+    """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         output = (done.stdout + done.stderr).strip().splitlines()
-        tail = "\n".join(output[-30:])
-        raise BuildError(f"This command failed:\n  {' '.join(command)}\nIts last lines:\n{tail}")
+        why = output[-1] if output else f"status {done.returncode}"
+        raise BuildError(
+            f"{command[0]} failed ({why}). The whole command: {' '.join(command)}",
+            "".join(f"{line}\n" for line in output[-30:]),
+        )
 
 
 def make_folder(folder: Path) -> None:

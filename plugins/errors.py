@@ -32,7 +32,16 @@ class WrongSettingError(PluginError):
 
 
 class BuildError(PluginError):
-    """A library could not be built."""
+    """A library could not be built.
+
+    Args:
+        message: the sentence.
+        output: what the tool wrote last, for people to read before the sentence.
+    """
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output
 
 
 class MissingToolError(BuildError):

@@ -18,20 +18,20 @@ def test_list_shows_ops_tools_and_libraries(capsys, monkeypatch, tmp_path):
     assert "  libspikehalt_plugins_trt11.so\n" in printed
 
 
-def test_selftest_without_a_driver_is_one_sentence_and_code_3(capsys, monkeypatch):
+def test_selftest_without_a_driver_is_one_sentence_and_status_2(capsys, monkeypatch):
     def no_driver():
         raise NoDeviceError("There is no NVIDIA GPU to run on: no driver.")
 
     monkeypatch.setattr(module, "require_driver", no_driver)
-    assert module.main(["selftest"]) == 3
-    assert capsys.readouterr().out == "There is no NVIDIA GPU to run on: no driver.\n"
+    assert module.main(["selftest"]) == 2
+    assert capsys.readouterr() == ("", "error: There is no NVIDIA GPU to run on: no driver.\n")
 
 
 def test_selftest_without_a_library_says_how_to_build_it(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "require_driver", lambda: None)
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    assert module.main(["selftest"]) == 3
-    assert "python -m plugins build" in capsys.readouterr().out
+    assert module.main(["selftest"]) == 2
+    assert "python -m plugins build" in capsys.readouterr().err
 
 
 def test_selftest_runs_the_library_of_the_folder(capsys, monkeypatch, tmp_path, emulated_library):
@@ -43,7 +43,7 @@ def test_selftest_runs_the_library_of_the_folder(capsys, monkeypatch, tmp_path, 
 
 
 @pytest.mark.parametrize("passed", [True, False])
-def test_a_wrong_kernel_is_code_1(monkeypatch, tmp_path, passed):
+def test_a_wrong_kernel_is_status_1(monkeypatch, tmp_path, passed):
     monkeypatch.setattr(module, "require_driver", lambda: None)
     monkeypatch.setattr(module, "find_kernels", lambda: tmp_path)
     monkeypatch.setattr(module, "selftest", lambda *_, **__: passed)
@@ -51,44 +51,57 @@ def test_a_wrong_kernel_is_code_1(monkeypatch, tmp_path, passed):
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
-    [(MissingToolError("no nvcc"), 3), (BuildError("failed"), 1), (KernelError("code 2"), 1)],
+    ("error", "status"),
+    [(MissingToolError("no nvcc"), 2), (BuildError("failed"), 2), (KernelError("code 2"), 1)],
 )
-def test_errors_are_a_sentence_and_a_code(capsys, monkeypatch, error, code):
+def test_errors_are_a_sentence_and_a_status(capsys, monkeypatch, error, status):
     def fail(*_, **__):
         raise error
 
     monkeypatch.setattr(module, "build", fail)
-    assert module.main(["build"]) == code
-    assert capsys.readouterr().out == f"{error}\n"
+    assert module.main(["build"]) == status
+    assert capsys.readouterr() == ("", f"error: {error}\n")
+
+
+def test_what_a_compiler_wrote_stands_before_the_error(capsys, monkeypatch):
+    def fail(*_, **__):
+        raise BuildError("g++ failed (line 2)", "line 1\nline 2\n")
+
+    monkeypatch.setattr(module, "build", fail)
+    assert module.main(["build"]) == 2
+    assert capsys.readouterr() == ("", "line 1\nline 2\nerror: g++ failed (line 2)\n")
+
+
+def test_what_was_found_is_a_note_and_what_was_built_the_output(capsys, monkeypatch, tmp_path):
+    def build(folder, say, **_):
+        say("nvcc: none")
+        return [folder / KERNELS_NAME]
+
+    monkeypatch.setattr(module, "build", build)
+    assert module.main(["build", "--out", str(tmp_path), "--arch", "87", "110"]) == 0
+    assert capsys.readouterr() == (f"built {tmp_path / KERNELS_NAME}\n", "note: nvcc: none\n")
 
 
 @pytest.mark.parametrize("flags", [[], ["--cpu"]])
-def test_a_folder_that_cannot_be_made_is_code_2_before_anything_is_compiled(capsys, flags):
+def test_a_folder_that_cannot_be_made_is_status_2_before_anything_is_compiled(capsys, flags):
     assert module.main(["build", *flags, "--out", "/dev/null/x"]) == 2
-    assert capsys.readouterr().out == (
-        "The libraries' folder /dev/null/x cannot be made (Not a directory). Name another one with "
-        "--out or in $SPIKEHALT_PLUGIN_DIR.\n"
+    assert capsys.readouterr().err == (
+        "error: The libraries' folder /dev/null/x cannot be made (Not a directory). Name another "
+        "one with --out or in $SPIKEHALT_PLUGIN_DIR.\n"
     )
 
 
 @pytest.mark.parametrize(("variable", "flags"), [("CXX", []), ("CXX", ["--cpu"]), ("CUDACXX", [])])
-def test_a_compiler_that_is_not_there_is_code_2(capsys, monkeypatch, tmp_path, variable, flags):
+def test_a_compiler_that_is_not_there_is_status_2(capsys, monkeypatch, tmp_path, variable, flags):
     monkeypatch.setenv(variable, "/nope")
     assert module.main(["build", *flags, "--out", str(tmp_path)]) == 2
-    assert capsys.readouterr().out.startswith(f"${variable} is '/nope', which is no program here.")
+    assert f"error: ${variable} is '/nope', which is no program here." in capsys.readouterr().err
 
 
 def test_list_shows_which_variable_names_no_compiler(capsys, monkeypatch):
     monkeypatch.setenv("CUDACXX", "/nope")
     assert module.main(["list"]) == 0
     assert "nvcc: none. $CUDACXX is '/nope', which is" in capsys.readouterr().out
-
-
-def test_build_lists_what_it_made(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "build", lambda folder, **_: [folder / KERNELS_NAME])
-    assert module.main(["build", "--out", str(tmp_path), "--arch", "87", "110"]) == 0
-    assert capsys.readouterr().out == f"built {tmp_path / KERNELS_NAME}\n"
 
 
 @pytest.mark.parametrize("flags", [[], ["--cpu"]])
@@ -101,11 +114,12 @@ def test_the_cpu_library_can_be_asked_for_alone(monkeypatch, tmp_path, flags):
 
 def test_what_the_encoding_lacks_is_a_question_mark():
     done = subprocess.run(
-        [sys.executable, "-m", "plugins", "build", "--out", "/dev/null/ε"],
-        env={**os.environ, "PYTHONIOENCODING": "cp1252"}, capture_output=True, check=False,
+        [sys.executable, "-m", "plugins", "list"],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252", FOLDER_VARIABLE: "/dev/null/ε"},
+        capture_output=True, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (2, b"")
-    assert b"/dev/null/? cannot be made" in done.stdout
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"libraries in /dev/null/? " in done.stdout
 
 
 def test_the_commands_need_numpy_alone():
