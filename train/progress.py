@@ -148,9 +148,9 @@ def progress(
     Args:
         extent: of the phase.
         shown: whether this process speaks.
-        console: where to; standard output if none is given.
+        console: where to; standard error if none is given.
     """
-    console = console or Console()
+    console = console or Console(stderr=True)
     if not shown:
         yield Silence()
     elif console.is_terminal:

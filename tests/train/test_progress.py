@@ -83,7 +83,9 @@ def test_a_run_into_a_file_writes_a_line_per_epoch(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(quick_run(tmp_path, static={"epochs": 2}))
-    lines = capsys.readouterr().out.splitlines()
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
     assert [line.split("  ")[0] for line in lines] == ["static 1/2", "static 2/2", "halting 1/1"]
     for line in lines:
         assert "loss" in line and "validation" in line and "images/s" in line and "left" in line

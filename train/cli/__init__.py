@@ -10,7 +10,7 @@ from collections.abc import Callable
 from rich.logging import RichHandler
 
 from train.cli import energy, evaluating, figures, importing, recipes, running, sweeping
-from train.cli.console import HELP, HelpAskedError, console, print_what_encodes, say
+from train.cli.console import HELP, HelpAskedError, complain, errors, print_what_encodes, say
 from train.cli.usage import USAGE, USAGES
 from train.errors import ConfigError, TrainError
 
@@ -24,28 +24,36 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "sweep": sweeping.sweep_command,
     "import": importing.import_command,
 }
+RESUMABLE = ("run", "resume", "sweep")
+DONE, FAILED, STOPPED = 0, 2, 130
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
+    """Run one command; returns the exit status: 0 done, 2 an error, 130 stopped by Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     print_what_encodes()
-    logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=console)])
-    name, rest = (arguments[0], arguments[1:]) if arguments else ("help", [])
+    logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=errors)])
+    name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if name in ("help", *HELP):
         say(USAGE)
-        return 0
+        return DONE
     try:
-        return _command(name)(rest)
+        status = _command(name)(rest)
+        sys.stdout.flush()  # a reader that is gone shows here, not while Python ends
     except HelpAskedError:
         say(f"usage:\n{USAGES[name]}")
-        return 0
-    except KeyboardInterrupt:
-        say("\nstopped; the run's last.pt continues it: python -m train resume …/last.pt")
-        return 130
+        return DONE
     except TrainError as error:
-        say(f"error: {error}")
-        return 2
+        complain(error)
+        return FAILED
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stderr.close()
+        return DONE
+    except KeyboardInterrupt:
+        then = "; the run's last.pt continues it: python -m train resume …/last.pt"
+        sys.stderr.write(f"stopped{then if name in RESUMABLE else ''}\n")
+        return STOPPED
+    return status
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
@@ -58,6 +66,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
         return COMMANDS[name]
     near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}? There" if near else "there"
+    given = f"no command {name!r}" if name else "no command is given"
     raise ConfigError(
-        f"no command {name!r}; {hint} are {', '.join(COMMANDS)}: python -m train --help says more"
+        f"{given}; {hint} are {', '.join(COMMANDS)}: python -m train --help says more"
     )

@@ -1,8 +1,13 @@
-"""What commands write to the terminal, and how they take their options."""
+"""What commands write, and how they take their options.
+
+What was asked for goes to stdout; errors, notes and progress go to stderr.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
+from typing import Any
 
 from rich.console import Console
 
@@ -10,6 +15,7 @@ from train.distributed import rank_and_world
 from train.errors import ConfigError
 
 console = Console()
+errors = Console(stderr=True)
 
 HELP = ("--help", "-h")
 
@@ -24,9 +30,36 @@ def asks_for_help(arguments: list[str]) -> bool:
 
 
 def say(text: str) -> None:
-    """One message, as it is; of several processes only the first speaks."""
+    """What was asked for, as it is; of several processes only the first speaks."""
     if rank_and_world()[0] == 0:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """A remark about the run, in one line."""
+    _one_line("note", text)
+
+
+def complain(error: object) -> None:
+    """What went wrong, in one line."""
+    _one_line("error", str(error))
+
+
+def _one_line(kind: str, text: str) -> None:
+    if rank_and_world()[0] == 0:
+        line = " ".join(part.strip() for part in text.splitlines())
+        sys.stderr.write(f"{kind}: {line}\n")
+
+
+def write_json(data: Any) -> None:
+    """One JSON document, alone on stdout."""
+    if rank_and_world()[0] == 0:
+        sys.stdout.write(json_text(data))
+
+
+def json_text(data: Any) -> str:
+    """A JSON document, as it is printed and written to files."""
+    return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
 
 def print_what_encodes() -> None:
@@ -50,6 +83,11 @@ def take_option(name: str, arguments: list[str]) -> tuple[str | None, list[str]]
         if argument.startswith(f"{name}="):
             return argument.partition("=")[2], arguments[:at] + arguments[at + 1 :]
     return None, arguments
+
+
+def take_flag(name: str, arguments: list[str]) -> tuple[bool, list[str]]:
+    """Whether flag `name` is given, and the arguments without it."""
+    return name in arguments, [each for each in arguments if each != name]
 
 
 def take_positional(what: str, usage: str, arguments: list[str]) -> tuple[str, list[str]]:

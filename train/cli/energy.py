@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import tyro
 from rich.table import Table
 
 from train.checkpoint import load_checkpoint
-from train.cli.console import console, say
+from train.cli.console import console, json_text, say, write_json
 from train.cli.evaluating import checkpoint_data
 from train.cli.outputs import check_writable
+from train.cli.parsing import parse
 from train.config import check_epsilon, require
 from train.devices import best_device
 from train.energy import MODULES, Constants, ModuleEnergy, energy_by_module, measure_firing_rates
@@ -29,25 +29,27 @@ class EnergyOptions:
     Attributes:
         checkpoints: of one or more networks; the first is what the others are compared with.
         split: images to measure firing rates and live tokens on.
-        images: how many of them for the firing rates.
+        count: how many of them for the firing rates.
         epsilon: halting margin; none = the configured one.
         data_path: the folder or zip, where it is not the one that the checkpoints were trained on.
         constants: energy of an operation, and of a byte moved.
-        json: also write the figures there.
+        out: also write the figures there, as JSON.
+        json: print JSON instead of text.
     """
 
-    checkpoints: tyro.conf.Positional[tuple[str, ...]]
+    checkpoints: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="CKPT")]]
     split: Literal["test", "validation"] = "test"
-    images: int = 512
+    count: Annotated[int, tyro.conf.arg(metavar="N")] = 512
     epsilon: float | None = None
-    data_path: str = ""
+    data_path: Annotated[str, tyro.conf.arg(metavar="PATH")] = ""
     constants: Constants = field(default_factory=Constants)
-    json: Path | None = None
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    json: bool = False
 
     def __post_init__(self) -> None:
         require(
-            self.images >= 1,
-            f"images is {self.images}, must be >= 1: firing rates are measured on them",
+            self.count >= 1,
+            f"count is {self.count}, must be >= 1: firing rates are measured on them",
         )
         if self.epsilon is not None:
             check_epsilon(self.epsilon)
@@ -70,18 +72,20 @@ class EnergyReport:
 
 def energy_command(arguments: list[str]) -> int:
     """Measure firing rates and live tokens, and report energy per module."""
-    options = tyro.cli(EnergyOptions, args=arguments, prog="python -m train energy")
+    options = parse(EnergyOptions, arguments, "python -m train energy")
     if not options.checkpoints:
         raise ConfigError("no checkpoint to measure; usage: python -m train energy CKPT [CKPT …]")
-    if options.json is not None:
-        check_writable(options.json, "--json")
+    if options.out is not None:
+        check_writable(options.out, "--out")
     reports = [energy_report(path, options) for path in options.checkpoints]
-    console.print(_table(options, reports))
-    say(_constants(options.constants))
-    if options.json is not None:
-        figures = [{**asdict(report), "total_mj": report.total_mj} for report in reports]
-        content = {"constants": asdict(options.constants), "reports": figures}
-        options.json.write_text(json.dumps(content, indent=1) + "\n")
+    plain = _plain(options, reports)
+    if options.out is not None:
+        options.out.write_text(json_text(plain))
+    if options.json:
+        write_json(plain)
+    else:
+        console.print(_table(options, reports))
+        say(_constants(options.constants))
     return 0
 
 
@@ -92,10 +96,16 @@ def energy_report(path: str, options: EnergyOptions) -> EnergyReport:
     network = checkpoint.network().to(device)
     images = getattr(checkpoint_data(checkpoint, options.data_path), options.split).to(device)
     found = evaluate(network, images, epsilon=options.epsilon)
-    rates = measure_firing_rates(network, images, images=options.images)
+    rates = measure_firing_rates(network, images, images=options.count)
     tokens = torch.tensor(found.tokens_per_block)
     modules = energy_by_module(network, rates, tokens, options.constants)
     return EnergyReport(path, found.accuracy[-1], found.average_tokens, modules)
+
+
+def _plain(options: EnergyOptions, reports: list[EnergyReport]) -> dict[str, Any]:
+    """Everything, for JSON."""
+    figures = [{**asdict(report), "total_mj": report.total_mj} for report in reports]
+    return {"constants": asdict(options.constants), "reports": figures}
 
 
 def _table(options: EnergyOptions, reports: list[EnergyReport]) -> Table:

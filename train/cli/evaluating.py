@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.table import Table
 
 from train.checkpoint import Checkpoint, load_checkpoint
-from train.cli.console import console
+from train.cli.console import console, json_text, write_json
 from train.cli.outputs import check_writable
+from train.cli.parsing import parse
 from train.cli.shares import Share
 from train.config import TrainConfig, check_epsilon, require
 from train.data import Dataset, load_data
@@ -38,26 +38,28 @@ class EvaluateOptions:
         checkpoint: a finished checkpoint of ours.
         split: where the reported figures come from; thresholds always come from `validation`.
         epsilon: halting margins to try (STAS^epsilon); none = the configured one.
-        policies: exit policies to try.
+        policy: exit policies to try.
         max_drop: a policy's threshold is the one with the fewest timesteps that loses at most this
             share of accuracy on the validation images, as 0.003 or 0.3%; where every exit loses
             more, none is taken. `python -m runtime calibrate` allows 0.5% unless told otherwise.
         data_path: the folder or zip, where it is not the one that the checkpoint was trained on.
-        batch_size: images per pass.
-        json: also write the figures there; a threshold at which no exit is taken is null.
+        batch: images at once.
+        out: also write the figures there, as JSON; a threshold at which no exit is taken is null.
+        json: print JSON instead of text.
     """
 
-    checkpoint: tyro.conf.Positional[str]
+    checkpoint: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="CKPT")]]
     split: Literal["test", "validation"] = "test"
     epsilon: tuple[float, ...] = ()
-    policies: tuple[Policy, ...] = ("never", "entropy", "confidence", "halting")
+    policy: tuple[Policy, ...] = ("never", "entropy", "confidence", "halting")
     max_drop: Share = 0.003
-    data_path: str = ""
-    batch_size: int = 256
-    json: Path | None = None
+    data_path: Annotated[str, tyro.conf.arg(metavar="PATH")] = ""
+    batch: Annotated[int, tyro.conf.arg(metavar="N")] = 256
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    json: bool = False
 
     def __post_init__(self) -> None:
-        require(self.batch_size >= 1, f"batch_size is {self.batch_size}, must be >= 1")
+        require(self.batch >= 1, f"batch is {self.batch}, must be >= 1")
         check_max_drop(self.max_drop)
         for epsilon in self.epsilon:
             check_epsilon(epsilon)
@@ -73,15 +75,18 @@ class Row:
 
 def evaluate_command(arguments: list[str]) -> int:
     """Evaluate a checkpoint under exit policies and halting margins."""
-    options = tyro.cli(EvaluateOptions, args=arguments, prog="python -m train evaluate")
-    if options.json is not None:
-        check_writable(options.json, "--json")
+    options = parse(EvaluateOptions, arguments, "python -m train evaluate")
+    if options.out is not None:
+        check_writable(options.out, "--out")
     checkpoint = load_checkpoint(options.checkpoint)
     rows = evaluate_policies(options, checkpoint, checkpoint_data(checkpoint, options.data_path))
-    console.print(_table(options, rows))
-    if options.json is not None:
-        figures = [_plain(row) for row in rows]
-        options.json.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n")
+    plain = [_plain(row) for row in rows]
+    if options.out is not None:
+        options.out.write_text(json_text(plain))
+    if options.json:
+        write_json(plain)
+    else:
+        console.print(_table(options, rows))
     return 0
 
 
@@ -109,10 +114,10 @@ def evaluate_policies(options: EvaluateOptions, checkpoint: Checkpoint, data: Da
     rows = []
     for epsilon in options.epsilon or (checkpoint.model.halting.epsilon,):
         seen, reported = (
-            record(network, part, batch_size=options.batch_size, epsilon=epsilon)
+            record(network, part, batch_size=options.batch, epsilon=epsilon)
             for part in (data.validation, getattr(data, options.split))
         )
-        for policy in options.policies:
+        for policy in options.policy:
             if policy == "halting" and checkpoint.model.halting.mode == "none":
                 continue  # no token ever halts, so the score says nothing
             chosen = fewest_timesteps(seen, policy, options.max_drop)

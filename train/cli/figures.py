@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import tyro
@@ -15,6 +15,7 @@ from train.cli.console import say, take_positional
 from train.cli.energy import EnergyOptions, energy_report
 from train.cli.evaluating import checkpoint_data
 from train.cli.outputs import check_writable
+from train.cli.parsing import parse
 from train.config import check_epsilon, require
 from train.data import Split
 from train.devices import best_device
@@ -36,22 +37,22 @@ class FigureOptions:
     Attributes:
         files: a checkpoint; for `energy` several, for `curves` runs' folders or log.csv files.
         out: .png, .svg or .pdf.
-        images: images of the test split: drawn (heatmap), or measured on (the others); 0 = the
-            figure's own number.
+        count: so many images of the test split are drawn (heatmap), or measured on (the others);
+            0 = the figure's own number.
         epsilon: halting margins for `tradeoff`.
         data_path: the folder or zip, where it is not the one that the checkpoint was trained on.
     """
 
-    files: tyro.conf.Positional[tuple[Path, ...]]
-    out: Path
-    images: int = 0
+    files: tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE")]]
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    count: Annotated[int, tyro.conf.arg(metavar="N")] = 0
     epsilon: tuple[float, ...] = (0.0, 0.01, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
-    data_path: str = ""
+    data_path: Annotated[str, tyro.conf.arg(metavar="PATH")] = ""
 
     def __post_init__(self) -> None:
         require(
-            self.images >= 0,
-            f"images is {self.images}, must be >= 1, or 0 for the figure's own number",
+            self.count >= 0,
+            f"count is {self.count}, must be >= 1, or 0 for the figure's own number",
         )
         for epsilon in self.epsilon:
             check_epsilon(epsilon)
@@ -62,7 +63,7 @@ def figure_command(arguments: list[str]) -> int:
     kind, rest = take_positional("the kind of figure", _USAGE, arguments)
     if kind not in FIGURES:
         raise ConfigError(f"no figure {kind!r}; there are {', '.join(FIGURES)}")
-    options = tyro.cli(FigureOptions, args=rest, prog=f"python -m train figure {kind}")
+    options = parse(FigureOptions, rest, f"python -m train figure {kind}")
     if not options.files:
         raise ConfigError(f"nothing to draw from; usage: python -m train {_USAGE}")
     check_suffix(options.out)
@@ -82,7 +83,7 @@ def _test_images(options: FigureOptions, default: int) -> tuple[Any, Split]:
     checkpoint = load_checkpoint(options.files[0])
     network = checkpoint.network().to(best_device())
     test = checkpoint_data(checkpoint, options.data_path).test.to(best_device())
-    count = min(options.images or default, len(test))
+    count = min(options.count or default, len(test))
     return network, next(iter(test.batches([torch.arange(count)])))
 
 
@@ -117,7 +118,7 @@ def _tradeoff(options: FigureOptions) -> Any:
 
 
 def _energy(options: FigureOptions) -> Any:
-    asked = EnergyOptions((), data_path=options.data_path, images=options.images or 512)
+    asked = EnergyOptions((), data_path=options.data_path, count=options.count or 512)
     reports = {_name(path): energy_report(str(path), asked) for path in options.files}
     return draw_energy({name: report.modules for name, report in reports.items()})
 

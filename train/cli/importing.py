@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import tyro
-
 from train.checkpoint import save_checkpoint
 from train.cli.console import (
     HelpAskedError,
@@ -15,6 +13,7 @@ from train.cli.console import (
     take_positional,
 )
 from train.cli.outputs import check_writable
+from train.cli.parsing import parse
 from train.config import ModelConfig
 from train.errors import ConfigError
 from train.importing import import_checkpoint
@@ -33,9 +32,8 @@ def import_command(arguments: list[str]) -> int:
         if asks_for_help(changes):
             raise HelpAskedError
         raise ConfigError(f"--arch is missing; one of {', '.join(NAMED_MODELS)}")
-    model = tyro.cli(
-        ModelConfig, default=named_model(arch), args=changes, prog=f"python -m train import {path}"
-    )
+    prog = f"python -m train import {path}"
+    model = parse(ModelConfig, changes, prog, default=named_model(arch))
     target = Path(out) if out else Path(path).with_suffix(".spikehalt.pt")
     check_writable(target, "--out", makes_folders=True)
     checkpoint = import_checkpoint(path, model, _class_names(names))

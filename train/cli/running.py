@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tyro
-
 from train.checkpoint import load_checkpoint
-from train.cli.console import nothing_left, say, take_option, take_positional
+from train.cli.console import note, nothing_left, say, take_option, take_positional
+from train.cli.parsing import parse
 from train.config import TrainConfig
 from train.recipes import load_recipe
 from train.run import RunResult, resume, run
@@ -15,9 +14,8 @@ def run_command(arguments: list[str]) -> int:
     """Train a recipe, with changes given as options."""
     recipe, rest = take_positional("the recipe", "run RECIPE [--key value …]", arguments)
     start, changes = take_option("--start", rest)
-    config = tyro.cli(
-        TrainConfig, default=load_recipe(recipe), args=changes, prog=f"python -m train run {recipe}"
-    )
+    prog = f"python -m train run {recipe}"
+    config = parse(TrainConfig, changes, prog, default=load_recipe(recipe))
     report(run(config, start=load_checkpoint(start) if start else None))
     return 0
 
@@ -39,4 +37,4 @@ def report(result: RunResult) -> None:
             f"t = 1), average tokens {found.average_tokens:.3f} → {path}"
         )
     last = list(result.checkpoints.values())[-1]
-    say(f"export it with: python -m export.to_trt {last} --onnx-only")
+    note(f"export it with: python -m export.to_trt {last} --onnx-only")

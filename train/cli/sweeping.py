@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
-import tyro
 from rich.table import Table
 
-from train.cli.console import asks_for_help, console, say, take_option, take_positional
+from train.cli.console import (
+    asks_for_help,
+    console,
+    say,
+    take_flag,
+    take_option,
+    take_positional,
+    write_json,
+)
+from train.cli.parsing import parse
 from train.config import TrainConfig
 from train.errors import ConfigError
 from train.recipes import load_recipe
 from train.sweep import SweepPoint, parse_axis, sweep
 
-_USAGE = "sweep RECIPE --over KEY=VALUE,VALUE [--over …] [--key value …]"
+_USAGE = "sweep RECIPE --over KEY=VALUE,VALUE [--over …] [--json] [--key value …]"
 
 
 def sweep_command(arguments: list[str]) -> int:
@@ -27,10 +36,13 @@ def sweep_command(arguments: list[str]) -> int:
         axes.append(parse_axis(text))
     if not axes and not asks_for_help(rest):
         raise ConfigError(f"nothing to sweep over; usage: python -m train {_USAGE}")
-    config = tyro.cli(
-        TrainConfig, default=load_recipe(recipe), args=rest, prog=f"python -m train sweep {recipe}"
-    )
+    as_json, rest = take_flag("--json", rest)
+    prog = f"python -m train sweep {recipe}"
+    config = parse(TrainConfig, rest, prog, default=load_recipe(recipe))
     points = list(sweep(config, axes))
+    if as_json:
+        write_json([{**asdict(point), "checkpoint": str(point.checkpoint)} for point in points])
+        return 0
     console.print(_table(points))
     say(f"the same as CSV: {Path(config.out) / 'sweep.csv'}")
     return 0

@@ -14,17 +14,19 @@ USAGES = {
     python -m train recipes
         list the recipes""",
     "evaluate": """\
-    python -m train evaluate CKPT [--epsilon 0.01 0.3] [--policies never entropy] [--max-drop 0.3%]
+    python -m train evaluate CKPT [--epsilon 0.01 0.3] [--policy never entropy] [--max-drop 0.3%]
+        [--json]
         accuracy, timesteps and tokens on the test images, per exit policy and halting margin""",
     "energy": """\
-    python -m train energy CKPT [CKPT …] [--constants.memory-pj-per-byte 1.25]
+    python -m train energy CKPT [CKPT …] [--constants.memory-pj-per-byte 1.25] [--json]
         estimated energy per image and module, from firing rates measured on the test images""",
     "figure": """\
     python -m train figure heatmap|tokens|tradeoff|energy|curves FILE… --out figure.png
         the papers' figures, from checkpoints or (curves) from runs' folders;
         `python -m train figure heatmap --help` lists the options""",
     "sweep": """\
-    python -m train sweep RECIPE --over halting.ponder_weight=1e-3,1e-2 [--over …] [--key value …]
+    python -m train sweep RECIPE --over halting.ponder_weight=1e-3,1e-2 [--over …] [--json]
+        [--key value …]
         train a grid of values; go on where it stopped;
         `python -m train sweep RECIPE --help` lists the keys""",
     "import": """\

@@ -22,7 +22,7 @@ def test_static_and_halting_are_compared_per_module(
 ) -> None:
     out = tmp_path / "energy.json"
     paths = [str(trained / "static.pt"), str(trained / "halting.pt")]
-    assert main(["energy", *paths, "--json", str(out)]) == 0
+    assert main(["energy", *paths, "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "4.6 pJ per multiply-accumulate, 0.9 pJ per accumulate" in said
     assert "memory access is left out, as in the papers" in said
@@ -39,25 +39,33 @@ def test_memory_access_costs_more_and_is_said(
     totals = []
     for options in ([], ["--constants.memory-pj-per-byte", "1.25"]):
         out = tmp_path / "energy.json"
-        assert main(["energy", str(trained / "static.pt"), "--json", str(out), *options]) == 0
+        assert main(["energy", str(trained / "static.pt"), "--out", str(out), *options]) == 0
         totals.append(json.loads(out.read_text())["reports"][0]["total_mj"])
     assert totals[1] > totals[0]
     assert "1.25 pJ per byte moved: 4 bytes of weight per operation" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("images", ["0", "-1"])
-def test_firing_rates_need_an_image(images: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["energy", "x.pt", "--images", images])
-    assert caught.value.code == 2
-    assert f"images is {images}, must be >= 1" in capsys.readouterr().err
+def test_json_is_what_the_file_has(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "energy.json"
+    options = ["--count", "8", "--json", "--out", str(out)]
+    assert main(["energy", str(trained / "static.pt"), *options]) == 0
+    printed = capsys.readouterr().out
+    assert len(json.loads(printed)["reports"]) == 1 and out.read_text() == printed
+
+
+@pytest.mark.parametrize("count", ["0", "-1"])
+def test_firing_rates_need_an_image(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["energy", "x.pt", "--count", count]) == 2
+    assert f"count is {count}, must be >= 1" in capsys.readouterr().err
 
 
 def test_a_file_in_no_folder_is_refused_before_the_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["energy", "x.pt", "--json", str(tmp_path / "nope" / "x")]) == 2
-    said = capsys.readouterr().out
+    assert main(["energy", "x.pt", "--out", str(tmp_path / "nope" / "x")]) == 2
+    said = capsys.readouterr().err
     assert "does not exist; make it" in said and "x.pt" not in said
 
 
@@ -65,7 +73,7 @@ def test_without_a_checkpoint_there_is_nothing_to_measure(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["energy"]) == 2
-    assert "no checkpoint to measure" in capsys.readouterr().out
+    assert "no checkpoint to measure" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -78,7 +86,5 @@ def test_without_a_checkpoint_there_is_nothing_to_measure(
 def test_a_number_that_makes_no_sense_is_refused(
     option: str, value: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["energy", "x.pt", option, value])
-    assert caught.value.code == 2
+    assert main(["energy", "x.pt", option, value]) == 2
     assert message in capsys.readouterr().err

@@ -46,6 +46,6 @@ def test_what_is_wrong_is_said(
     published: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["import", str(published), *options]) == 2
-    assert message in capsys.readouterr().out
+    assert message in capsys.readouterr().err
     assert main(["import"]) == 2
-    assert "the file is missing; usage: python -m train import FILE" in capsys.readouterr().out
+    assert "the file is missing; usage: python -m train import FILE" in capsys.readouterr().err

@@ -10,19 +10,19 @@ from train.errors import ConfigError
 
 
 def test_a_file_that_can_be_written_is_not_touched(tmp_path: Path) -> None:
-    check_writable(tmp_path / "new.json", "--json")
+    check_writable(tmp_path / "new.json", "--out")
     check_writable(tmp_path / "deep" / "er" / "new.png", "--out", makes_folders=True)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"--json .*the folder .*nope does not exist; make it"):
-        check_writable(tmp_path / "nope" / "x", "--json")
+    with pytest.raises(ConfigError, match=r"--out .*the folder .*nope does not exist; make it"):
+        check_writable(tmp_path / "nope" / "x", "--out")
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is a folder; name a file in it"):
-        check_writable(tmp_path, "--json")
+        check_writable(tmp_path, "--out")
 
 
 @pytest.mark.parametrize("makes_folders", [True, False])
@@ -37,4 +37,4 @@ def test_a_file_without_permission_is_refused(
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(ConfigError, match="may not be written"):
-        check_writable(tmp_path / "x.json", "--json")
+        check_writable(tmp_path / "x.json", "--out")

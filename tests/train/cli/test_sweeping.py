@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ def test_a_sweep_prints_a_row_per_point(tmp_path: Path, capsys: pytest.CaptureFi
     assert [row.split(",")[0] for row in rows] == ["1", "2"]
 
 
+def test_json_has_every_point(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    config = quick_run(tmp_path / "out", halting={"epochs": 0}, model={"depth": 1})
+    recipe.write_text(yaml.safe_dump(to_dict(config)))
+    assert main(["sweep", str(recipe), "--over", "seed=1", "--json"]) == 0
+    (point,) = json.loads(capsys.readouterr().out)
+    assert point["values"] == {"seed": 1} and Path(point["checkpoint"]).is_file()
+
+
 def test_without_an_axis_there_is_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sweep", "digits"]) == 2
-    assert "nothing to sweep over" in capsys.readouterr().out
+    assert "nothing to sweep over" in capsys.readouterr().err
