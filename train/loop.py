@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -109,15 +110,40 @@ def train_step(phase: Phase, batch: Split) -> Tensor:
     phase.optimizer.zero_grad()
     phase.fabric.backward(loss)
     if phase.config.clip_norm:
-        phase.fabric.clip_gradients(phase.model, phase.optimizer, max_norm=phase.config.clip_norm)
+        clip_gradients(phase)
     phase.optimizer.step()
-    phase.scheduler.step()
+    advance_schedule(phase)
     phase.position.step += 1
     flags = torch.tensor([phase.interrupt.requested, phase.save_due], dtype=torch.float64)
     mean = loss.detach().double() / rank_and_world()[1]
     said = sum_over_processes(torch.cat([mean.view(1), flags.to(loss.device)]))
     phase.position.loss_sum += said[0]
     return said
+
+
+def clip_gradients(phase: Phase) -> None:
+    """Scale gradients down to the configured norm.
+
+    A norm that is not finite is no error here: in fp16 the loss scaler skips such a step, and else
+    the next loss tells. Asking at once would also make the device wait in every step.
+    """
+    phase.fabric.clip_gradients(
+        phase.model, phase.optimizer, max_norm=phase.config.clip_norm, error_if_nonfinite=False
+    )
+
+
+def advance_schedule(phase: Phase) -> None:
+    """Set the next step's learning rate.
+
+    In fp16 the loss scaler may have skipped the optimiser's first step, which PyTorch would take
+    for a wrong order of calls.
+    """
+    if phase.steps_done > 0:
+        phase.scheduler.step()
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+        phase.scheduler.step()
 
 
 def batch_loss(phase: Phase, batch: Split) -> Tensor:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -9,12 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 
 from tests.train.samples import quick_run, same_tensors
 from train import loop
 from train.checkpoint import Checkpoint, load_checkpoint
-from train.config import PhaseConfig
+from train.config import PhaseConfig, TrainConfig
 from train.errors import CheckpointError, ConfigError, DivergedError
 from train.log import CsvLog
 from train.run import phases_left, resume, run
@@ -233,13 +237,16 @@ def test_a_finished_checkpoint_does_not_resume(unbroken: Path) -> None:
         resume(unbroken / "static.pt")
 
 
+@pytest.mark.parametrize("clip_norm", [0.0, 1.0])
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_state(
-    tmp_path: Path,
+    tmp_path: Path, clip_norm: float
 ) -> None:
     config = quick_run(tmp_path, halting={"epochs": 0})
     run(config)
     good = load_checkpoint(tmp_path / "last.pt").weights
-    wild = replace(config, static=PhaseConfig(1, 1e30, 0.0), clip_norm=0.0, save_every_minutes=1e-9)
+    wild = replace(
+        config, static=PhaseConfig(1, 1e30, 0.0), clip_norm=clip_norm, save_every_minutes=1e-9
+    )
     start = Checkpoint(config.model, good, (), "imported")
     with pytest.raises(DivergedError, match=r"became (nan|inf) .*last\.pt is the last good state"):
         run(wild, start=start)
@@ -268,3 +275,24 @@ def test_ctrl_c_in_the_terminal_leaves_a_checkpoint_that_resumes(
     resume(out / "last.pt")
     ours, theirs = (load_checkpoint(folder / "halting.pt") for folder in (out, unbroken))
     assert same_tensors(ours.weights, theirs.weights)
+
+
+def test_fp16_steps_whose_scaled_gradients_overflow_are_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loss scaler begins too high on purpose, and finds its scale while the run goes on."""
+
+    def launch(_: TrainConfig) -> Fabric:
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**60)
+        fabric = Fabric(
+            accelerator="cpu", devices=1, plugins=MixedPrecision("16-mixed", "cpu", scaler)
+        )
+        fabric.launch()
+        return fabric
+
+    monkeypatch.setattr("train.run.launch", launch)
+    run(quick_run(tmp_path, static={"epochs": 2}, halting={"epochs": 0}))
+    losses = [float(row["loss"]) for row in figures(tmp_path)]
+    scale = load_checkpoint(tmp_path / "last.pt").training["precision"]["scale"]
+    assert all(map(math.isfinite, losses))
+    assert scale < 2.0**60
