@@ -75,7 +75,7 @@ class Phase:
         rate, decay = self.settings.learning_rate, self.config.weight_decay
         self.trainee: torch.nn.Module = self.network
         if self.config.loss.surrogate_modules:
-            self.trainee = WithSurrogateModules(self.network)
+            self.trainee = WithSurrogateModules(self.network).to(self.fabric.device)
         optimizer = torch.optim.AdamW(parameter_groups(self.trainee, decay), lr=rate)
         schedule = cosine_with_warmup(
             self.total_steps, self.settings.warmup_fraction, self.settings.final_fraction
