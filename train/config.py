@@ -417,7 +417,8 @@ class TrainConfig:
         devices: processes on this machine, one a device; under `torchrun` it decides.
         nodes: machines.
         precision: `auto` takes bf16 where the device multiplies it natively, else float32.
-        compile: compile the neurons' loops (needs a C++ compiler on CPU).
+        compile: compile the neurons' loops (needs a C++ compiler on CPU, Triton on a GPU); None: on
+            a GPU, where they compile.
         seed: of everything random.
         out: folder for checkpoints and the log.
         save_every_minutes: a resumable checkpoint at least this often; > 0.
@@ -435,7 +436,7 @@ class TrainConfig:
     devices: int = 1
     nodes: int = 1
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    compile: bool = False
+    compile: bool | None = None
     seed: int = 0
     out: str = "runs/default"
     save_every_minutes: float = 5.0

@@ -7,6 +7,7 @@ one pass over memory. The in-place ones run eagerly, in as few passes as PyTorch
 from __future__ import annotations
 
 import functools
+import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+VARIANTS = 64
 
 
 def lif_sequence(
@@ -198,10 +203,44 @@ def kernels() -> Kernels:
 
 @functools.cache
 def compiled_kernels() -> Kernels:
-    """The functional loops under torch.compile (needs a C++ compiler on CPU)."""
+    """The functional loops under torch.compile (needs a C++ compiler on CPU, Triton on a GPU).
+
+    Every T, precision and autocast state, with a mask and without, is a variant of its own. Past
+    its usual limit of eight PyTorch would run a loop as it is written, slower than those in place.
+    """
+    from torch._dynamo import config  # a slow import
+
+    config.recompile_limit = max(config.recompile_limit, VARIANTS)
     loops = (lif_sequence, lif_gradient, rate_forward, rate_gradient)
     compiled: list[Any] = [torch.compile(loop, dynamic=True) for loop in loops]
     return Kernels(*compiled)
+
+
+def choose_kernels(wanted: bool | None, device: torch.device) -> Kernels:
+    """The loops of a run.
+
+    Args:
+        wanted: compiled or not; None: on a GPU, whose memory decides the speed of such loops, where
+            they compile.
+        device: what the run computes on.
+    """
+    on_gpu = device.type == "cuda"
+    compiled = on_gpu and compiles_on(device) if wanted is None else wanted
+    return compiled_kernels() if compiled else Kernels()
+
+
+def compiles_on(device: torch.device) -> bool:
+    """Whether a loop compiles and runs there; logs why not."""
+    try:
+        compiled_kernels().lif_sequence(torch.ones(2, 8, device=device), 2, 2.0, 1.0, 0.0, None)
+    except Exception as error:  # of the compiler's many, no common base class
+        logger.warning(
+            "the neurons' loops cannot be compiled here and run several times slower (%s); "
+            "install Triton and a C compiler, or set compile to false",
+            str(error).strip().splitlines()[0],
+        )
+        return False
+    return True
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from train.energy import measure_firing_rates
 from train.errors import CheckpointError, ConfigError
 from train.evaluate import Evaluation, evaluate
 from train.interrupt import Interrupt
-from train.kernels import Kernels, compiled_kernels, use_kernels
+from train.kernels import choose_kernels, use_kernels
 from train.log import CsvLog
 from train.loop import train_phase
 from train.models import SpikingTransformer
@@ -66,7 +66,7 @@ def run(config: TrainConfig, *, start: Checkpoint | None = None) -> RunResult:
     checkpoints: dict[str, Path] = {}
     evaluations: dict[str, Evaluation] = {}
     weights = start.weights if start else None
-    loops = compiled_kernels() if config.compile else Kernels()
+    loops = choose_kernels(config.compile, fabric.device)
     with Interrupt() as interrupt, use_kernels(loops):
         for name in names:
             network = _network(phase_model(config.model, name), weights, fabric)

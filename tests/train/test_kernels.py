@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import product
 
 import pytest
 import torch
@@ -64,3 +65,52 @@ def test_neurons_run_the_chosen_loops_inside_the_context_only() -> None:
     with kernels.use_kernels(kernels.Kernels(lif_sequence=counted)):
         inside = node(currents(3))
     assert len(asked) == 1 and torch.equal(node(currents(3)), inside) and len(asked) == 1
+
+
+def test_every_variant_of_a_loop_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a compiler that only counts: a run meets more variants than PyTorch's limit of eight."""
+    made: list[object] = []
+
+    def backend(graph: torch.fx.GraphModule, _: object) -> object:
+        made.append(graph)
+        return graph.forward
+
+    real = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda loop, **how: real(loop, backend=backend, **how))
+    kernels.compiled_kernels.cache_clear()
+    try:
+        loops = kernels.compiled_kernels()
+        for steps, dtype in product((1, 2, 3, 4, 5), (torch.float32, torch.bfloat16)):
+            for live in (None, masks(steps)):
+                loops.lif_sequence(currents(steps, dtype), steps, 2.0, 1.0, 0.0, live)
+    finally:
+        kernels.compiled_kernels.cache_clear()
+    assert len(made) == 5 * 2 * 2
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_loops_are_compiled_where_that_is_wanted(wanted: bool) -> None:
+    chosen = kernels.choose_kernels(wanted, torch.device("cpu"))
+    assert (chosen is kernels.compiled_kernels()) == wanted
+
+
+@pytest.mark.parametrize(("device", "works", "compiled"), [
+    ("cpu", True, False), ("cuda", True, True), ("cuda", False, False),
+])  # fmt: skip
+def test_loops_compile_by_themselves_on_a_gpu_that_can(
+    monkeypatch: pytest.MonkeyPatch, device: str, works: bool, compiled: bool
+) -> None:
+    monkeypatch.setattr(kernels, "compiles_on", lambda _: works)
+    chosen = kernels.choose_kernels(None, torch.device(device))
+    assert (chosen is kernels.compiled_kernels()) == compiled
+
+
+def test_a_compiler_that_is_not_there_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> tuple[Tensor, Tensor]:
+        raise RuntimeError("Failed to find C compiler.\nMore of it")
+
+    monkeypatch.setattr(kernels, "compiled_kernels", lambda: kernels.Kernels(lif_sequence=broken))
+    assert not kernels.compiles_on(torch.device("cpu"))
+    assert "run several times slower (Failed to find C compiler.)" in caplog.text
