@@ -20,6 +20,9 @@ from torch import Tensor
 logger = logging.getLogger(__name__)
 
 VARIANTS = 64
+# On GPUs PyTorch would make of a stack of timesteps a kernel over all elements of all of them, each
+# of which iterates its neuron from the first timestep on: a T-fold of reads and arithmetic.
+ONE_PASS = {"max_pointwise_cat_inputs": 0, "max_complex_pointwise_cat_inputs": 0}
 
 
 def lif_sequence(
@@ -101,8 +104,8 @@ def lif_gradient(
             alive = live[t].unsqueeze(-1)
             du, passed = du * alive, torch.where(alive > 0, passed, carried)
         carried = passed
-        grads.append(du / tau)
-    return torch.stack(grads[::-1]).to(grad.dtype)
+        grads.append((du / tau).to(grad.dtype))
+    return torch.stack(grads[::-1])
 
 
 def rate_forward(x: Tensor, at: list[float], weight: list[float]) -> Tensor:
@@ -208,11 +211,14 @@ def compiled_kernels() -> Kernels:
     Every T, precision and autocast state, with a mask and without, is a variant of its own. Past
     its usual limit of eight PyTorch would run a loop as it is written, slower than those in place.
     """
-    from torch._dynamo import config  # a slow import
+    import torch._inductor  # slow imports
+    from torch._dynamo import config
 
     config.recompile_limit = max(config.recompile_limit, VARIANTS)
+    known = torch._inductor.list_options()
+    options: dict[str, Any] = {name: value for name, value in ONE_PASS.items() if name in known}
     loops = (lif_sequence, lif_gradient, rate_forward, rate_gradient)
-    compiled: list[Any] = [torch.compile(loop, dynamic=True) for loop in loops]
+    compiled: list[Any] = [torch.compile(loop, dynamic=True, options=options) for loop in loops]
     return Kernels(*compiled)
 
 

@@ -76,7 +76,11 @@ def test_every_variant_of_a_loop_is_compiled(monkeypatch: pytest.MonkeyPatch) ->
         return graph.forward
 
     real = torch.compile
-    monkeypatch.setattr(torch, "compile", lambda loop, **how: real(loop, backend=backend, **how))
+    monkeypatch.setattr(
+        torch,
+        "compile",
+        lambda loop, dynamic, options: real(loop, backend=backend, dynamic=dynamic),
+    )
     kernels.compiled_kernels.cache_clear()
     try:
         loops = kernels.compiled_kernels()
