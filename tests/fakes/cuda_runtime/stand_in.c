@@ -1,8 +1,9 @@
-/* A CUDA runtime without a GPU: device memory is the host's, kernels do nothing.
+/* A CUDA runtime without a GPU: device memory is the host's, kernels do nothing, results are zero.
  *
- * Preloaded into ONNX Runtime's CUDA provider it lets sessions start and run: which nodes the
- * provider takes, and what its host code says to their types and attributes, is real; values are not.
- * Everything that is not defined here, and returns 0, is made by the test.
+ * Preloaded into a library that was built for CUDA (ONNX Runtime's provider, PyTorch) it lets that
+ * start and run: all its host code is real, values are not. What comes back from the device is zero,
+ * so that nothing is sized by the garbage that kernels would have overwritten. Functions that are not
+ * defined here, and return 0, are made by __init__.py.
  */
 #include <cuda_runtime_api.h>
 #include <stdlib.h>
@@ -57,16 +58,24 @@ cudaError_t cudaMemGetInfo(size_t *unused, size_t *all) {
 cudaError_t cudaMalloc(void **address, size_t size) { return zeroed(address, size); }
 cudaError_t cudaMallocHost(void **address, size_t size) { return zeroed(address, size); }
 cudaError_t cudaHostAlloc(void **address, size_t size, unsigned flags) { return zeroed(address, size); }
+cudaError_t cudaMallocAsync(void **address, size_t size, cudaStream_t stream) { return zeroed(address, size); }
+cudaError_t cudaFreeAsync(void *address, cudaStream_t stream) { free(address); return cudaSuccess; }
+cudaError_t cudaGetSymbolAddress(void **address, const void *symbol) { return zeroed(address, 65536); }
 cudaError_t cudaFree(void *address) { free(address); return cudaSuccess; }
 cudaError_t cudaFreeHost(void *address) { free(address); return cudaSuccess; }
-cudaError_t cudaMemcpy(void *to, const void *from, size_t size, enum cudaMemcpyKind kind) {
-  memmove(to, from, size);
+static cudaError_t moved(void *to, const void *from, size_t size, enum cudaMemcpyKind kind) {
+  if (kind == cudaMemcpyDeviceToHost)
+    memset(to, 0, size);
+  else
+    memmove(to, from, size);
   return cudaSuccess;
+}
+cudaError_t cudaMemcpy(void *to, const void *from, size_t size, enum cudaMemcpyKind kind) {
+  return moved(to, from, size, kind);
 }
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size, enum cudaMemcpyKind kind,
                             cudaStream_t stream) {
-  memmove(to, from, size);
-  return cudaSuccess;
+  return moved(to, from, size, kind);
 }
 cudaError_t cudaMemset(void *to, int value, size_t size) { memset(to, value, size); return cudaSuccess; }
 cudaError_t cudaMemsetAsync(void *to, int value, size_t size, cudaStream_t stream) {
@@ -76,6 +85,14 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t size, cudaStream_t strea
 
 cudaError_t cudaStreamCreate(cudaStream_t *made) { return handle((void **)made); }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *made, unsigned flags) { return handle((void **)made); }
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t *made, unsigned flags, int priority) {
+  return handle((void **)made);
+}
+cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest) {
+  *least = 0;
+  *greatest = -5;
+  return cudaSuccess;
+}
 cudaError_t cudaEventCreate(cudaEvent_t *made) { return handle((void **)made); }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *made, unsigned flags) { return handle((void **)made); }
 int cublasCreate_v2(void **made) { return handle(made); }
@@ -102,6 +119,25 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *blocks, 
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, enum cudaStreamCaptureStatus *status) {
   *status = cudaStreamCaptureStatusNone;
   return cudaSuccess;
+}
+const char *cudaGetErrorString(cudaError_t code) { return "an error of the stand-in"; }
+const char *cudaGetErrorName(cudaError_t code) { return "standInError"; }
+cudaError_t cudaDeviceGetPCIBusId(char *id, int size, int device) {
+  strcpy(id, "0000:00:00.0");
+  return cudaSuccess;
+}
+static int nothing(void) { return 0; }
+cudaError_t cudaGetDriverEntryPointByVersion(const char *symbol, void **function, unsigned version,
+                                             unsigned long long flags,
+                                             enum cudaDriverEntryPointQueryResult *found) {
+  *function = (void *)nothing;
+  if (found != NULL) *found = cudaDriverEntryPointSuccess;
+  return cudaSuccess;
+}
+/* What nvcc compiles a launch into. */
+int __cudaGetKernel(void **kernel, const void *function) { *kernel = (void *)function; return 0; }
+int __cudaLaunchKernel(void *kernel, dim3 grid, dim3 block, void **arguments, size_t shared, void *stream) {
+  return 0;
 }
 cudaError_t cudaLaunchKernel(const void *kernel, dim3 grid, dim3 block, void **arguments, size_t shared,
                              cudaStream_t stream) {

@@ -2,17 +2,15 @@
 
 For the latter SPIKEHALT_ONNXRUNTIME_GPU names a Python that has `onnxruntime-gpu[cuda,cudnn]` and
 `onnx`, such as that of a virtual environment; it takes nvcc, for its headers. The provider is the
-real one, CUDA below it is a stand-in (cuda_provider/stand_in.c).
+real one, CUDA below it is a stand-in (tests/fakes/cuda_runtime).
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +27,7 @@ from runtime import Engine
 from runtime.bundle import Bundle
 from runtime.errors import DeviceError
 from tests.export.dyadic import dyadic_config, dyadic_network
+from tests.fakes import cuda_runtime
 from train.models import NAMED_MODELS
 
 OURS = Path(__file__).parent / "cuda_provider"
@@ -67,38 +66,10 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Provider:
         pytest.skip(f"{VARIABLE} names no Python with onnxruntime-gpu, or there is no nvcc")
     asked = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
     site = Path(subprocess.check_output([python, "-c", asked], text=True).strip())
-    folder = tmp_path_factory.mktemp("cuda")
-    (folder / "rest.c").write_text("".join(missing_functions(site)))
-    (folder / "driver.c").write_text("int cuTensorMapEncodeTiled(void) { return 1; }")
-    shared = [nvcc, "-shared", "-cudart", "none", "-Xcompiler", "-w,-fPIC"]
-    runtime = [OURS / "stand_in.c", folder / "rest.c", "-o", folder / "stand_in.so"]
-    driver = [
-        folder / "driver.c",
-        "-Xlinker",
-        "-soname=libcuda.so.1",
-        "-o",
-        folder / "libcuda.so.1",
-    ]
-    subprocess.run([*shared, *runtime], check=True)
-    subprocess.run([*shared, *driver], check=True)
-    shutil.copy(folder / "stand_in.so", folder / "libcudnn.so.9")  # looked up in a file of its own
-    libraries = [folder, site / "nvidia" / "cu13" / "lib"]
-    settings = {
-        "LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries)),
-        "LD_PRELOAD": str(folder / "stand_in.so"),
-    }
-    return Provider(python, {**os.environ, **settings})
-
-
-def missing_functions(site: Path) -> Iterator[str]:
-    """The CUDA functions that the provider knows and stand_in.c lacks: each returns 0."""
-    defined = set(re.findall(r"\bcu\w+(?=\()", (OURS / "stand_in.c").read_text()))
-    known = set(
-        re.findall(rb"(?<![\w])(?:cuda|cublas|cudnn)[A-Z]\w+", (site / PROVIDER).read_bytes())
+    environment = cuda_runtime.build(
+        tmp_path_factory.mktemp("cuda"), nvcc, [site / PROVIDER], [site / "nvidia" / "cu13" / "lib"]
     )
-    for name in sorted(each.decode() for each in known):
-        if name not in defined:
-            yield f"int {name}(void) {{ return 0; }}\n"
+    return Provider(python, environment)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])

@@ -1,8 +1,8 @@
 """Start and run one graph in ONNX Runtime's CUDA provider: `python session.py GRAPH BATCH`.
 
-Runs in an environment of its own, with stand_in.c preloaded; the log on standard error tells where
-nodes were placed. Convolutions, for which cuDNN would need a GPU, are replaced by a mean over the
-channels of the same shape: they are the provider's plainest op.
+Runs in an environment of its own, with tests/fakes/cuda_runtime preloaded; the log on standard
+error tells where nodes were placed. Convolutions, for which cuDNN would need a GPU, are replaced by
+a mean over the channels of the same shape: they are the provider's plainest op.
 """
 
 from __future__ import annotations
