@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -75,3 +77,18 @@ def resolve_precision(wanted: str, accelerator: str = "auto") -> Any:
     if accelerator != "cpu" and torch.cuda.is_available():
         return names["bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"]
     return names["bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"]
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Keep convolutions in float32 on a GPU; also a decorator.
+
+    By default cuDNN rounds what they multiply to TF32, and neurons near their threshold would
+    decide otherwise than the exported graphs, in which float32 is float32 everywhere.
+    """
+    cudnn = torch.backends.cudnn
+    before, cudnn.allow_tf32 = cudnn.allow_tf32, False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32 = before

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from train.data.base import ImageSource
+from train.devices import exact_float32
 from train.distributed import rank_and_world, sum_over_processes
 from train.errors import DataError
 from train.models.network import ModelOutput, SpikingTransformer
@@ -36,6 +37,7 @@ def live_tokens(output: ModelOutput) -> Tensor:
 
 
 @torch.no_grad()
+@exact_float32()
 def evaluate(
     model: SpikingTransformer,
     split: ImageSource,

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from train.data.base import ImageSource, Split
+from train.devices import exact_float32
 from train.distributed import gather, rank_and_world
 from train.errors import ConfigError
 from train.models.network import SpikingTransformer
@@ -65,6 +66,7 @@ class ExitPoint:
 
 
 @torch.no_grad()
+@exact_float32()
 def record(
     model: SpikingTransformer,
     split: ImageSource,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from train.data.base import ImageSource
+from train.devices import exact_float32
 from train.models.network import SpikingTransformer
 from train.neurons import LIF
 
@@ -16,6 +17,7 @@ Sums = dict[str, list[float]]
 
 
 @torch.no_grad()
+@exact_float32()
 def measure_firing_rates(
     network: SpikingTransformer, split: ImageSource, *, images: int = 512, batch_size: int = 64
 ) -> dict[str, float]:

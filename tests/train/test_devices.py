@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tests.train.samples import quick_run
+from tests.train.samples import lively_network, quick_run, tiny_model
 from train import devices
+from train.data import Split
 from train.devices import best_device, fabric_accelerator, launch
 from train.errors import ConfigError
+from train.evaluate import evaluate
+from train.exits import record
+from train.rates import measure_firing_rates
 
 
 @pytest.mark.parametrize(("cuda", "chosen"), [(True, "cuda"), (False, "cpu")])
@@ -45,3 +50,17 @@ def test_a_run_is_launched_on_that_device(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(devices, "Fabric", Recorder)
     launch(quick_run(Path("x"), accelerator="auto"))
     assert asked["accelerator"] == "cpu"
+
+
+@pytest.mark.parametrize("measure", [evaluate, record, measure_firing_rates])
+def test_what_is_measured_in_float32_is_not_rounded_to_tf32(
+    monkeypatch: pytest.MonkeyPatch, measure: Callable[..., object]
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    network = lively_network(tiny_model())
+    seen: list[bool] = []
+    network.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8)
+    measure(network, Split(images, torch.zeros(4, dtype=torch.int64)))
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32

@@ -18,7 +18,7 @@ from train.cli.outputs import check_writable
 from train.cli.parsing import parse
 from train.config import check_epsilon, require
 from train.data import Split
-from train.devices import best_device
+from train.devices import best_device, exact_float32
 from train.errors import ConfigError
 from train.exits import POLICIES, ExitPoint, candidate_thresholds, exit_point, record
 from train.figures import draw_curves, draw_energy, draw_heatmaps, draw_tokens, draw_tradeoff
@@ -88,6 +88,7 @@ def _test_images(options: FigureOptions, default: int) -> tuple[Any, Split]:
 
 
 @torch.no_grad()
+@exact_float32()
 def _heatmap(options: FigureOptions) -> Any:
     network, batch = _test_images(options, 6)
     if network.config.input == "frames":
@@ -97,6 +98,7 @@ def _heatmap(options: FigureOptions) -> Any:
 
 
 @torch.no_grad()
+@exact_float32()
 def _tokens(options: FigureOptions) -> Any:
     network, batch = _test_images(options, 512)
     return draw_tokens(fates(network(batch.images), network.config))
