@@ -116,8 +116,44 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *blocks, 
   *blocks = 2;
   return cudaSuccess;
 }
+/* Graphs: captured while a stream says so, and empty. */
+static int capturing = 0;
+static enum cudaStreamCaptureStatus capture(void) {
+  return capturing ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+}
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode) {
+  capturing++;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *made) {
+  capturing--;
+  return handle((void **)made);
+}
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, enum cudaStreamCaptureStatus *status) {
-  *status = cudaStreamCaptureStatusNone;
+  *status = capture();
+  return cudaSuccess;
+}
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, enum cudaStreamCaptureStatus *status,
+                                     unsigned long long *id, cudaGraph_t *graph,
+                                     const cudaGraphNode_t **from, const cudaGraphEdgeData **edges,
+                                     size_t *count) {
+  *status = capture();
+  if (id != NULL) *id = 1;
+  if (graph != NULL) *graph = NULL;
+  if (from != NULL) *from = NULL;
+  if (edges != NULL) *edges = NULL;
+  if (count != NULL) *count = 0;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *made, cudaGraph_t graph, unsigned long long flags) {
+  return handle((void **)made);
+}
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *made, cudaGraph_t graph,
+                                          unsigned long long flags) {
+  return handle((void **)made);
+}
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *count) {
+  *count = 1;
   return cudaSuccess;
 }
 const char *cudaGetErrorString(cudaError_t code) { return "an error of the stand-in"; }
