@@ -101,7 +101,7 @@ def test_firing_rates_are_mean_inputs_over_live_tokens() -> None:
     hook = layer.register_forward_hook(lambda m, inputs, out: seen.update(args=inputs))
     rates_by_name = measure_firing_rates(network, split)
     hook.remove()
-    spikes, live = seen["args"]
+    spikes, live, _ = seen["args"]
     expected = spikes[live > 0].mean()
     found = rates_by_name["blocks.2.attention.proj.linear"]
     assert found == pytest.approx(float(expected)) and 0 < found < 1

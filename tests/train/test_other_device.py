@@ -47,7 +47,7 @@ IN_A_STEP = (
 ALLOWED = {
     "loop.py: loss, stop, save = said.tolist()",
     "loop.py: loss = float(done.loss_sum) / phase.steps_per_epoch",
-    "layers.py: flat = live.flatten().nonzero().squeeze(-1)",
+    "layers.py: return live.flatten().nonzero().squeeze(-1)",
     "augment.py: mixed, targets = module(images, labels)",
 }
 
@@ -101,6 +101,16 @@ def test_a_whole_run_keeps_to_its_device_and_waits_for_it_seldom(
     assert {type(each) for each in checkpoint.weights.values()} == {torch.Tensor}
     waited = {line.split(" ", 1)[1] for line in watched.waits}
     assert {line for line in waited if line.startswith(IN_A_STEP)} <= ALLOWED
+
+
+def test_a_step_asks_once_a_block_where_its_live_tokens_are() -> None:
+    config = tiny_model(halting="block_time")
+    with other_device() as watched:
+        network = lively_network(config).to(DEVICE)
+        images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8).to(DEVICE)
+        network(images)
+    behind_the_first = config.depth - 1  # in which every token is alive
+    assert sum(watched.waits.values()) == behind_the_first
 
 
 def test_a_run_resumes_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Transformer blocks of the three architectures; tokens [T, B, K, D], `live` [T, B, K] or None.
 
+`rows` are the places of live tokens, `live_rows(live)`, or None as `live`.
+
 spikformer      x += SSA(x); x += MLP(x)         neuron after each linear, spikes are added
 spikingformer   the same, neuron before each linear, membrane currents are added
 sdt             spike-driven attention: mask and sum, no products of matrices
@@ -12,7 +14,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from train.config import ModelConfig
-from train.models.layers import LinearBN
+from train.models.layers import LinearBN, live_rows
 from train.neurons import LIF
 
 
@@ -53,14 +55,14 @@ class SpikingSelfAttention(nn.Module):
         if not lif_first:
             self.proj_lif = LIF(lif, steps)
 
-    def forward(self, x: Tensor, live: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, live: Tensor | None, rows: Tensor | None) -> Tensor:
         """Tokens to the residual to be added, spikes or currents."""
         if self.lif_first:
             x = self.in_lif(x, live)
-        spikes = self.qkv_lif(self.qkv(x, live), live)
+        spikes = self.qkv_lif(self.qkv(x, live, rows), live)
         q, k, v = (split_heads(part, self.heads) for part in spikes.chunk(3, -1))
         mixed = self.attn_lif(join_heads(linear_attention(q, k, v)) * self.scale, live)
-        current = self.proj(mixed, live)
+        current = self.proj(mixed, live, rows)
         return cast(Tensor, current if self.lif_first else self.proj_lif(current, live))
 
 
@@ -76,12 +78,12 @@ class SpikeDrivenAttention(nn.Module):
         self.attn_lif = LIF(lif, steps, lif.attention_threshold)
         self.proj = LinearBN(dim, dim)
 
-    def forward(self, x: Tensor, live: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, live: Tensor | None, rows: Tensor | None) -> Tensor:
         """Membrane tokens to the membrane residual to be added."""
-        spikes = self.qkv_lif(self.qkv(self.in_lif(x, live), live), live)
+        spikes = self.qkv_lif(self.qkv(self.in_lif(x, live), live, rows), live)
         q, k, v = spikes.chunk(3, -1)
         gate = self.attn_lif((k * v).sum(-2, keepdim=True))  # [T, B, 1, D]
-        return self.proj(q * gate, live)  # type: ignore[no-any-return]
+        return self.proj(q * gate, live, rows)  # type: ignore[no-any-return]
 
 
 class MLP(nn.Module):
@@ -95,13 +97,13 @@ class MLP(nn.Module):
         self.fc2 = LinearBN(config.hidden, config.dim)
         self.fc2_lif = LIF(config.lif, config.timesteps)
 
-    def forward(self, x: Tensor, live: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, live: Tensor | None, rows: Tensor | None) -> Tensor:
         """Tokens to the residual to be added, spikes or currents."""
         if self.lif_first:
-            hidden = self.fc1(self.fc1_lif(x, live), live)
-            return self.fc2(self.fc2_lif(hidden, live), live)  # type: ignore[no-any-return]
-        hidden = self.fc1_lif(self.fc1(x, live), live)
-        return self.fc2_lif(self.fc2(hidden, live), live)  # type: ignore[no-any-return]
+            hidden = self.fc1(self.fc1_lif(x, live), live, rows)
+            return self.fc2(self.fc2_lif(hidden, live), live, rows)  # type: ignore[no-any-return]
+        hidden = self.fc1_lif(self.fc1(x, live, rows), live)
+        return self.fc2_lif(self.fc2(hidden, live, rows), live)  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
@@ -119,5 +121,6 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, live: Tensor | None) -> Tensor:
         """Tokens [1 or T, B, K, D] to tokens [T, B, K, D]; absent tokens pass unchanged."""
-        x = x + self.attention(x, live)
-        return x + self.mlp(x, live)  # type: ignore[no-any-return]
+        rows = None if live is None else live_rows(live)
+        x = x + self.attention(x, live, rows)
+        return x + self.mlp(x, live, rows)  # type: ignore[no-any-return]

@@ -40,19 +40,28 @@ class LinearBN(nn.Module):
         self.linear = Linear(features_in, features_out)
         self.bn = BatchNorm1d(features_out)
 
-    def forward(self, x: Tensor, live: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, live: Tensor | None = None, rows: Tensor | None = None) -> Tensor:
         """[T, B, K, D] -> currents [T, B, K, D'].
 
         Args:
             x: tokens.
             live: [T, B, K], or None when every token is alive.
+            rows: `live_rows(live)`, where several layers share it.
         """
         if live is None:
-            return cast(Tensor, self._rows(x.flatten(0, 2)).unflatten(0, x.shape[:3]))
-        flat = live.flatten().nonzero().squeeze(-1)
-        rows = self._rows(x.flatten(0, 2).index_select(0, flat))
-        out = torch.zeros(live.numel(), rows.shape[-1], dtype=rows.dtype, device=rows.device)
-        return cast(Tensor, out.index_copy(0, flat, rows).unflatten(0, live.shape))
+            return cast(Tensor, self._currents(x.flatten(0, 2)).unflatten(0, x.shape[:3]))
+        rows = live_rows(live) if rows is None else rows
+        found = self._currents(x.flatten(0, 2).index_select(0, rows))
+        out = torch.zeros(live.numel(), found.shape[-1], dtype=found.dtype, device=found.device)
+        return cast(Tensor, out.index_copy(0, rows, found).unflatten(0, live.shape))
 
-    def _rows(self, rows: Tensor) -> Tensor:
+    def _currents(self, rows: Tensor) -> Tensor:
         return cast(Tensor, self.bn(self.linear(rows)))
+
+
+def live_rows(live: Tensor) -> Tensor:
+    """Where `live` [T, B, K] is 1, int64 indices into its T * B * K places.
+
+    The host waits for their number: on a GPU ask once for all layers that share a mask.
+    """
+    return live.flatten().nonzero().squeeze(-1)
