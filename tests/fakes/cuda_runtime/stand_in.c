@@ -35,7 +35,7 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int device) {
   p->maxThreadsPerMultiProcessor = 1536;
   p->sharedMemPerBlock = 49152;
   p->sharedMemPerBlockOptin = 101376;
-  p->regsPerBlock = 65536;
+  p->regsPerBlock = p->regsPerMultiprocessor = 65536;
   p->maxGridSize[0] = 2147483647;
   p->maxGridSize[1] = p->maxGridSize[2] = 65535;
   return cudaSuccess;
