@@ -214,7 +214,8 @@ def compiled_kernels() -> Kernels:
     import torch._inductor  # slow imports
     from torch._dynamo import config
 
-    config.recompile_limit = max(config.recompile_limit, VARIANTS)
+    limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
+    setattr(config, limit, max(getattr(config, limit), VARIANTS))  # the latter before PyTorch 2.7
     known = torch._inductor.list_options()
     options: dict[str, Any] = {name: value for name, value in ONE_PASS.items() if name in known}
     loops = (lif_sequence, lif_gradient, rate_forward, rate_gradient)
@@ -241,9 +242,9 @@ def compiles_on(device: torch.device) -> bool:
         compiled_kernels().lif_sequence(torch.ones(2, 8, device=device), 2, 2.0, 1.0, 0.0, None)
     except Exception as error:  # of the compiler's many, no common base class
         logger.warning(
-            "the neurons' loops cannot be compiled here and run several times slower (%s); "
-            "install Triton and a C compiler, or set compile to false",
-            str(error).strip().splitlines()[0],
+            "the neurons' loops cannot be compiled here and run slower (%s); install Triton and a "
+            "C compiler, or set compile to false",
+            (str(error).strip() or type(error).__name__).splitlines()[0],
         )
         return False
     return True
