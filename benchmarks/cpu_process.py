@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
 
 from benchmarks import cpu_models as models
 from benchmarks import native
-from benchmarks.processes import PATIENCE_S, Worker
+from benchmarks.processes import PATIENCE_S, Worker, started
 from benchmarks.replay import Replay
 
 
@@ -48,12 +47,9 @@ class Setup:
 def workers(
     names: Sequence[str], setup: Setup, sample: Replay, console: Console
 ) -> Iterator[dict[str, Worker]]:
-    """One process per candidate, started one after the other."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    """Processes of the candidates, with the same live sets."""
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "replay.npz"
         sample.save(path)
-        running: dict[str, Worker] = {}
-        for name in track(names, "starting", transient=True, console=console):
-            running[name] = setup.worker(name, path)
-            stack.callback(running[name].close)
-        yield running
+        with started(names, lambda name: setup.worker(name, path), console) as running:
+            yield running

@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from rich.table import Table
 from benchmarks import cpu_models as models
 from benchmarks.gpu_networks import Prepared, Wanted, prepare
 from benchmarks.gpu_worker import CANDIDATES, DTYPES, Conditions
-from benchmarks.processes import PATIENCE_S, Worker
+from benchmarks.processes import PATIENCE_S, Worker, started
 from train.config import ModelConfig
 from train.models import NAMED_MODELS, named_model
 
@@ -169,11 +168,11 @@ def measure(
     names: Sequence[str], conditions: Conditions, count: int, patience_s: float = PATIENCE_S
 ) -> list[Row]:
     """All candidates at one batch size: `count` alternating rounds, then each one's energy."""
-    with ExitStack() as stack:
-        running: dict[str, Worker] = {}
-        for name in track(names, "starting", transient=True, console=console):
-            running[name] = Worker("benchmarks.gpu_worker", _asked(name, conditions), patience_s)
-            stack.callback(running[name].close)
+
+    def start(name: str) -> Worker:
+        return Worker("benchmarks.gpu_worker", _asked(name, conditions), patience_s)
+
+    with started(names, start, console) as running:
         title = f"batch {conditions.batch}"
         for _ in track(range(count), title, transient=True, console=console):
             for worker in running.values():

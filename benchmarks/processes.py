@@ -11,8 +11,12 @@ import statistics
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import IO, Any
+
+from rich.console import Console
+from rich.progress import track
 
 PATIENCE_S = 900.0
 
@@ -100,6 +104,19 @@ class Worker:
             return {"failed": f"its process ended with status {self.process.wait()}"}
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+@contextmanager
+def started(
+    names: Sequence[str], start: Callable[[str], Worker], console: Console
+) -> Iterator[dict[str, Worker]]:
+    """One process per candidate, started one after the other, all ended afterwards."""
+    with ExitStack() as stack:
+        running: dict[str, Worker] = {}
+        for name in track(names, "starting", transient=True, console=console):
+            running[name] = start(name)
+            stack.callback(running[name].close)
+        yield running
 
 
 def _pipe(stream: IO[str] | None) -> IO[str]:
