@@ -11,12 +11,59 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+
+from plugins.toolchain import find_nvcc
 
 HERE = Path(__file__).parent
 STAND_IN, DRIVER = HERE / "stand_in.c", HERE / "driver.c"
 # Names of functions, in whatever way a library refers to them.
 RUNTIME_NAMES = re.compile(rb"(?<!\w)(?:cuda|cublas|cudnn|cusparse|cusolver|curand)[A-Z]\w+")
+
+
+@dataclass(frozen=True)
+class CudaPython:
+    """A Python of an environment of its own, whose libraries believe that they have a GPU.
+
+    Attributes:
+        python: its program.
+        environment: of its processes.
+    """
+
+    python: str
+    environment: dict[str, str]
+
+    def run(self, *words: object) -> subprocess.CompletedProcess[str]:
+        """A script with its arguments; it must end well."""
+        found = subprocess.run(
+            [self.python, *map(str, words)], capture_output=True, text=True, errors="replace",
+            env=self.environment, timeout=600, check=False,
+        )  # fmt: skip
+        assert found.returncode == 0, found.stderr[-3000:]
+        return found
+
+
+def open_python(
+    variable: str, folder: Path, libraries: Sequence[str], paths: Sequence[str] = ()
+) -> CudaPython:
+    """The Python that an environment variable names, over a stand-in; skips where there is none.
+
+    Args:
+        variable: its name.
+        folder: an empty one, for the stand-in.
+        libraries: what was built for CUDA, below the Python's site-packages; those that exist.
+        paths: where the CUDA libraries lie that they are linked with, likewise.
+    """
+    python, nvcc = os.environ.get(variable), find_nvcc()
+    if not python or not nvcc:
+        pytest.skip(f"{variable} names no Python with libraries for CUDA, or there is no nvcc")
+    asked = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+    site = Path(subprocess.check_output([python, "-c", asked], text=True).strip())
+    there = [site / each for each in libraries if (site / each).is_file()]
+    return CudaPython(python, build(folder, nvcc, there, [site / each for each in paths]))
 
 
 def build(

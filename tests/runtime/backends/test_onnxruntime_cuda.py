@@ -7,11 +7,8 @@ real one, CUDA below it is a stand-in (tests/fakes/cuda_runtime).
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,12 +19,11 @@ import pytest
 
 from export.plan import make_plan
 from export.unroll import GraphOptions, unroll
-from plugins.toolchain import find_nvcc
 from runtime import Engine
 from runtime.bundle import Bundle
 from runtime.errors import DeviceError
 from tests.export.dyadic import dyadic_config, dyadic_network
-from tests.fakes import cuda_runtime
+from tests.fakes.cuda_runtime import CudaPython, open_python
 from train.models import NAMED_MODELS
 
 OURS = Path(__file__).parent / "cuda_provider"
@@ -41,47 +37,22 @@ SHAPES = {"Add", "Cast", "Concat", "Gather", "Mul", "ReduceProd", "Squeeze", "Su
 COPIES = {"dense": 0, "lagged": 2, "packed": 2}
 
 
-@dataclass(frozen=True)
-class Provider:
-    """ONNX Runtime's CUDA provider over a stand-in for CUDA."""
-
-    python: str
-    environment: dict[str, str]
-
-    def log(self, graph: Path) -> str:
-        """Start and run a graph; its verbose log."""
-        command = [self.python, OURS / "session.py", graph, str(BATCH)]
-        found = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", env=self.environment,
-            timeout=300, check=False,
-        )  # fmt: skip
-        assert found.returncode == 0, found.stderr[-3000:]
-        return found.stderr
-
-
 @pytest.fixture(scope="module")
-def provider(tmp_path_factory: pytest.TempPathFactory) -> Provider:
-    python, nvcc = os.environ.get(VARIABLE), find_nvcc()
-    if not python or not nvcc:
-        pytest.skip(f"{VARIABLE} names no Python with onnxruntime-gpu, or there is no nvcc")
-    asked = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
-    site = Path(subprocess.check_output([python, "-c", asked], text=True).strip())
-    environment = cuda_runtime.build(
-        tmp_path_factory.mktemp("cuda"), nvcc, [site / PROVIDER], [site / "nvidia" / "cu13" / "lib"]
-    )
-    return Provider(python, environment)
+def provider(tmp_path_factory: pytest.TempPathFactory) -> CudaPython:
+    folder = tmp_path_factory.mktemp("cuda")
+    return open_python(VARIABLE, folder, [PROVIDER], ["nvidia/cu13/lib"])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 @pytest.mark.parametrize(("layout", "gamma"), [("dense", 3), ("lagged", 0), ("packed", 3)])
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_the_cuda_provider_takes_every_node_that_computes(
-    provider: Provider, tmp_path: Path, arch: str, layout: Any, gamma: int, dtype: Any
+    provider: CudaPython, tmp_path: Path, arch: str, layout: Any, gamma: int, dtype: Any
 ) -> None:
     plan = make_plan(dyadic_network(dyadic_config(arch, "isps", "block_time", gamma)))
     for name, model in unroll(plan, GraphOptions(1, layout, dtype)).items():
         onnx.save(model, tmp_path / name)
-        log = provider.log(tmp_path / name)
+        log = provider.run(OURS / "session.py", tmp_path / name, BATCH).stderr
         placed = nodes_by_provider(log)
         assert set(placed["CPU"]) <= SHAPES
         assert "MatMul" in placed["CUDA"] and "Conv" not in placed["CPU"]
