@@ -11,9 +11,9 @@ import tyro
 from rich.table import Table
 
 from train.checkpoint import load_checkpoint
-from train.cli.console import console, json_text, say, write_json
+from train.cli.console import console, say
 from train.cli.evaluating import checkpoint_data
-from train.cli.outputs import check_writable
+from train.cli.outputs import check_writable, give_figures
 from train.cli.parsing import parse
 from train.config import check_epsilon, require
 from train.devices import best_device
@@ -78,14 +78,12 @@ def energy_command(arguments: list[str]) -> int:
     if options.out is not None:
         check_writable(options.out, "--out")
     reports = [energy_report(path, options) for path in options.checkpoints]
-    plain = _plain(options, reports)
-    if options.out is not None:
-        options.out.write_text(json_text(plain))
-    if options.json:
-        write_json(plain)
-    else:
+
+    def show() -> None:
         console.print(_table(options, reports))
         say(_constants(options.constants))
+
+    give_figures(_plain(options, reports), show, as_json=options.json, out=options.out)
     return 0
 
 

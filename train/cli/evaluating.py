@@ -11,8 +11,8 @@ import tyro
 from rich.table import Table
 
 from train.checkpoint import Checkpoint, load_checkpoint
-from train.cli.console import console, json_text, write_json
-from train.cli.outputs import check_writable
+from train.cli.console import console
+from train.cli.outputs import check_writable, give_figures
 from train.cli.parsing import parse
 from train.cli.shares import Share
 from train.config import TrainConfig, check_epsilon, require
@@ -80,13 +80,11 @@ def evaluate_command(arguments: list[str]) -> int:
         check_writable(options.out, "--out")
     checkpoint = load_checkpoint(options.checkpoint)
     rows = evaluate_policies(options, checkpoint, checkpoint_data(checkpoint, options.data_path))
-    plain = [_plain(row) for row in rows]
-    if options.out is not None:
-        options.out.write_text(json_text(plain))
-    if options.json:
-        write_json(plain)
-    else:
+
+    def show() -> None:
         console.print(_table(options, rows))
+
+    give_figures([_plain(row) for row in rows], show, as_json=options.json, out=options.out)
     return 0
 
 

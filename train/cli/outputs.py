@@ -1,10 +1,13 @@
-"""Files and folders that a command writes: refused before the work, not after it."""
+"""What a command gives out: files, refused before the work and not after it, and figures."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from train.cli.console import json_text, write_json
 from train.errors import ConfigError
 
 
@@ -30,3 +33,22 @@ def check_writable(path: Path, option: str, *, makes_folders: bool = False) -> N
         )
     if not os.access(path if path.exists() else above, os.W_OK):
         raise ConfigError(f"{option} {path} may not be written; name a file in a folder of yours")
+
+
+def give_figures(
+    figures: Any, show: Callable[[], None], *, as_json: bool, out: Path | None = None
+) -> None:
+    """Give out what a command found.
+
+    Args:
+        figures: plain data.
+        show: writes them to stdout as text.
+        as_json: write them there as JSON instead.
+        out: also write that JSON to this file.
+    """
+    if out is not None:
+        out.write_text(json_text(figures))
+    if as_json:
+        write_json(figures)
+    else:
+        show()

@@ -14,8 +14,8 @@ from train.cli.console import (
     take_flag,
     take_option,
     take_positional,
-    write_json,
 )
+from train.cli.outputs import give_figures
 from train.cli.parsing import parse
 from train.config import TrainConfig
 from train.errors import ConfigError
@@ -40,11 +40,13 @@ def sweep_command(arguments: list[str]) -> int:
     prog = f"python -m train sweep {recipe}"
     config = parse(TrainConfig, rest, prog, default=load_recipe(recipe))
     points = list(sweep(config, axes))
-    if as_json:
-        write_json([{**asdict(point), "checkpoint": str(point.checkpoint)} for point in points])
-        return 0
-    console.print(_table(points))
-    say(f"the same as CSV: {Path(config.out) / 'sweep.csv'}")
+
+    def show() -> None:
+        console.print(_table(points))
+        say(f"the same as CSV: {Path(config.out) / 'sweep.csv'}")
+
+    plain = [{**asdict(point), "checkpoint": str(point.checkpoint)} for point in points]
+    give_figures(plain, show, as_json=as_json)
     return 0
 
 
