@@ -64,7 +64,7 @@ nightly: install  ## long fuzzing, eight threads, a soak of 200,000 images
 	done
 	SPIKEHALT_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/runtime/fuzz -q
 	SPIKEHALT_CALLS=10000 SPIKEHALT_SOAK_IMAGES=200000 $(BIN)/python -m pytest \
-	    tests/runtime/test_faults.py tests/runtime/backends/test_native_ops.py -q
+	    tests/runtime/test_faults.py tests/runtime/backends/onnxruntime/test_native_ops.py -q
 
 clean:  ## remove what was built (keeps .venv)
 	rm -rf build demo-out .pytest_cache .mypy_cache .ruff_cache

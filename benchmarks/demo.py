@@ -24,15 +24,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from export.bundle import export_bundle
+from export.bundle.write import export_bundle
 from runtime import Engine
-from runtime.bundle import Bundle, update_manifest
+from runtime.bundle.read import Bundle, update_manifest
 from runtime.calibration import Goal, Observed, calibrate
 from train.checkpoint import load_checkpoint
 from train.config import TrainConfig
 from train.data import Dataset, ImageSource, Split, load_data
+from train.loop.run import run
 from train.recipes import load_recipe
-from train.run import run
 
 console = Console()
 ROUNDS = 5

@@ -3,7 +3,7 @@
     python -m benchmarks.layouts
     python -m benchmarks.layouts --merging      where does merging pay? (25 of 64 tokens)
 
-Half of the tokens halt after block 1 at every timestep, imposed as in benchmarks/replay.py; three
+Half of the tokens halt after block 1 at every timestep, imposed as in benchmarks/common/replay.py; three
 blocks, T 4, one thread, random weights. Both layouts take turns in one process, which has no second
 thread. The exporter's rule for `--layout auto` (export/choose_layout.py) is drawn from this table.
 """
@@ -21,14 +21,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks import cpu_models as models
-from benchmarks import native
-from benchmarks.cpu_curve import thinned
-from benchmarks.cpu_worker import Ours
-from benchmarks.replay import Replay
-from benchmarks.serving import timed
+from benchmarks.common import native
+from benchmarks.common.replay import Replay
+from benchmarks.common.serving import timed
+from benchmarks.cpu import models as models
+from benchmarks.cpu.curve import thinned
+from benchmarks.cpu.worker import Ours
 from export.choose_layout import merging_advice, packing_pays
-from export.emitter import Layout
+from export.graph.emitter import Layout
 from train.config import HaltingConfig, ModelConfig, StemConfig
 
 console = Console()

@@ -24,17 +24,17 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.method_table import METHODS, SAME_TOKENS, Method
+from benchmarks.common.method_table import METHODS, SAME_TOKENS, Method
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import TrainConfig
 from train.data import Dataset, load_data
-from train.devices import best_device
-from train.energy import energy_model
-from train.evaluate import Evaluation, evaluate
-from train.exits import Trace, exit_point, fewest_timesteps, record
+from train.loop.once import train_once
+from train.measure.energy import energy_model
+from train.measure.evaluate import Evaluation, evaluate
+from train.measure.exits import Trace, exit_point, fewest_timesteps, record
 from train.models import SpikingTransformer
+from train.parallel.devices import best_device
 from train.recipes import load_recipe, merge
-from train.reuse import train_once
 from train.strict import from_dict, to_dict
 
 console = Console()

@@ -27,7 +27,7 @@ from rich.progress import track
 from rich.table import Table
 
 import plugins
-from benchmarks.cpu_worker import our_session
+from benchmarks.cpu.worker import our_session
 from plugins.common.references import run_reference
 
 console = Console()

@@ -27,7 +27,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.demo import Row, as_pixels, choose_threshold, summarise
-from export.bundle import ExportOptions, Precision, export_bundle
+from export.bundle.write import ExportOptions, Precision, export_bundle
 from runtime import Engine
 from train.checkpoint import load_checkpoint
 from train.config import TrainConfig

@@ -12,7 +12,7 @@ import sys
 from export.entry import explained_imports, missing_package, print_whatever_the_encoding
 
 with explained_imports(__name__):
-    from export import trtexec
+    from export.engines import trtexec
     from export.errors import ExportError
     from runtime.cli.parser import Parser
     from runtime.cli.status import status_of

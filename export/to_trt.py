@@ -26,12 +26,12 @@ from export.entry import explained_imports, missing_package, print_whatever_the_
 
 with explained_imports(__name__):
     from export.console import say
-    from export.engine_arguments import add_engine_arguments, changed, engine_options
-    from export.engines import build_engines, suggested_layout
+    from export.engines.arguments import add_engine_arguments, changed, engine_options
+    from export.engines.build import build_engines, suggested_layout
+    from export.engines.targets.base import EngineOptions, Target
+    from export.engines.targets.choose import AUTO, ONNX, open_target
     from export.errors import ExportError, TargetMissingError, UnsupportedError
-    from export.targets.base import EngineOptions, Target
-    from export.targets.choose import AUTO, ONNX, open_target
-    from runtime.bundle import Bundle
+    from runtime.bundle.read import Bundle
     from runtime.cli.console import write_note
     from runtime.cli.parser import Parser
     from runtime.cli.status import DONE, NEGATIVE, status_of
@@ -101,7 +101,7 @@ def export_checkpoint(
     arguments: argparse.Namespace, target: Target | None, options: EngineOptions
 ) -> Bundle:
     """Write the bundle, in the layout that the target runs best unless one was asked for."""
-    from export.bundle import ExportOptions, export_bundle
+    from export.bundle.write import ExportOptions, export_bundle
     from train.checkpoint import load_checkpoint
     from train.errors import TrainError
 

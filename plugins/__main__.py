@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from plugins import DOMAIN, OP_NAMES, PLUGIN_OPS, VERSION
-from plugins.build import build
+from plugins.building.build import build
+from plugins.building.toolchain import find_cmake, find_cxx, find_nvcc, find_tensorrt
 from plugins.common.contract import ATTRIBUTES
 from plugins.console import Parser, complain, note, print_whatever_the_encoding, say
-from plugins.device import require_driver
 from plugins.errors import BuildError, KernelError, PluginError, WrongSettingError
 from plugins.libraries import FOLDER_VARIABLE, built_libraries, find_kernels, library_folder
-from plugins.selftest import selftest
-from plugins.toolchain import find_cmake, find_cxx, find_nvcc, find_tensorrt
+from plugins.selftest.device import require_driver
+from plugins.selftest.run import selftest
 
 DONE, NEGATIVE, FAILED, STOPPED = 0, 1, 2, 130
 

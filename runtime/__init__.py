@@ -11,12 +11,12 @@ Needs numpy and one backend (ONNX Runtime by default); never torch. Logs through
 
 import logging
 
-from runtime.bundle import Bundle
+from runtime.bundle.manifest import Manifest
+from runtime.bundle.read import Bundle
 from runtime.engine import Engine
 from runtime.errors import SpikehaltError
-from runtime.manifest import Manifest
-from runtime.result import ImageResult, Result
-from runtime.trajectory import Trajectory
+from runtime.results.result import ImageResult, Result
+from runtime.results.trajectory import Trajectory
 
 __all__ = [
     "Bundle",

@@ -14,24 +14,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import backends
-from runtime.backends import BackendInfo, Session, SessionOptions
-from runtime.batch import Job, run_batch
-from runtime.bundle import Bundle, PathLike
-from runtime.control import ControlState, make_controller
-from runtime.energy import EnergyMeter, EnergySensor, open_sensor, sensor_names
+from runtime.backends import registry
+from runtime.backends.registry import BackendInfo, Session, SessionOptions
+from runtime.bundle.manifest import Manifest
+from runtime.bundle.read import Bundle, PathLike
+from runtime.bundle.sign import Key
+from runtime.early_exit.control import ControlState, make_controller
+from runtime.early_exit.loop import Job, run_batch
+from runtime.early_exit.record import record
+from runtime.early_exit.settings import (
+    Overrides,
+    Settings,
+    calibration_notice,
+    not_negative,
+    resolve,
+)
+from runtime.early_exit.stream import Prepare, Streamed, run_stream
+from runtime.early_exit.submit import Batcher
 from runtime.errors import ConfigError, EngineStateError, InputError
-from runtime.inputs import check_inputs, fit_frame
-from runtime.manifest import Manifest
-from runtime.recording import record
-from runtime.result import ImageResult, Result, concatenate
-from runtime.settings import Overrides, Settings, calibration_notice, not_negative, resolve
-from runtime.signing import Key
-from runtime.stats import Stats, StatsKeeper
-from runtime.stream import Prepare, Streamed, run_stream
+from runtime.inputs.check import check_inputs, fit_frame
+from runtime.results.result import ImageResult, Result, concatenate
+from runtime.results.stats import Stats, StatsKeeper
+from runtime.results.trajectory import Trajectory
+from runtime.sensors import EnergyMeter, EnergySensor, open_sensor, sensor_names
 from runtime.strict import unknown_name
-from runtime.submit import Batcher
-from runtime.trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +57,7 @@ class Engine:
 
     Args:
         bundle: path of a bundle, an opened `Bundle`, or a `Manifest` together with a `Session`.
-        backend: "auto", a name of `runtime.backends.names()`, or a loaded `Session`.
+        backend: "auto", a name of `runtime.backends.registry.names()`, or a loaded `Session`.
         policy: "halting", "entropy", "confidence" or "never"; None: as the bundle says.
         threshold: of the policy; None: the bundle's calibrated one.
         epsilon: in [0, 1), larger halts tokens earlier; None: as the bundle says.
@@ -69,7 +75,7 @@ class Engine:
         public_key: refuse bundles that this Ed25519 key did not sign: 32 bytes, or the path of
             a PEM file.
         submit_wait_ms: how long a submitted image waits for others to share a batch with.
-        energy_sensor: "auto", a name of `runtime.energy.sensor_names()`, or a sensor; None
+        energy_sensor: "auto", a name of `runtime.sensors.sensor_names()`, or a sensor; None
             measures no energy.
 
     Raises:
@@ -82,7 +88,7 @@ class Engine:
         self,
         bundle: PathLike | Bundle | Manifest,
         *,
-        backend: str | Session = backends.AUTO,
+        backend: str | Session = registry.AUTO,
         policy: str | None = None,
         threshold: float | None = None,
         epsilon: float | None = None,
@@ -367,7 +373,7 @@ def _session(backend: str | Session, source: Bundle | Manifest, options: Session
         return backend
     if isinstance(source, Manifest):
         raise ConfigError("a manifest alone has no graphs: pass backend=ReplaySession(...) with it")
-    return backends.open_session(backend, source, options)
+    return registry.open_session(backend, source, options)
 
 
 def _positive(name: str, value: int) -> int:

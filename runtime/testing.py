@@ -9,6 +9,6 @@ with Engine(manifest, backend=session, policy="entropy", threshold=0.3) as engin
 """
 
 from runtime.backends.replay import ReplaySession
-from runtime.trajectory import Trajectory
+from runtime.results.trajectory import Trajectory
 
 __all__ = ["ReplaySession", "Trajectory"]

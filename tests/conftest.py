@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from plugins.build_cpu import compile_command
+from plugins.building.cpu import compile_command
+from plugins.building.toolchain import find_cxx
 from plugins.libraries import FOLDER_VARIABLE, ONNXRUNTIME_NAME
-from plugins.toolchain import find_cxx
 from tests.plugins import compilers
 
 

@@ -19,14 +19,14 @@ import plugins.__main__ as plugins_command
 import runtime.cli as runtime_command
 import train.cli as train_command
 from export import to_trt
-from runtime.bundle import Bundle
+from runtime.bundle.read import Bundle
 from tests.export.dyadic import pictures
 from tests.fakes.bundles import write_small_bundle
 from tests.train.samples import quick_run
 from train.cli.energy import EnergyOptions
 from train.cli.evaluating import EvaluateOptions
 from train.cli.figures import FigureOptions
-from train.run import run
+from train.loop.run import run
 
 Capture = pytest.CaptureFixture[str]
 MAINS: dict[str, Callable[[list[str]], int]] = {
@@ -137,7 +137,7 @@ def test_help_goes_to_stdout_with_status_0(line: str, capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("line", "place"),
     [
-        ("export trtexec x", "export.trtexec.run"),
+        ("export trtexec x", "export.engines.trtexec.run"),
         ("export compare x --images x", "export.comparison.command.run"),
         ("export.to_trt x", "export.to_trt.run"),
         ("runtime info x", "runtime.cli.info.run"),

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from export.bundle import ExportOptions, export_bundle
+from export.bundle.write import ExportOptions, export_bundle
 from runtime import Engine
 from tests.export.dyadic import EPSILON, as_input, dyadic_config, dyadic_network, pictures
 from train.checkpoint import Checkpoint, save_checkpoint
-from train.evaluate import live_tokens
+from train.measure.evaluate import live_tokens
 from train.models import SpikingTransformer
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from export.bundle.weights import share_weights
 from export.errors import UnsupportedError
-from export.plan import make_plan
-from export.unroll import GraphOptions, unroll
-from export.weights import share_weights
-from runtime.bundle import Bundle
-from runtime.manifest import Manifest
+from export.fold.network import make_plan
+from export.graph.unroll import GraphOptions, unroll
+from runtime.bundle.manifest import Manifest
+from runtime.bundle.read import Bundle
 from train.checkpoint import load_checkpoint
 from train.config import ModelConfig
 from train.models import SpikingTransformer

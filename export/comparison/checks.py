@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from export.errors import UnsupportedError
-from runtime.bundle import Bundle
+from runtime.bundle.read import Bundle
 
 
 def check_spikes(arguments: argparse.Namespace) -> None:

@@ -21,18 +21,18 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from export.comparison.checks import check_spikes, output_file
+from export.comparison.images import load_images
 from export.comparison.measures import TOLERANCES, Agreement, ExitRule, Tolerance
 from export.console import console, say
 from export.errors import ExportError, UnsupportedError
-from export.images import load_images
-from runtime.backends import SessionOptions, why_not
-from runtime.backends.native_ops import choose_native_ops
-from runtime.bundle import Bundle
+from runtime.backends.onnxruntime.native_ops import choose_native_ops
+from runtime.backends.registry import SessionOptions, why_not
+from runtime.bundle.manifest import Manifest
+from runtime.bundle.read import Bundle
 from runtime.cli import options
 from runtime.cli.console import write_note
 from runtime.cli.status import DONE, NEGATIVE
-from runtime.manifest import Manifest
-from runtime.settings import Overrides, resolve
+from runtime.early_exit.settings import Overrides, resolve
 from runtime.strict import unknown_name
 
 if TYPE_CHECKING:  # a Jetson has no PyTorch: there the bundle's own backends are compared

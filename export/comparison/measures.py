@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.spike_names import PREFIX
-from runtime.trajectory import Trajectory
+from export.graph.observers.spike_names import PREFIX
+from runtime.results.trajectory import Trajectory
 
 Arrays = Mapping[str, NDArray[Any]]
 LOGITS, HALT_SCORE, LIVE_TOKENS = "logits", "halt_score", "live_tokens"

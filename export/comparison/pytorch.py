@@ -12,7 +12,7 @@ from export.comparison.measures import HALT_SCORE, LIVE_TOKENS, LOGITS
 from export.comparison.runners import Batches, ComparedRunner
 from export.comparison.spiking import Values
 from export.comparison.torch_spikes import recorded_spikes
-from runtime.manifest import Manifest
+from runtime.bundle.manifest import Manifest
 from train.models import SpikingTransformer
 
 

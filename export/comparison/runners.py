@@ -18,11 +18,11 @@ from export.comparison.spiking import (
     gather_spikes,
     run_with_spikes,
 )
-from export.spike_names import PREFIX
+from export.graph.observers.spike_names import PREFIX
 from runtime import Engine
-from runtime.bundle import Bundle
-from runtime.lagged import LaggedSession
-from runtime.manifest import Manifest
+from runtime.backends.lagged import LaggedSession
+from runtime.bundle.manifest import Manifest
+from runtime.bundle.read import Bundle
 
 DATA = "images"
 

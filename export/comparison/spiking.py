@@ -1,4 +1,4 @@
-"""Spikes from graphs that give them out (export/spies.py), in ONNX Runtime."""
+"""Spikes from graphs that give them out (export/graph/observers/spikes.py), in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from export.spike_names import PREFIX, split_output
+from export.graph.observers.spike_names import PREFIX, split_output
 from plugins.libraries import find_onnxruntime
-from runtime import graph_io
-from runtime.lagged import next_rows
-from runtime.manifest import FIRST_GRAPH, NEXT_GRAPH, Manifest
+from runtime.backends import ports as graph_io
+from runtime.backends.lagged import next_rows
+from runtime.bundle.manifest import FIRST_GRAPH, NEXT_GRAPH, Manifest
 
 Values = dict[str, NDArray[Any]]
 Models = Mapping[str, onnx.ModelProto]

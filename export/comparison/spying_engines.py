@@ -6,12 +6,12 @@ import dataclasses
 from pathlib import Path
 
 from export.comparison.spiking import Models
-from export.engines import build_engines
-from export.profiles import BatchRange
-from export.targets.base import EngineOptions
-from export.targets.choose import open_target, this_capability
-from runtime.bundle import Bundle, write_bundle
-from runtime.sidecar import Flavour, read_sidecars
+from export.engines.build import build_engines
+from export.engines.profiles import BatchRange
+from export.engines.targets.base import EngineOptions
+from export.engines.targets.choose import open_target, this_capability
+from runtime.bundle.engine_manifest import Flavour, read_sidecars
+from runtime.bundle.read import Bundle, write_bundle
 
 
 def build_spying(

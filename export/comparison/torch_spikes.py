@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from export.comparison.spiking import Values, by_image
-from export.spike_names import PREFIX
+from export.graph.observers.spike_names import PREFIX
 from train.models import SpikingTransformer
-from train.neurons import LIF
+from train.models.neurons import LIF
 
 
 def neurons_of(network: SpikingTransformer) -> dict[str, LIF]:

@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 from types import ModuleType
 
+from runtime.bundle.engine_manifest import EngineSidecar, numbers
 from runtime.errors import BackendMissingError
-from runtime.sidecar import EngineSidecar, numbers
 
 FOLDER_VARIABLE = "SPIKEHALT_PLUGIN_DIR"
 BUILD_THEM = "build it with `python -m plugins build`"

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.backends.base import BackendInfo, Inputs, StepOutputs
+from runtime.backends.ports import ALIVE, FRAMES, IMAGE
+from runtime.bundle.manifest import Manifest
 from runtime.errors import BackendError
-from runtime.graph_io import ALIVE, FRAMES, IMAGE
-from runtime.manifest import Manifest
-from runtime.trajectory import Trajectory
+from runtime.results.trajectory import Trajectory
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import estimate
+from runtime.bundle.manifest import Manifest
+from runtime.early_exit.policies import first_exit
 from runtime.errors import CalibrationError
-from runtime.exit import first_exit
-from runtime.manifest import Manifest
-from runtime.trajectory import Trajectory
+from runtime.results import estimate
+from runtime.results.trajectory import Trajectory
 
 Bools = NDArray[np.bool_]
 Steps = NDArray[np.int64]
@@ -24,7 +24,7 @@ class Point:
     """How one setting does on the calibration images.
 
     Attributes:
-        policy: one of `runtime.exit.POLICIES`.
+        policy: one of `runtime.early_exit.policies.POLICIES`.
         threshold: None for "never".
         epsilon: ε the images ran with.
         images: how many there were.
@@ -141,7 +141,7 @@ class Observed:
         """How a setting does.
 
         Args:
-            policy: one of `runtime.exit.POLICIES`.
+            policy: one of `runtime.early_exit.policies.POLICIES`.
             threshold: None for "never".
             reference: bool [B], which images the reference gets right.
         """

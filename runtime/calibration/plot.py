@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from runtime.calibration.evidence import Point
 from runtime.calibration.search import Calibration
-from runtime.svg import Series, line_chart, page
+from runtime.drawing.svg import Series, line_chart, page
 
 _AXES: dict[str, Callable[[Point], float | None]] = {
     "average timesteps": lambda point: point.average_timesteps,

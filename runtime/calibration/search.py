@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from runtime.bundle.manifest import ExitSpec, Manifest
 from runtime.calibration import risk
 from runtime.calibration.evidence import Observed, Point
 from runtime.calibration.goal import Goal
 from runtime.errors import CalibrationError, PolicyError
-from runtime.manifest import ExitSpec, Manifest
 from runtime.strict import unknown_name
 
 MAX_LEVELS = 32

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bench import Measured, measure, variants
+from runtime.bundle.manifest import InputSpec
 from runtime.cli import console, options
-from runtime.energy import EnergyMeter, open_sensor, sensor_names
 from runtime.engine import Engine
-from runtime.manifest import InputSpec
-from runtime.samples import batches, find_samples, spread
+from runtime.inputs.files import batches, find_samples, spread
+from runtime.measure import Measured, measure, variants
+from runtime.sensors import EnergyMeter, open_sensor, sensor_names
 
 NOISE = (
     "random noise stands in for images: how many tokens and timesteps it takes says nothing about "

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runtime.bundle import Bundle, signature_notice, update_manifest
+from runtime.bundle.read import Bundle, signature_notice, update_manifest
 from runtime.calibration import Calibration, Goal, Observed, Point, calibrate
 from runtime.calibration.plot import curves_svg
 from runtime.cli import console, options
+from runtime.early_exit.policies import POLICIES
 from runtime.engine import Engine
 from runtime.errors import BundleIntegrityError, BundleWriteError
-from runtime.exit import POLICIES
-from runtime.samples import Sample, batches, class_indices, find_samples
-from runtime.trajectory import Trajectory, join
+from runtime.inputs.files import Sample, batches, class_indices, find_samples
+from runtime.results.trajectory import Trajectory, join
 
 DEFAULT_DROP = 0.005
 

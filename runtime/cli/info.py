@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from runtime.bundle import Bundle
+from runtime.bundle.manifest import ExitSpec, InputSpec, Manifest
+from runtime.bundle.read import Bundle
 from runtime.cli import console, options
-from runtime.manifest import ExitSpec, InputSpec, Manifest
-from runtime.settings import Overrides, calibration_notice
+from runtime.early_exit.settings import Overrides, calibration_notice
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

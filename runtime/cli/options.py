@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from runtime import backends
+from runtime.backends import registry
+from runtime.early_exit.policies import POLICIES
 from runtime.engine import Engine
 from runtime.errors import BundleWriteError
-from runtime.exit import POLICIES
 
 BUNDLE_HELP = "folder written by `python -m export.to_trt`"
 IMAGES_HELP = "files, folders or zips of images, or of event frames (.npz)"
@@ -20,7 +20,7 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     parser.add_argument("--public-key", metavar="KEY.pem", help="refuse bundles it did not sign")
     parser.add_argument(
-        "--backend", default="auto", choices=backends.names(),
+        "--backend", default="auto", choices=registry.names(),
         help="what runs the bundle (default: auto, the best that can here)",
     )  # fmt: skip
     parser.add_argument("--device", help="what the backend computes on, such as cpu or cuda")

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from runtime import atomic
-from runtime.bundle import Bundle
+from runtime.bundle.read import Bundle
 from runtime.cli import console, options
 from runtime.cli.info import identity
 from runtime.errors import BundleWriteError
+from runtime.inputs.files import find_samples, spread
 from runtime.report import collect, render
-from runtime.samples import find_samples, spread
+from spikehalt import files as atomic
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

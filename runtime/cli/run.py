@@ -13,8 +13,8 @@ from runtime.cli import console, options
 from runtime.cli.status import DONE, NEGATIVE
 from runtime.engine import Engine
 from runtime.errors import InputError
-from runtime.result import ImageResult
-from runtime.samples import Fit, Sample, find_samples, load_sample
+from runtime.inputs.files import Fit, Sample, find_samples, load_sample
+from runtime.results.result import ImageResult
 
 Row = tuple[Sample, ImageResult | InputError]
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from runtime import Engine
 from runtime.examples import command
-from runtime.samples import batches, find_samples
+from runtime.inputs.files import batches, find_samples
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from runtime import Engine
 from runtime.examples import command
-from runtime.samples import find_samples, load_sample
+from runtime.inputs.files import find_samples, load_sample
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from runtime import Engine, ImageResult
 from runtime.examples import command
-from runtime.samples import Sample, find_samples, load_sample
+from runtime.inputs.files import Sample, find_samples, load_sample
 
 THREADS = 8
 

@@ -17,10 +17,10 @@ from runtime.calibration.evidence import Observed, Point
 from runtime.calibration.search import usable_policies
 from runtime.engine import Engine
 from runtime.errors import InputError
+from runtime.inputs.files import Fit, Sample, class_indices, load_sample
 from runtime.report.pictures import Picture, make_picture, token_grid
-from runtime.result import Result, concatenate
-from runtime.samples import Fit, Sample, class_indices, load_sample
-from runtime.trajectory import Trajectory, join
+from runtime.results.result import Result, concatenate
+from runtime.results.trajectory import Trajectory, join
 
 SHOWN = 12  # pictures in the grid
 EXAMPLES = 6  # easy and hard ones

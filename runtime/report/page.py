@@ -13,10 +13,10 @@ from typing import Any
 
 from runtime.calibration.evidence import Point
 from runtime.calibration.plot import curve_charts
+from runtime.drawing.svg import Bar, bar_chart
 from runtime.report.collect import Collected
 from runtime.report.pictures import Picture
 from runtime.report.style import CSS
-from runtime.svg import Bar, bar_chart
 
 _SUMMARY = [
     ("images", "images", ""),

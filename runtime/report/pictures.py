@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import png
-from runtime.manifest import Manifest
+from runtime.bundle.manifest import Manifest
+from runtime.drawing import png
 
 _HEAT = np.array([[24, 24, 60], [123, 31, 120], [229, 92, 48], [252, 252, 170]], np.float64)
 

@@ -1,6 +1,6 @@
 """The report's style sheet."""
 
-from runtime.svg import STYLE
+from runtime.drawing.svg import STYLE
 
 CSS = (
     """

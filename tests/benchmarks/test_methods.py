@@ -12,13 +12,13 @@ import torch
 import yaml
 
 from benchmarks import methods
-from benchmarks.method_table import METHODS, SAME_TOKENS
+from benchmarks.common.method_table import METHODS, SAME_TOKENS
 from benchmarks.methods import base_config, configuration, main, matching_shares, named
 from tests.train.samples import quick_run
 from train.checkpoint import Checkpoint
 from train.config import ModelConfig, TrainConfig
-from train.evaluate import Evaluation
-from train.exits import Trace
+from train.measure.evaluate import Evaluation
+from train.measure.exits import Trace
 from train.models import SpikingTransformer
 from train.strict import to_dict
 

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.demo import Row
 from benchmarks.zoo import ENTRIES, RESULTS, TOLERANCES, ZOO, compare
-from export.bundle import ExportOptions, export_bundle
-from runtime.bundle import Bundle
+from export.bundle.write import ExportOptions, export_bundle
+from runtime.bundle.read import Bundle
 from train.checkpoint import load_checkpoint
 
 RECORDED = {"static": {"accuracy": 0.78, "tokens": 1.0, "timesteps": 4.0}}

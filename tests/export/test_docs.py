@@ -11,7 +11,7 @@ import pytest
 
 from export import to_trt
 from export.__main__ import parser as export_parser
-from export.engines import load_graphs
+from export.engines.build import load_graphs
 from plugins.__main__ import _parser as plugins_parser
 from runtime.cli import build_parser as runtime_parser
 from tests.fakes.bundles import write_small_bundle

@@ -71,7 +71,7 @@ def test_each_package_has_its_extra() -> None:
 
 def test_a_module_of_this_project_that_is_missing_is_no_lack() -> None:
     with pytest.raises(ImportError, match="a defect"):
-        missing_package(ImportError("a defect", name="export.rows"))
+        missing_package(ImportError("a defect", name="export.graph.layouts.rows"))
 
 
 def test_whoever_imports_a_command_gets_the_import_error() -> None:

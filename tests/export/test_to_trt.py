@@ -9,8 +9,8 @@ import onnx
 import pytest
 
 from export.to_trt import main
-from runtime.bundle import Bundle
-from runtime.sidecar import read_sidecars
+from runtime.bundle.engine_manifest import read_sidecars
+from runtime.bundle.read import Bundle
 from tests.fakes.bundles import write_checkpoint, write_small_bundle
 from tests.fakes.install import install
 from train.config import DropConfig

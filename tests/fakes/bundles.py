@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from export.bundle import ExportOptions, export_bundle
-from runtime.bundle import Bundle
+from export.bundle.write import ExportOptions, export_bundle
+from runtime.bundle.read import Bundle
 from tests.export.dyadic import dyadic_config, dyadic_network
 from train.checkpoint import Checkpoint, save_checkpoint
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from runtime.backends.cuda_driver import OUT_OF_MEMORY, cuda_error
+from runtime.backends.cuda.driver import OUT_OF_MEMORY, cuda_error
 
 Operation = Callable[[], None]
 ILLEGAL_ADDRESS, INVALID_VALUE, CAPTURE_FAILED = 700, 1, 901

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import export.targets.choose
-import export.targets.tensorrt
-import runtime.backends.tensorrt_open
+import export.engines.targets.choose
+import export.engines.targets.tensorrt
+import runtime.backends.tensorrt.open
 from runtime.errors import DeviceError
 from tests.fakes.cuda import FakeCuda
 from tests.fakes.tensorrt import LIBRARY_MARK, World, make_module
@@ -37,7 +37,7 @@ def install(
         return world.cuda
 
     for module in (
-        export.targets.choose, export.targets.tensorrt, runtime.backends.tensorrt_open,
+        export.engines.targets.choose, export.engines.targets.tensorrt, runtime.backends.tensorrt.open,
     ):  # fmt: skip
         monkeypatch.setattr(module, "CudaDriver", driver)
     monkeypatch.setenv("SPIKEHALT_PLUGIN_DIR", str(folder))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from plugins.device import Device
-from plugins.kernels import Kernels
+from plugins.selftest.device import Device
+from plugins.selftest.kernels import Kernels
 from tests.plugins import compilers
 
 

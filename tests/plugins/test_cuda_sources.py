@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins.toolchain import find_nvcc
+from plugins.building.toolchain import find_nvcc
 from tests.plugins import compilers
 
 ARCHITECTURE = "compute_80"

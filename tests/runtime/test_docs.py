@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime import Engine
-from runtime.bundle import Bundle
+from runtime.bundle.read import Bundle
 from runtime.cli import main
 from tests.runtime.conftest import MakeBundle
 

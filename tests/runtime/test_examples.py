@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime import Engine
-from runtime.bundle import Bundle
+from runtime.bundle.read import Bundle
 from runtime.examples import camera_loop, classify_folder, event_stream, service
 from tests.runtime.conftest import MakeBundle
 

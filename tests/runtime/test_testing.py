@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime import Engine, estimate
-from runtime.bundle import Bundle, EnergySpec
+from runtime import Engine
+from runtime.bundle.read import Bundle, EnergySpec
 from runtime.errors import BackendError, ConfigError, InputError
+from runtime.results import estimate
 from runtime.testing import ReplaySession, Trajectory
 from tests.runtime.conftest import MakeBundle
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from train.config import LIFConfig
 from train.errors import ConfigError
-from train.neurons import LIF, Rate
+from train.models.neurons import LIF, Rate
 from train.staircase import evaluate, folded_counts, lif_counts, staircase
 
 resets = st.sampled_from([None, 0.0, -0.5, 0.25])

@@ -11,8 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from train.distributed import rank_and_world
 from train.errors import ConfigError
+from train.parallel.distributed import rank_and_world
 
 console = Console()
 errors = Console(stderr=True)

@@ -16,10 +16,16 @@ from train.cli.evaluating import checkpoint_data
 from train.cli.outputs import check_writable, give_figures
 from train.cli.parsing import parse
 from train.config import check_epsilon, require
-from train.devices import best_device
-from train.energy import MODULES, Constants, ModuleEnergy, energy_by_module, measure_firing_rates
 from train.errors import ConfigError
-from train.evaluate import evaluate
+from train.measure.energy import (
+    MODULES,
+    Constants,
+    ModuleEnergy,
+    energy_by_module,
+    measure_firing_rates,
+)
+from train.measure.evaluate import evaluate
+from train.parallel.devices import best_device
 
 
 @dataclass(frozen=True)

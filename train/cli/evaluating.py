@@ -17,9 +17,8 @@ from train.cli.parsing import parse
 from train.cli.shares import Share
 from train.config import TrainConfig, check_epsilon, require
 from train.data import Dataset, load_data
-from train.devices import best_device
 from train.errors import ConfigError
-from train.exits import (
+from train.measure.exits import (
     ExitPoint,
     Policy,
     check_max_drop,
@@ -27,6 +26,7 @@ from train.exits import (
     fewest_timesteps,
     record,
 )
+from train.parallel.devices import best_device
 from train.strict import from_dict
 
 

@@ -18,14 +18,14 @@ from train.cli.outputs import check_writable
 from train.cli.parsing import parse
 from train.config import check_epsilon, require
 from train.data import Split
-from train.devices import best_device, exact_float32
 from train.errors import ConfigError
-from train.exits import POLICIES, ExitPoint, candidate_thresholds, exit_point, record
 from train.figures import draw_curves, draw_energy, draw_heatmaps, draw_tokens, draw_tradeoff
 from train.figures.canvas import check_suffix, write
 from train.figures.curves import PANELS
-from train.lifetimes import fates, patches_alive
-from train.log import read_log
+from train.loop.log import read_log
+from train.measure.exits import POLICIES, ExitPoint, candidate_thresholds, exit_point, record
+from train.measure.lifetimes import fates, patches_alive
+from train.parallel.devices import best_device, exact_float32
 
 _USAGE = "figure heatmap|tokens|tradeoff|energy|curves FILE… --out figure.png"
 

@@ -6,8 +6,8 @@ from train.checkpoint import load_checkpoint
 from train.cli.console import note, nothing_left, say, take_option, take_positional
 from train.cli.parsing import parse
 from train.config import TrainConfig
+from train.loop.run import RunResult, resume, run
 from train.recipes import load_recipe
-from train.run import RunResult, resume, run
 
 
 def run_command(arguments: list[str]) -> int:

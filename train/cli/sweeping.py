@@ -19,8 +19,8 @@ from train.cli.outputs import give_figures
 from train.cli.parsing import parse
 from train.config import TrainConfig
 from train.errors import ConfigError
+from train.loop.sweep import SweepPoint, parse_axis, sweep
 from train.recipes import load_recipe
-from train.sweep import SweepPoint, parse_axis, sweep
 
 _USAGE = "sweep RECIPE --over KEY=VALUE,VALUE [--over …] [--json] [--key value …]"
 

@@ -12,8 +12,8 @@ from rich.progress import track
 
 from train.config import ModelConfig
 from train.data.base import check_classes
-from train.distributed import rank_and_world
 from train.errors import DataError
+from train.parallel.distributed import rank_and_world
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 LAYOUT = "train/<class>/… and test/<class>/… (or val/<class>/…)"

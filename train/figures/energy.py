@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from train.energy import MODULES, ModuleEnergy
 from train.figures.canvas import canvas, outside_legend
+from train.measure.energy import MODULES, ModuleEnergy
 
 
 def draw_energy(networks: Mapping[str, Sequence[ModuleEnergy]]) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from train.figures.canvas import canvas, outside_legend
-from train.lifetimes import Fates
+from train.measure.lifetimes import Fates
 
 
 def draw_tokens(fates: Fates) -> Any:

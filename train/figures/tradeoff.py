@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from train.exits import ExitPoint
 from train.figures.canvas import canvas
+from train.measure.exits import ExitPoint
 
 
 def draw_tradeoff(margins: Sequence[ExitPoint], exits: Mapping[str, Sequence[ExitPoint]]) -> Any:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
-from train.distributed import differentiable_sum, rank_and_world, sum_over_processes
+from train.parallel.distributed import differentiable_sum, rank_and_world, sum_over_processes
 
 
 class _OverProcesses(nn.modules.batchnorm._BatchNorm):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from train.config import ModelConfig
 from train.models.layers import LinearBN, live_rows
-from train.neurons import LIF
+from train.models.neurons import LIF
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from train.models.batchnorm import BatchNorm1d, BatchNorm2d
-from train.products import Linear
+from train.models.products import Linear
 
 
 class ConvBN(nn.Module):

@@ -13,11 +13,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from train import dropping, halting, merging
+from train import halting, merging
+from train.baselines import dropping
 from train.config import ModelConfig
 from train.models.blocks import Block
+from train.models.neurons import LIF
 from train.models.stem import Stem
-from train.neurons import LIF
 
 
 class ModelOutput(NamedTuple):

@@ -18,7 +18,7 @@ from torch.nn.functional import max_pool2d
 
 from train.config import ModelConfig
 from train.models.layers import ConvBN
-from train.neurons import LIF, Rate
+from train.models.neurons import LIF, Rate
 
 
 def pool(x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import pytest
 
 from export.comparison.checks import check_spikes, output_file
 from export.errors import UnsupportedError
-from runtime.bundle import Bundle
+from runtime.bundle.read import Bundle
 from tests.fakes.bundles import write_small_bundle
 
 

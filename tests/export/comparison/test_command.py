@@ -15,13 +15,13 @@ pytest.importorskip(
 )
 
 from export.__main__ import main
-from export.bundle import ExportOptions, export_bundle
-from export.engines import build_engines
-from export.profiles import BatchRange
-from export.targets.base import EngineOptions
-from export.targets.choose import open_target
+from export.bundle.write import ExportOptions, export_bundle
+from export.engines.build import build_engines
+from export.engines.profiles import BatchRange
+from export.engines.targets.base import EngineOptions
+from export.engines.targets.choose import open_target
 from plugins.libraries import FOLDER_VARIABLE
-from runtime.bundle import Bundle
+from runtime.bundle.read import Bundle
 from tests.export.dyadic import pictures
 from tests.fakes.bundles import write_checkpoint, write_small_bundle
 from tests.fakes.install import install

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins.toolchain import find_nvcc
+from plugins.building.toolchain import find_nvcc
 
 HERE = Path(__file__).parent
 STAND_IN, DRIVER = HERE / "stand_in.c", HERE / "driver.c"

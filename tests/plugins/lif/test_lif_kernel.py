@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugins import calls
-from plugins.device import Device
 from plugins.errors import KernelError
-from plugins.kernels import FLOAT16, FLOAT32, INT8, LifParams
 from plugins.lif import lif
+from plugins.selftest import calls
+from plugins.selftest.device import Device
+from plugins.selftest.kernels import FLOAT16, FLOAT32, INT8, LifParams
 from tests.plugins import samples
 
 SPIKES = (np.float32, np.float16, np.int8)

@@ -10,8 +10,8 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
-from plugins.build_cpu import SOURCES
-from plugins.toolchain import find_cxx
+from plugins.building.cpu import SOURCES
+from plugins.building.toolchain import find_cxx
 from tests.plugins import compilers
 
 INCLUDE_VARIABLE = "SPIKEHALT_ONNXRUNTIME_INCLUDE"

@@ -8,8 +8,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from export.plan import make_plan
-from export.unroll import GraphOptions, unroll
+from export.fold.network import make_plan
+from export.graph.unroll import GraphOptions, unroll
 from tests.export.dyadic import (
     Bundle,
     OnnxRuntime,

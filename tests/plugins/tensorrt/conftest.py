@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins.toolchain import INCLUDE_VARIABLE, TensorRTHeaders, find_tensorrt
+from plugins.building.toolchain import INCLUDE_VARIABLE, TensorRTHeaders, find_tensorrt
 from tests.plugins import compilers
 
 HEADERS = find_tensorrt()

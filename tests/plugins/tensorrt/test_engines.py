@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import plugins
-from plugins.build import build
+from plugins.building.build import build
 from plugins.common.references import run_reference
-from plugins.device import Device, require_driver
 from plugins.errors import BuildError, NoDeviceError
-from plugins.kernels import Kernels
 from plugins.libraries import FOLDER_VARIABLE, KERNELS_NAME
 from plugins.loader import load_plugins
-from plugins.selftest import selftest
+from plugins.selftest.device import Device, require_driver
+from plugins.selftest.kernels import Kernels
+from plugins.selftest.run import selftest
 from tests.plugins import samples
 from tests.plugins.onnx_models import INPUTS, OUTPUTS, one_node_model
 

@@ -15,9 +15,9 @@ import onnx
 import pytest
 
 import plugins
-from export.engines import load_graphs
-from export.targets.tensorrt import for_plugins
-from plugins.toolchain import TensorRTHeaders
+from export.engines.build import load_graphs
+from export.engines.targets.tensorrt import for_plugins
+from plugins.building.toolchain import TensorRTHeaders
 from tests.fakes.bundles import write_small_bundle
 from tests.plugins.tensorrt.conftest import Libraries
 

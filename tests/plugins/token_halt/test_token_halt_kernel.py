@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugins import calls
-from plugins.device import Device
 from plugins.errors import KernelError
-from plugins.kernels import FLOAT32, INT8, TokenHaltParams, TokenHaltTensors
+from plugins.selftest import calls
+from plugins.selftest.device import Device
+from plugins.selftest.kernels import FLOAT32, INT8, TokenHaltParams, TokenHaltTensors
 from plugins.token_halt import token_halt
 from tests.plugins import samples
 

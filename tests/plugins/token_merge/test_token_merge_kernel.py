@@ -5,10 +5,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from plugins import calls
-from plugins.device import Device
 from plugins.errors import KernelError
-from plugins.kernels import FLOAT32, INT8, TokenMergeParams, TokenMergeTensors
+from plugins.selftest import calls
+from plugins.selftest.device import Device
+from plugins.selftest.kernels import FLOAT32, INT8, TokenMergeParams, TokenMergeTensors
 from plugins.token_merge import token_merge
 from tests.plugins import samples
 from tests.plugins.token_merge.test_token_merge_function import random_sources

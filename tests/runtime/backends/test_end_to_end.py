@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.engines import build_engines
+from export.engines.build import build_engines
+from export.engines.profiles import BatchRange
+from export.engines.targets.base import EngineOptions
+from export.engines.targets.choose import open_target
 from export.errors import TargetMissingError, UnsupportedError
-from export.profiles import BatchRange
-from export.targets.base import EngineOptions
-from export.targets.choose import open_target
 from runtime import Engine
-from runtime.backends.cuda_driver import CudaDriver
-from runtime.bundle import Bundle
+from runtime.backends.cuda.driver import CudaDriver
+from runtime.bundle.read import Bundle
 from runtime.errors import DeviceError
 from tests.export.dyadic import pictures
 from tests.fakes.bundles import write_small_bundle

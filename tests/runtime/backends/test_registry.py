@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from runtime import Engine, backends
-from runtime.backends import SessionOptions
-from runtime.bundle import Bundle
+from runtime.backends.registry import SessionOptions
+from runtime.bundle.read import Bundle
 from runtime.errors import BackendMissingError, DeviceError
 
 

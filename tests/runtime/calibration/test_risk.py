@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from runtime.calibration import Goal, Observed, Point, calibrate, risk
-from runtime.trajectory import Trajectory
+from runtime.results.trajectory import Trajectory
 from tests.runtime.manifests import small_manifest
 
 POINT = Point(

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime import Engine, Manifest
-from runtime.bundle import Bundle, EnergySpec, HaltingSpec
+from runtime.bundle.read import Bundle, EnergySpec, HaltingSpec
 from runtime.calibration import Goal, Observed, calibrate
 from runtime.calibration.evidence import thresholds
 from runtime.errors import CalibrationError, ConfigError, PolicyError

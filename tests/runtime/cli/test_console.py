@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.bundle import Bundle
+from runtime.bundle.read import Bundle
 from runtime.cli import console, main
 from runtime.cli.info import identity
 from tests.runtime.conftest import MakeBundle

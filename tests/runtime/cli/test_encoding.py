@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bundle import Bundle
+from runtime.bundle.read import Bundle
 from tests.runtime.conftest import MakeBundle
 
 CLASSES = ("rot", "grün", "蓝")

@@ -18,11 +18,11 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["runtime"]):
-    from runtime.bundle import Manifest
+    from runtime.backends.onnxruntime.files import external_files
+    from runtime.bundle.read import Manifest
     from runtime.errors import SpikehaltError
-    from runtime.npz import read_array
-    from runtime.onnx_files import external_files
-    from runtime.samples import decode_frames, decode_image
+    from runtime.inputs.files import decode_frames, decode_image
+    from runtime.inputs.npz import read_array
 
 from tests.runtime.fuzz import seeds
 

@@ -19,12 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime import Engine
-from runtime.bundle import Bundle, FileEntry, Manifest, write_bundle
+from runtime.backends.onnxruntime.files import external_files
+from runtime.bundle.read import Bundle, FileEntry, Manifest, write_bundle
 from runtime.errors import BundleError, InputError
-from runtime.npz import read_array
-from runtime.onnx_files import external_files
-from runtime.samples import decode_frames, decode_image
-from runtime.trajectory import Trajectory
+from runtime.inputs.files import decode_frames, decode_image
+from runtime.inputs.npz import read_array
+from runtime.results.trajectory import Trajectory
 from tests.runtime.fuzz.conftest import fuzz
 from tests.runtime.fuzz.mutations import changed_json, damaged
 from tests.runtime.fuzz.seeds import (

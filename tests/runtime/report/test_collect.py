@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime import Engine
-from runtime.bundle import Bundle
+from runtime.bundle.read import Bundle
 from runtime.cli import main
+from runtime.inputs.files import Sample, find_samples
 from runtime.report import collect, render
-from runtime.samples import Sample, find_samples
 from tests.runtime.conftest import MakeBundle
 
 EXIT: dict[str, Any] = {"policy": "halting", "threshold": 1.5}

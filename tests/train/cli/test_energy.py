@@ -7,7 +7,7 @@ import pytest
 
 from tests.train.samples import quick_run
 from train.cli import main
-from train.run import run
+from train.loop.run import run
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from tests.train.samples import quick_run
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.cli import evaluating, main
 from train.cli.evaluating import checkpoint_data
-from train.evaluate import evaluate
-from train.exits import Trace
-from train.run import run
+from train.loop.run import run
+from train.measure.evaluate import evaluate
+from train.measure.exits import Trace
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from train.checkpoint import load_checkpoint
 from train.config import DataConfig
 from train.data import load_data
 from train.errors import ConfigError, DataError
-from train.run import run
+from train.loop.run import run
 
 
 @pytest.fixture(scope="module")

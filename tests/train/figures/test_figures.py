@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from train.energy import MODULES, ModuleEnergy
 from train.errors import ConfigError
-from train.exits import ExitPoint
 from train.figures import draw_curves, draw_energy, draw_heatmaps, draw_tokens, draw_tradeoff
 from train.figures.canvas import canvas, write
-from train.lifetimes import Fates
+from train.measure.energy import MODULES, ModuleEnergy
+from train.measure.exits import ExitPoint
+from train.measure.lifetimes import Fates
 
 
 def test_a_map_shows_the_share_of_blocks_that_each_patch_ran() -> None:

@@ -1,0 +1,132 @@
+"""Token and timestep counts of a trained model, replayed in another one of the same T and L.
+
+Timing a large halting network needs live sets that a trained model really has. Until there is a
+large trained one, the sets that the trained digits model has on real images are recorded and
+imposed: the graph takes, in place of the halting history, scores that halt each token in the
+recorded block. All other work of halting (score, accumulation, packing, readout) is done as usual.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.bundle.write import ExportOptions, export_bundle
+from export.graph import tokens as tokens_module
+from export.graph.emitter import Emitter
+from runtime import Engine
+from train.config import HaltingConfig
+
+# Halting scores of zero: the replayed history alone decides.
+SILENT = HaltingConfig(mode="block_time", alpha=0.0, beta=-1e4)
+HALTS = 2.0
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Recorded on real images.
+
+    Attributes:
+        last_block: int [N, T, K], 1-based number of the block in which the token halts.
+        timesteps: int [N], how many the calibrated exit policy ran.
+        blocks: L.
+    """
+
+    last_block: NDArray[np.int64]
+    timesteps: NDArray[np.int64]
+    blocks: int
+
+    @property
+    def live(self) -> NDArray[np.int64]:
+        """Live tokens per image, timestep and block, [N, T, L]."""
+        numbers = np.arange(1, self.blocks + 1)
+        return np.asarray((self.last_block[:, :, None, :] >= numbers[:, None]).sum(-1))
+
+    def tokens(self, *, early_exit: bool) -> float:
+        """Live tokens over K, averaged over blocks, executed timesteps and images."""
+        share = self.live.mean(-1) / self.last_block.shape[-1]
+        run = np.arange(share.shape[1]) < self.timesteps[:, None]
+        return float(share[run].mean() if early_exit else share.mean())
+
+    def sample(self, count: int) -> Replay:
+        """Images at equal steps of the recorded cost, in a fixed random order."""
+        order = np.lexsort((self.live.sum((1, 2)), self.timesteps))
+        picked = order[((np.arange(count) + 0.5) * len(order) / count).astype(int)]
+        picked = np.random.default_rng(0).permutation(picked)
+        return Replay(self.last_block[picked], self.timesteps[picked], self.blocks)
+
+    def stretched(self, blocks: int, tokens: int) -> Replay:
+        """For another depth or token count: the nearest block and token by position."""
+        to_block = _nearest(blocks, self.blocks) + 1  # recorded block of each new one, 1-based
+        ran = self.last_block[..., None] >= to_block  # [N, T, K, L']
+        slots = _nearest(tokens, self.last_block.shape[-1])
+        return Replay(ran.sum(-1)[..., slots], self.timesteps, blocks)
+
+    def inputs(
+        self, images: NDArray[np.int64], start: int, chunk: int = 1
+    ) -> dict[str, NDArray[np.float32]]:
+        """Graph inputs for these images at `chunk` timesteps from `start` (from 0) on."""
+        return {
+            _input_name(number, step): np.where(
+                self.last_block[images, start + step] == number, HALTS, 0.0
+            ).astype(np.float32)
+            for step in range(chunk)
+            for number in range(1, self.blocks + 1)
+        }
+
+    def save(self, path: Path) -> None:
+        """Write to an .npz file."""
+        np.savez(path, last_block=self.last_block, timesteps=self.timesteps, blocks=self.blocks)
+
+    @classmethod
+    def load(cls, path: Path) -> Replay:
+        """Read what `save` wrote."""
+        with np.load(path) as data:
+            return cls(data["last_block"], data["timesteps"], int(data["blocks"]))
+
+
+def _nearest(new: int, old: int) -> NDArray[np.int64]:
+    """Index among `old` of each of `new` equal parts, by their middles."""
+    return np.asarray(((np.arange(new) + 0.5) * old / new).astype(np.int64))
+
+
+def record(folder: Path, images: NDArray[np.uint8]) -> Replay:
+    """Live sets and exits of the model that `benchmarks.demo` left in `folder`."""
+    with Engine(folder / "halting.bundle") as engine:
+        timesteps = engine(images).timesteps
+    with tempfile.TemporaryDirectory() as temporary:
+        options = ExportOptions(live_masks=True)
+        bundle = export_bundle(folder / "halting.pt", Path(temporary) / "masks.bundle", options)
+        with Engine(bundle.root, policy="never") as engine:
+            masks = engine(images, live_masks=True).live_masks
+    assert masks is not None
+    live = np.stack(masks, 2)  # [N, T, L, K]
+    return Replay(live.sum(2).astype(np.int64), timesteps, live.shape[2])
+
+
+@contextmanager
+def imposed() -> Iterator[None]:
+    """Graphs unrolled inside take the halting history as inputs `replay.blockN.tS`."""
+    seen: Counter[tuple[str, int]] = Counter()  # timesteps of a graph's block so far
+
+    def history(e: Emitter, number: int, slots: int) -> str:
+        step = seen[e.graph.name, number]
+        seen[e.graph.name, number] += 1
+        name = _input_name(number, step % e.steps.count)  # `next` is unrolled twice
+        return e.graph.input(name, tokens_module.FLOAT, ["B", slots])
+
+    with mock.patch.object(tokens_module, "_history", history):
+        yield
+
+
+def _input_name(number: int, step: int) -> str:
+    """Of block `number` at timestep `step` (from 0) of the chunk."""
+    return f"replay.block{number}.t{step + 1}"

@@ -1,0 +1,1 @@
+"""Speed on a processor: `python -m benchmarks.cpu`."""

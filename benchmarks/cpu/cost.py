@@ -1,0 +1,261 @@
+"""Does halting cost what it should? Four claims, each figure beside the target we set ourselves.
+
+    python -m benchmarks.cpu.cost                        float32
+    python -m benchmarks.cpu.cost --int8 --plot cost.svg
+
+The `spikformer-4-384` shape with I-SPS, packed, in ONNX Runtime, batch 1, one thread; random
+weights, live sets imposed as in benchmarks/common/replay.py:
+
+    line       milliseconds against live tokens are a line through SHARES
+    half       a timestep with half of the tokens (averaged over blocks) against one with all
+    half of T  the same, of all T timesteps in one graph, less what is done once
+    decision   what halting adds to a timestep in which no token halts
+    exit       an exit at t costs the part done once and t of the T timesteps; the worst deviation
+
+A timestep is a run of `next.onnx`: the blocks and the readout, without the stem. The decision is
+the difference between such a run of the halting graph and of the static one, not a sum over the
+profiled nodes named `halt`: only the difference counts the packing, the aligning of membranes and
+the fusions that halting prevents; ONNX Runtime inlines the op and names its nodes anew; and a
+profiler's own cost weighs most on such small nodes. The same graph in the dense layout, which masks
+and packs nothing, says how much of it is packing.
+
+All candidates take turns (benchmarks/cpu/turns.py). A figure comes from their median process times;
+± is its standard error, from as many rounds drawn again and again out of those measured
+(bootstrap). Another process, whose memory lies elsewhere, may differ by more: run it twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.common import native
+from benchmarks.cpu import models as models
+from benchmarks.cpu.curve import SHARES, Line, chart, fit, thinned
+from benchmarks.cpu.products import Products
+from benchmarks.cpu.turns import Times, clocked, measure, medians, with_sets
+from benchmarks.cpu.worker import Ours
+from train.config import HaltingConfig, ModelConfig
+
+console = Console()
+console.width = max(console.width, 100)
+DRAWS = 200
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What should hold.
+
+    Attributes:
+        name: as in the module's text.
+        limit: the target.
+        at_least: the figure must not be below the limit; else it must not be above.
+        figure: of the candidates' times.
+    """
+
+    name: str
+    limit: float
+    at_least: bool
+    figure: Callable[[Times], float]
+
+    def reached(self, value: float) -> bool:
+        """Does the value meet the target?"""
+        return value >= self.limit if self.at_least else value <= self.limit
+
+
+class Costs:
+    """The figures of a model's times."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.config, self.timesteps = config, config.timesteps
+
+    @property
+    def claims(self) -> list[Claim]:
+        """All of them."""
+        return [
+            Claim("line: R²", 0.98, True, lambda times: self.line(times).r_squared),
+            Claim("half: of a full timestep", 0.6, False, self.half),
+            Claim("half of T: of the full ones", 0.6, False, self.half_whole),
+            Claim("decision: of a timestep", 0.03, False, self.decision),
+            Claim("exit: worst deviation", 0.1, False, self.exit),
+        ]
+
+    @property
+    def half_share(self) -> float:
+        """Of the tokens in blocks 2..L, such that with all in block 1 half of them run or more."""
+        depth, slots = self.config.depth, self.config.tokens
+        return math.ceil((depth / 2 - 1) * slots / (depth - 1)) / slots
+
+    def tokens(self, share: float) -> float:
+        """Live tokens of an image, summed over blocks and timesteps."""
+        return float(thinned(share, 1, self.config).live.sum())
+
+    def line(self, times: Times) -> Line:
+        """Through all shares of the tokens, all timesteps executed."""
+        ms = np.array([times[share_name(share)] for share in SHARES])
+        return fit(np.array([self.tokens(share) for share in SHARES]), ms)
+
+    def half(self, times: Times) -> float:
+        """A timestep with half of the tokens over one with all."""
+        return times["half:step"] / times["all:step"]
+
+    def once(self, times: Times) -> float:
+        """Milliseconds of what is done once per image."""
+        return times["all-t1"] - times["all:step"]
+
+    def half_whole(self, times: Times) -> float:
+        """All timesteps in one graph: with half of the tokens over with all, the blocks alone."""
+        once = self.once(times)
+        return (times["whole-half"] - once) / (times["whole"] - once)
+
+    def decision(self, times: Times) -> float:
+        """What halting adds to a timestep in which it halts nobody, as a share of it."""
+        return times["all:step"] / times["static:step"] - 1
+
+    def predicted(self, times: Times, steps: int) -> float:
+        """Milliseconds with an exit after so many timesteps, from those at 1 and T."""
+        more = (times["all"] - times["all-t1"]) / (self.timesteps - 1)
+        return times["all-t1"] + (steps - 1) * more
+
+    def exit(self, times: Times) -> float:
+        """How far an exit between 1 and T is from what it should cost, as a share, at worst."""
+        return max(
+            abs(times[f"all-t{t}"] / self.predicted(times, t) - 1) for t in range(2, self.timesteps)
+        )
+
+
+def share_name(share: float) -> str:
+    """The candidate with that share of the tokens in blocks 2..L."""
+    return "all" if share == 1 else f"share-{share}"
+
+
+def candidates(
+    config: ModelConfig, *, int8: bool = False, native_ops: bool | None = None
+) -> dict[str, Ours]:
+    """Everything that is timed; those of the halting graph share its sessions."""
+    common: dict[str, Any] = {"batch": 1, "threads": 1, "native_ops": native_ops}
+    costs, steps = Costs(config), config.timesteps
+    everyone = thinned(1.0, config=config)
+    never = replace(config, halting=HaltingConfig())
+    graphs = [
+        (config, models.our_graphs(config, int8=int8)),
+        (config, models.our_graphs(config, int8=int8, layout="dense")),
+        (never, models.our_graphs(never, int8=int8)),
+    ]
+    halting, dense, static = (
+        clocked(Ours(each, built, everyone, **common)) for each, built in graphs
+    )
+    half = thinned(costs.half_share, config=config)
+    together = models.our_graphs(config, int8=int8, chunk=steps)
+    whole = Ours(config, together, everyone, chunk=steps, **common)
+    shares = {share_name(s): with_sets(halting, thinned(s, config=config), steps) for s in SHARES}
+    exits = {f"all-t{t}": with_sets(halting, everyone, t) for t in range(1, steps)}
+    return {
+        **shares,
+        **exits,
+        "half": with_sets(halting, half, steps),
+        "whole": whole,
+        "whole-half": with_sets(whole, half, steps),
+        "dense": dense,
+        "static": static,
+    }
+
+
+def standard_error(claim: Claim, rounds: Sequence[Times]) -> float:
+    """Of the claim's figure, by drawing as many rounds again out of those measured."""
+    rng = np.random.default_rng(0)
+    draws = rng.integers(0, len(rounds), (DRAWS, len(rounds)))
+    return statistics.stdev(claim.figure(medians([rounds[i] for i in draw])) for draw in draws)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print; the exit status is 0 whatever the figures are."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.cpu.cost", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--int8", action="store_true")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="the line as an SVG picture")
+    native.add_option(parser)
+    arguments = parser.parse_args(argv)
+    config = models.config_of("isps", halting=True)
+    costs = Costs(config)
+    ops, precision = arguments.native_ops, "int8" if arguments.int8 else "fp32"
+    timed = candidates(config, int8=arguments.int8, native_ops=ops)
+    rounds = measure(timed, arguments.rounds, console)
+    title = f"{models.MODEL}, {precision}, {native.in_words(ops)}, {len(rounds)} rounds"
+    console.print(table(costs, rounds, title))
+    console.print(details(costs, medians(rounds)), highlight=False)
+    console.print(products(costs, int8=arguments.int8), highlight=False)
+    if arguments.plot:
+        times = medians(rounds)
+        tokens = [costs.tokens(share) for share in SHARES]
+        ms = [times[share_name(share)] for share in SHARES]
+        arguments.plot.write_text(chart(tokens, ms, costs.line(times)))
+    return 0
+
+
+def table(costs: Costs, rounds: Sequence[Times], title: str) -> Table:
+    """Every claim with its figure, its target, and whether that is reached."""
+    result = Table(title=title)
+    for column in ("claim", "measured", "±", "target", ""):
+        result.add_column(column, justify="left" if column in ("claim", "") else "right")
+    for claim in costs.claims:
+        value = claim.figure(medians(rounds))
+        error = standard_error(claim, rounds)
+        sign = "≥" if claim.at_least else "≤"
+        verdict = "reached" if claim.reached(value) else "not reached"
+        result.add_row(
+            claim.name, f"{value:.4f}", f"{error:.4f}", f"{sign} {claim.limit:g}", verdict
+        )
+    return result
+
+
+def details(costs: Costs, times: Times) -> str:
+    """What the figures are made of."""
+    line = costs.line(times)
+    names = ("all", "half", "dense", "static")
+    full, half, dense, static = (times[f"{name}:step"] for name in names)
+    blocks = costs.config.depth * costs.config.timesteps * costs.config.tokens
+    share = costs.tokens(costs.half_share) / blocks
+    exits = ", ".join(
+        f"{times[f'all-t{t}']:.2f} ({costs.predicted(times, t):.2f})"
+        for t in range(1, costs.timesteps)
+    )
+    return (
+        f"line: {line.fixed_ms:.2f} ms + {1e3 * line.per_token_ms:.2f} µs a token and block\n"
+        f"a timestep: {full:.2f} ms with all tokens, {half:.2f} ms with {share:.3f} of them; "
+        f"once per image: {costs.once(times):.2f} ms\n"
+        f"all timesteps in one graph: {times['whole']:.2f} ms, {times['whole-half']:.2f} ms\n"
+        f"a timestep without halting: {static:.2f} ms; "
+        f"deciding, masked: {(dense - static) / static:+.1%}; "
+        f"packing instead: {(full - dense) / static:+.1%}\n"
+        f"ms at t = 1, 2, … (as it should cost): {exits}, {times['all']:.2f}"
+    )
+
+
+def products(costs: Costs, *, int8: bool) -> str:
+    """The timestep's products alone: with all tokens, with half of them, with one row a block."""
+    config, alone = costs.config, Products(costs.config, int8=int8)
+    sets = (thinned(share, 1, config).live[0, 0] for share in (1.0, costs.half_share))
+    full, half = (alone.ms([int(rows) for rows in each]) for each in sets)
+    least = alone.ms([1] * config.depth)
+    return (
+        f"its products alone: {full:.2f} ms, {half:.2f} ms ({half / full:.3f}); "
+        f"with one row a block, which reads the same weights: {least:.2f} ms"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,275 @@
+"""How fast on a GPU: ours in every backend against what one would use instead, alternating.
+
+    python -m benchmarks.gpu                             fp16, batch 1, 32 and 256
+    python -m benchmarks.gpu --precision fp32 --json gpu.json
+    python -m benchmarks.gpu --model spikingformer-8-384 --batch 1 16
+    python -m benchmarks.gpu --device cpu --quick        to see that it works, without a GPU
+
+A named shape with I-SPS and random weights; every candidate in a process of its own, which sleeps
+while another is timed. Ours is `runtime.Engine` on exported bundles, with engines built for this
+GPU; beta and the exit threshold are set so that as many tokens stay alive, and as many timesteps
+run, as in a trained network (benchmarks/gpu/networks.py). All take uint8 images from host memory
+and leave logits there. What cannot run here has a row that says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.common.processes import PATIENCE_S, Worker, started
+from benchmarks.cpu import models as models
+from benchmarks.gpu.networks import Prepared, Wanted, prepare
+from benchmarks.gpu.worker import CANDIDATES, DTYPES, Conditions
+from train.config import ModelConfig
+from train.models import NAMED_MODELS, named_model
+
+console = Console()
+console.width = max(console.width, 150)  # the table is useless when cut
+PEERS = ("spikingjelly", "ann")  # ratios are given to these
+# What the zoo's CIFAR-10 models keep (zoo/README.md), and images that leave one by one.
+TOKENS, TIMESTEPS = 0.48, 1.5
+MODELS = [name for name, config in NAMED_MODELS.items() if config.arch != "sdt"]  # peers' shapes
+EXITS = "halting + early exit"
+WAYS = {
+    "static": "static, one graph for all T",
+    "halting": "halting, one graph for all T",
+    "halting-steps": "halting",
+    "exit": EXITS,
+    "exit-bodies": f"{EXITS}, no plugins",
+}
+WHAT = {
+    "spikingjelly": "SpikingJelly's Spikformer of this shape",
+    "spikingjelly-compiled": "the same, torch.compile",
+    "spikingjelly-onnx": "the same, torch.onnx.export (fp32)",
+    "ann": "dense ANN of this shape",
+    "ann-compiled": "the same, torch.compile",
+    "ann-onnx": "the same, torch.onnx.export",
+    "ann-tensorrt": "the same, torch.onnx.export",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one candidate did.
+
+    Attributes:
+        name: of the candidate.
+        what: in words.
+        batch: images at once.
+        runs_with: library, version, and what of it.
+        ms: wall time per image, median of the rounds.
+        spread_ms: interquartile range of the rounds.
+        tokens: live tokens over K_0, averaged over blocks and executed timesteps; None for peers.
+        timesteps: executed, average; None for peers.
+        energy_mj: per image, of the whole device, idle share included; None if not measured.
+        energy_note: by which sensor, or why not.
+        failed: why there are no figures, None if there are.
+    """
+
+    name: str
+    what: str
+    batch: int
+    runs_with: str = ""
+    ms: float | None = None
+    spread_ms: float | None = None
+    tokens: float | None = None
+    timesteps: float | None = None
+    energy_mj: float | None = None
+    energy_note: str = ""
+    failed: str | None = None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark; returns the exit status."""
+    arguments = parser().parse_args(argv)
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        sys.stderr.write(
+            "error: PyTorch finds no CUDA GPU here: --device cpu shows that the benchmark works, "
+            "and python -m benchmarks.cpu measures processors\n"
+        )
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        model = shape(arguments.model)
+        prepared = prepare(model, Wanted(arguments.tokens, arguments.timesteps), Path(folder))
+        conditions = in_words(arguments, model, prepared)
+        console.print(conditions, highlight=False, markup=False)
+        rows = [row for batch in sizes(arguments) for row in shown(batch, arguments, Path(folder))]
+    if arguments.json:
+        content = {"conditions": conditions, "rows": [asdict(row) for row in rows]}
+        arguments.json.write_text(json.dumps(content, indent=2) + "\n")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Arguments of the command."""
+    p = argparse.ArgumentParser(
+        prog="python -m benchmarks.gpu", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    p.add_argument("--model", choices=MODELS, default=models.MODEL, metavar="NAME")
+    p.add_argument("--batch", type=int, nargs="+", default=[1, 32, 256], help="images at once")
+    p.add_argument("--precision", choices=[*DTYPES], default="fp16")
+    p.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    p.add_argument("--tokens", type=float, default=TOKENS, help="default: %(default)g")
+    p.add_argument("--timesteps", type=float, default=TIMESTEPS, help="default: %(default)g")
+    p.add_argument("--rounds", type=int, default=9)
+    p.add_argument(
+        "--patience", type=float, default=PATIENCE_S, metavar="SECONDS",
+        help="give up a candidate that is not ready by then (default: %(default)g)",
+    )  # fmt: skip
+    p.add_argument("--quick", action="store_true", help="two rounds, batch 1")
+    p.add_argument("--only", nargs="+", choices=CANDIDATES, default=[*CANDIDATES], metavar="NAME")
+    p.add_argument("--json", type=Path, metavar="FILE")
+    return p
+
+
+def shape(name: str) -> ModelConfig:
+    """A named model with I-SPS."""
+    named = named_model(name)
+    return replace(named, stem=replace(named.stem, kind="isps"))
+
+
+def sizes(arguments: argparse.Namespace) -> list[int]:
+    """Batch sizes to measure."""
+    return [1] if arguments.quick else list(arguments.batch)
+
+
+def rounds(arguments: argparse.Namespace) -> int:
+    """Timed rounds of every candidate."""
+    return 2 if arguments.quick else int(arguments.rounds)
+
+
+def shown(batch: int, arguments: argparse.Namespace, folder: Path) -> list[Row]:
+    """Measure a batch size and print its table."""
+    conditions = Conditions(folder, batch, arguments.precision, arguments.device)
+    rows = measure(arguments.only, conditions, rounds(arguments), arguments.patience)
+    console.print(table(rows, batch))
+    for row in rows:
+        if row.failed is not None:
+            console.print(f"  {row.name}: {row.failed}", highlight=False, markup=False)
+    return rows
+
+
+def measure(
+    names: Sequence[str], conditions: Conditions, count: int, patience_s: float = PATIENCE_S
+) -> list[Row]:
+    """All candidates at one batch size: `count` alternating rounds, then each one's energy."""
+
+    def start(name: str) -> Worker:
+        return Worker("benchmarks.gpu.worker", _asked(name, conditions), patience_s)
+
+    with started(names, start, console) as running:
+        title = f"batch {conditions.batch}"
+        for _ in track(range(count), title, transient=True, console=console):
+            for worker in running.values():
+                worker.run()
+        energies = {name: worker.ask("energy") for name, worker in running.items()}
+        return [
+            row(name, worker, conditions.batch, energies[name]) for name, worker in running.items()
+        ]
+
+
+def _asked(name: str, conditions: Conditions) -> list[str]:
+    return [
+        name, "--networks", str(conditions.networks), "--batch", str(conditions.batch),
+        "--precision", conditions.precision, "--device", conditions.device,
+    ]  # fmt: skip
+
+
+def row(name: str, worker: Worker, batch: int, energy: dict[str, Any]) -> Row:
+    """One candidate's line."""
+    empty = Row(name, in_other_words(name), batch, failed=worker.failed)
+    if worker.failed is not None:
+        return empty
+    return replace(
+        empty,
+        runs_with=worker.about["runs_with"],
+        ms=worker.median("wall_ms"),
+        spread_ms=worker.spread("wall_ms"),
+        tokens=worker.about.get("tokens"),
+        timesteps=worker.about.get("timesteps"),
+        energy_mj=energy["energy_mj"],
+        energy_note=energy["note"],
+    )
+
+
+def in_other_words(name: str) -> str:
+    """What a candidate is."""
+    if name in WHAT:
+        return WHAT[name]
+    way = max((way for way in WAYS if name.endswith(f"-{way}")), key=len)
+    return f"ours: {WAYS[way]}"
+
+
+def table(rows: Sequence[Row], batch: int) -> Table:
+    """All candidates of a batch size that ran."""
+    result = Table(title=f"batch {batch}")
+    for title in ("", "runs with", "ms/image", "±", "images/s", "tokens", "T", "mJ/image"):
+        left = title in ("", "runs with")
+        result.add_column(title, justify="left" if left else "right", no_wrap=not left)
+    for peer in PEERS:
+        result.add_column(f"× {peer}", justify="right", no_wrap=True)
+    base = {each.name: each.ms for each in rows}
+    for each in rows:
+        if each.ms is not None:
+            result.add_row(*_cells(each), *(_ratio(base.get(peer), each.ms) for peer in PEERS))
+    return result
+
+
+def _cells(each: Row) -> list[str]:
+    assert each.ms is not None
+    return [
+        each.what, each.runs_with, f"{each.ms:.4f}", f"{each.spread_ms:.4f}",
+        f"{1e3 / each.ms:,.0f}", _or_empty(each.tokens, ".2f"), _or_empty(each.timesteps, ".2f"),
+        _or_empty(each.energy_mj, ".3g"),
+    ]  # fmt: skip
+
+
+def _or_empty(value: float | None, how: str) -> str:
+    return "" if value is None else format(value, how)
+
+
+def _ratio(base: float | None, ms: float) -> str:
+    return "" if base is None else f"{base / ms:.2f}"
+
+
+def in_words(arguments: argparse.Namespace, model: ModelConfig, prepared: Prepared) -> str:
+    """The conditions of the tables."""
+    return (
+        f"{arguments.model}, {model.image_size[0]} x {model.image_size[1]}, {model.tokens} tokens, "
+        f"T {model.timesteps}, {arguments.precision}\n"
+        f"{device_in_words(arguments.device)}; median of {rounds(arguments)} rounds\n"
+        f"beta {prepared.beta:.3f}: {prepared.tokens:.3f} x tokens over all timesteps; confidence "
+        f"{prepared.threshold:.3f}: {prepared.timesteps:.2f} timesteps (in fp32, on noise)"
+    )
+
+
+def device_in_words(device: str) -> str:
+    """Its name, its driver and PyTorch's CUDA."""
+    if device == "cpu":
+        return f"CPU, {torch.get_num_threads()} threads"
+    return f"{torch.cuda.get_device_name()}, driver {driver()}, CUDA {torch.version.cuda}"
+
+
+def driver() -> str:
+    """Version of the NVIDIA driver, as `nvidia-smi` tells it."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return "unknown (no nvidia-smi)"
+    query = [tool, "--query-gpu=driver_version", "--format=csv,noheader"]
+    found = subprocess.run(query, capture_output=True, text=True, check=False)
+    return found.stdout.splitlines()[0] if found.returncode == 0 else "unknown (nvidia-smi failed)"

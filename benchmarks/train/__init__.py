@@ -1,0 +1,1 @@
+"""Training speed: `python -m benchmarks.train`."""

@@ -1,0 +1,1 @@
+"""Graphs, weights and manifest to a folder."""

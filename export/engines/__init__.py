@@ -1,0 +1,1 @@
+"""Bundles to engines: profiles, arguments, targets."""

@@ -1,0 +1,1 @@
+"""Networks to folded arrays: BatchNorm, 1/tau and thresholds."""

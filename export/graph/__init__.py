@@ -1,0 +1,1 @@
+"""Folded networks to ONNX graphs, node by node."""

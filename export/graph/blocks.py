@@ -1,0 +1,122 @@
+"""Emit one block for the timesteps of a chunk on token rows [M, D]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from export.fold.exact import SPIKES, token_range
+from export.fold.network import BlockPlan
+from export.graph.emitter import Emitter
+from export.graph.layouts.rows import FullRows, PackedRows, Rows
+
+Current = Callable[[Callable[[], str]], str]
+
+
+def emit_block(
+    e: Emitter, number: int, x: str, rows: Rows, hoist: Current, *, constant: bool = False
+) -> str:
+    """X += attention(x); x += MLP(x).
+
+    Args:
+        e: the graph.
+        number: of the block, from 1.
+        x: tokens [M, D].
+        rows: which token each row is.
+        hoist: carries a current over timesteps where it does not depend on them, else emits it.
+        constant: x is one timestep's, and the same at every other.
+
+    Returns:
+        Tokens after the block [M, D]. Rows of absent tokens hold values that nothing reads.
+    """
+    plan = e.plan.blocks[number - 1]
+    with e.graph.scope(f"block{number}"):
+        mixed = _attention(e, f"block{number}", plan, x, rows, hoist, constant)
+        x = _attention_residual(e, x, mixed, constant)
+        hidden = _mlp(e, f"block{number}", plan, x, rows)
+        return e.graph.op("Add", x, hidden, name="mlp_residual")
+
+
+def _attention_residual(e: Emitter, x: str, mixed: str, constant: bool) -> str:
+    """Tokens that are the same at every timestep are added to each one's, not copied."""
+    if not constant:
+        return e.graph.op("Add", x, mixed, name="attention_residual")
+    tail = [e.plan.config.dim]
+    total = e.graph.op("Add", x, e.steps.unfold(mixed, tail), name="attention_residual")
+    return e.steps.fold(total, tail)
+
+
+def _attention(
+    e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows, hoist: Current, constant: bool
+) -> str:
+    dim = e.plan.config.dim
+    if plan.in_lif is not None:
+        x = e.lif(f"{block}.in_lif", x, rows, plan.in_lif, dim, for_linear=True, constant=constant)
+        current = e.linear(x, plan.qkv, "qkv", rows, SPIKES)
+        constant = False
+    else:
+        entering = token_range(e.plan.config, rows.block)
+        current = hoist(lambda: e.linear(x, plan.qkv, "qkv", rows, entering, constant=constant))
+    spikes = e.lif(
+        f"{block}.qkv_lif", current, rows, plan.lif, 3 * dim, constant=constant, for_attention=True
+    )
+    e.attended(spikes, rows)
+    if e.plan.config.arch == "sdt":
+        gated = _mask_and_sum(e, block, plan, spikes, rows)
+        return e.linear(gated, plan.proj, "proj", rows, SPIKES)
+    mixed = e.lif(
+        f"{block}.attn_lif",
+        _self_attention(e, spikes, rows),
+        rows,
+        plan.attn_lif,
+        dim,
+        for_linear=True,
+    )
+    current = e.linear(mixed, plan.proj, "proj", rows, SPIKES)
+    if plan.in_lif is not None:
+        return current
+    return e.lif(f"{block}.proj_lif", current, rows, plan.lif, dim)
+
+
+def _self_attention(e: Emitter, spikes: str, rows: Rows) -> str:
+    """(q k^T) v of spikes [M, 3D] -> [M, D]; absent tokens are zero."""
+    dim = e.plan.config.dim
+    if isinstance(rows, PackedRows):
+        return _attend(e, "PackedAttention", rows, spikes, rows.index, rows.place)
+    if isinstance(rows, FullRows):
+        return _attend(e, "SpikeAttention", rows, rows.masked(spikes))
+    grid = rows.to_grid(rows.masked(spikes), 3 * dim)
+    flat = e.graph.op("Reshape", grid, e.graph.ints(-1, 3 * dim), name="all_rows")
+    mixed = _attend(e, "SpikeAttention", rows, flat)
+    shape = e.graph.ints(-1, rows.slots, dim)
+    return rows.from_grid(e.graph.op("Reshape", mixed, shape, name="mixed_grid"), dim)
+
+
+def _attend(e: Emitter, kind: str, rows: Rows, *inputs: str) -> str:
+    heads = e.plan.config.heads
+    (mixed,) = e.graph.custom(kind, inputs, 1, name="attention", heads=heads, slots=rows.slots)
+    return mixed
+
+
+def _mask_and_sum(e: Emitter, block: str, plan: BlockPlan, spikes: str, rows: Rows) -> str:
+    """SDSA: q masked by the spiking sum over live tokens of k * v; [M, 3D] -> [M, D]."""
+    graph, dim = e.graph, e.plan.config.dim
+    parts = graph.ops("Split", [spikes, graph.ints(dim, dim, dim)], 3, axis=1, name="split")
+    product = graph.op("Mul", parts[1], rows.masked(parts[2]), name="kv")
+    total = rows.sum_tokens(product, dim)
+    gate = e.lif_per_image(f"{block}.attn_lif", total, plan.attn_lif, [dim])
+    return rows.gate(parts[0], gate, dim)
+
+
+def _mlp(e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows) -> str:
+    config = e.plan.config
+    dim, width = config.dim, config.hidden
+    if plan.in_lif is not None:
+        x = e.lif(f"{block}.fc1_lif", x, rows, plan.in_lif, dim, for_linear=True)
+        hidden = e.linear(x, plan.fc1, "fc1", rows, SPIKES)
+        spikes = e.lif(f"{block}.fc2_lif", hidden, rows, plan.lif, width, for_linear=True)
+        return e.linear(spikes, plan.fc2, "fc2", rows, SPIKES)
+    entering = token_range(config, rows.block, after_attention=True)
+    current = e.linear(x, plan.fc1, "fc1", rows, entering)
+    hidden = e.lif(f"{block}.fc1_lif", current, rows, plan.lif, width, for_linear=True)
+    current = e.linear(hidden, plan.fc2, "fc2", rows, SPIKES)
+    return e.lif(f"{block}.fc2_lif", current, rows, plan.lif, dim)

@@ -1,0 +1,1 @@
+"""Token layouts: which rows stand for which tokens."""

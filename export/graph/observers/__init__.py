@@ -1,0 +1,1 @@
+"""What a graph can give out besides its answer."""

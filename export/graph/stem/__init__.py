@@ -1,0 +1,1 @@
+"""The stem, convolution by convolution."""

@@ -1,0 +1,121 @@
+"""Emit the I-SPS stem on unsigned bytes: spike counts in, spike counts out, channels last.
+
+A 3x3 convolution is one integer matrix product over nine shifted copies, which ONNX Runtime's CPU
+computes faster than a float convolution (ConvInteger is several times slower). Where a staircase
+follows, its steps are compared with the integer sums themselves: nothing is float between the first
+convolution and the tokens.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import TensorProto
+
+from export.fold.exact import Quantised, integer_steps, quantise, rate_range
+from export.fold.fold import FoldedConv
+from export.graph import products as int8_product
+from export.graph.emitter import Emitter
+from export.graph.stem.rates import counted
+from train.staircase import Staircase
+
+FLOAT, UINT8 = TensorProto.FLOAT, TensorProto.UINT8
+
+
+def fits(e: Emitter) -> bool:
+    """Whether counts and their sum, the tokens, are exact in bytes."""
+    rate = rate_range(e.plan.config)
+    return rate.fits and 2 * rate.highest <= 255
+
+
+def tokens_once(e: Emitter, current: str) -> str:
+    """The first convolution's current [B, C, H, W] to tokens [B, K, D], float32."""
+    plan = e.plan.stem
+    assert plan.stairs is not None
+    if e.plan.config.stem.pool[0]:  # the staircase is monotone: fewer values to count afterwards
+        current = e.pool(current, "pool1")
+    counts = _channels_last(e, _float_counts(e, current, plan.stairs, "rate1"))
+    for stage in (1, 2):
+        counts = _pooled(e, _count_stage(e, counts, stage), stage)
+    return _to_tokens(e, _tail(e, counts))
+
+
+def _tail(e: Emitter, counts: str) -> str:
+    """Fourth and fifth convolution; float32 [B, H, W, D]."""
+    plan, graph, arch = e.plan.stem, e.graph, e.plan.config.arch
+    assert plan.stairs is not None and plan.residual_stairs is not None
+    if arch == "sdt":
+        current = _pooled(e, _current(e, counts, 3), 3)
+        rate = _float_counts(e, current, plan.residual_stairs, "rate4")
+        return graph.op("Add", current, _current(e, rate, 4), name="embedded")
+    x = _pooled(e, _count_stage(e, counts, 3), 3)
+    if arch == "spikingformer":
+        return _current(e, x, 4)
+    total = graph.op("Add", x, _count_stage(e, x, 4), name="embedded_counts")
+    wide = graph.op("Cast", total, to=FLOAT, name="embedded_float")
+    return graph.op("Mul", wide, graph.const(rate_range(e.plan.config).unit), name="embedded")
+
+
+def _count_stage(e: Emitter, counts: str, stage: int) -> str:
+    """Convolution and staircase: spike counts uint8 [B, H, W, C] to spike counts."""
+    stairs = e.plan.stem.stairs
+    assert stairs is not None
+    weights, sums = _sums(e, counts, stage)
+    bias = e.plan.stem.convs[stage].bias
+    at = integer_steps(np.array(stairs.at, np.float32), _scale(e, weights), bias)
+    positions = e.graph.const(at, np.int32)
+    return counted(e.graph, sums, positions, stairs, f"rate{stage + 1}", UINT8)
+
+
+def _current(e: Emitter, counts: str, stage: int) -> str:
+    """Convolution alone: spike counts to a current, float32 [B, H, W, C']."""
+    conv, exact = e.plan.stem.convs[stage], rate_range(e.plan.config)
+    patches, name = _patches(e, counts, f"conv{stage + 1}"), f"conv{stage + 1}"
+    weights = quantise(_as_matrix(conv))
+    return int8_product.current(e.graph, patches, exact, weights, conv.bias, name)
+
+
+def _scale(e: Emitter, weights: Quantised) -> np.ndarray:
+    """Current per unit of the integer sums, float32 [C']."""
+    return weights.scale * np.float32(rate_range(e.plan.config).unit)
+
+
+def _sums(e: Emitter, counts: str, stage: int) -> tuple[Quantised, str]:
+    """Integer convolution: uint8 [B, H, W, C] -> int32 [B, H, W, C']."""
+    weights = quantise(_as_matrix(e.plan.stem.convs[stage]))
+    patches = _patches(e, counts, f"conv{stage + 1}")
+    return weights, int8_product.sums(e.graph, patches, weights, f"conv{stage + 1}")
+
+
+def _as_matrix(conv: FoldedConv) -> np.ndarray:
+    """[out, in, 3, 3] -> [9 * in, out], rows in the order of `_patches`."""
+    return np.ascontiguousarray(conv.weight.transpose(2, 3, 1, 0).reshape(-1, conv.weight.shape[0]))
+
+
+def _patches(e: Emitter, x: str, name: str) -> str:
+    """uint8 [B, H, W, C] -> [B, H, W, 9 C], zero outside the image."""
+    (neighbours,) = e.graph.custom("Patches", [x], 1, name=f"{name}_patches")
+    return neighbours
+
+
+def _float_counts(e: Emitter, current: str, stairs: Staircase, name: str) -> str:
+    """Spike counts uint8 of a float32 current."""
+    positions = e.graph.const([[at] for at in stairs.at], np.float32)
+    return counted(e.graph, current, positions, stairs, name, UINT8)
+
+
+def _pooled(e: Emitter, x: str, stage: int) -> str:
+    """Max-pool [B, H, W, C], bytes or float, where the stage has one."""
+    if not e.plan.config.stem.pool[stage]:
+        return x
+    planes = e.graph.op("Transpose", x, perm=[0, 3, 1, 2], name=f"pool{stage + 1}_planes")
+    return _channels_last(e, e.pool(planes, f"pool{stage + 1}"))
+
+
+def _channels_last(e: Emitter, x: str) -> str:
+    return e.graph.op("Transpose", x, perm=[0, 2, 3, 1], name="channels_last")
+
+
+def _to_tokens(e: Emitter, x: str) -> str:
+    """[B, H, W, D] -> [B, K, D]."""
+    config, graph = e.plan.config, e.graph
+    return graph.op("Reshape", x, graph.ints(-1, config.tokens, config.dim), name="tokens")

@@ -1,0 +1,1 @@
+"""Libraries from the sources."""

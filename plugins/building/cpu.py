@@ -1,0 +1,63 @@
+"""Compile the kernels for ONNX Runtime on CPUs; a C++ compiler is all it takes."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from plugins.building.steps import Say, move_into, need, run_step
+from plugins.building.toolchain import find_cxx
+from plugins.errors import MissingToolError
+from plugins.libraries import ONNXRUNTIME_NAME
+
+SOURCES = Path(__file__).parent.parent
+# Spikes hang on thresholds, so products and sums must not be joined into one rounding. Nothing asks
+# for floating-point exceptions or errno, without which more loops become vector code.
+FLAGS = (
+    "-std=c++17", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno",
+    "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra",
+)  # fmt: skip
+# -fvisibility leaves a function's versions for several CPUs visible; they exist with glibc alone
+# (onnxruntime/vectors.h). Apple's linker knows no version scripts.
+_LINKER_FLAGS = {
+    "linux": (f"-Wl,--version-script={SOURCES / 'onnxruntime' / 'exports.map'}",),
+    "darwin": (),
+}
+
+
+def build_cpu(folder: Path, *, say: Say) -> Path:
+    """Build the library for ONNX Runtime into `folder`, which is there.
+
+    Raises:
+        BuildError: there is no C++ compiler, it failed, or the platform is neither Linux nor macOS;
+            the message says which and why.
+        WrongSettingError: $CXX names no compiler.
+    """
+    if sys.platform not in _LINKER_FLAGS:
+        raise MissingToolError(
+            f"Kernels for ONNX Runtime are built on Linux and macOS only, not on {sys.platform}. "
+            "Run bundles without them: their function bodies compute the same."
+        )
+    compiler = need(find_cxx(), "C++ compiler")
+    say(f"C++ compiler: {compiler}")
+    say("compiling kernels for ONNX Runtime ...")
+    with tempfile.TemporaryDirectory(prefix="spikehalt-build-") as work:
+        library = Path(work) / ONNXRUNTIME_NAME
+        run_step([*compile_command(compiler), "-o", str(library)])
+        return move_into(folder, library)
+
+
+def compile_command(compiler: Path | str, extra: Sequence[str] = ()) -> list[str]:
+    """The compiler's command line, but for the output."""
+    linking = _LINKER_FLAGS.get(sys.platform, ())
+    return [str(compiler), *FLAGS, *linking, *extra, *map(str, sources())]
+
+
+def sources() -> list[Path]:
+    """The files of the library: what each op adds, and what they share."""
+    shared = SOURCES.glob("onnxruntime/*.cpp")
+    ops = SOURCES.glob("*/*_onnxruntime.cpp")
+    loops = SOURCES.glob("*/*_loops.cpp")
+    return sorted([*shared, *ops, *loops])

@@ -1,0 +1,1 @@
+"""The kernels on this GPU against their references."""

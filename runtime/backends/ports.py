@@ -1,0 +1,106 @@
+"""Inputs and outputs of the graphs, by name (design section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from runtime.bundle.manifest import FIRST_GRAPH, NEXT_GRAPH, Manifest
+from runtime.errors import BundleFormatError
+
+STATE = "state."
+NEXT_STATE = "next.state."
+LOGITS, HALT_SCORE, LIVE_TOKENS = "logits", "halt_score", "live_tokens"
+MAC_OPS, AC_OPS = "mac_ops", "ac_ops"
+IMAGE, FRAMES, EPSILON, ALIVE = "image", "frames", "epsilon", "alive"
+ROWS = "rows."
+
+
+def live_masks(blocks: int) -> tuple[str, ...]:
+    """Names of the live mask outputs, block 1 first."""
+    return tuple(f"live.block{n}" for n in range(1, blocks + 1))
+
+
+def rows_input(number: int) -> str:
+    """Name of the input with the rows of block `number`, in the lagged layout."""
+    return f"{ROWS}block{number}"
+
+
+@dataclass(frozen=True)
+class GraphPlan:
+    """How to run one graph.
+
+    Attributes:
+        inputs: names fed from outside.
+        states_in: names of state inputs, empty for the first graph.
+        states_out: names of state outputs that somebody needs.
+    """
+
+    inputs: tuple[str, ...]
+    states_in: tuple[str, ...]
+    states_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Names a graph declares."""
+
+    inputs: Sequence[str]
+    outputs: Collection[str]
+
+
+def plan_graphs(
+    manifest: Manifest, first: Ports, following: Ports | None
+) -> tuple[GraphPlan, GraphPlan | None]:
+    """Check the graphs' names against the contract and pair the states.
+
+    Args:
+        manifest: of the bundle.
+        first: what `first.onnx` declares.
+        following: what `next.onnx` declares, None if there is none.
+
+    Raises:
+        BundleFormatError: an input nobody feeds or an output that is missing.
+    """
+    source = FRAMES if manifest.input.kind == "frames" else IMAGE
+    states = tuple(n for n in following.inputs if n.startswith(STATE)) if following else ()
+    outputs = _outputs(manifest)
+    produced = tuple("next." + name for name in states)
+    _check(FIRST_GRAPH, first, {source, EPSILON}, {source}, {*outputs, *produced})
+    fed_first = tuple(first.inputs)
+    if following is None:
+        return GraphPlan(fed_first, (), ()), None
+    frames = {FRAMES} if source == FRAMES else set()
+    allowed = {ALIVE, EPSILON, *frames, *states, *_rows(manifest)}
+    repeated = {*outputs, *produced} if manifest.timesteps > 2 * manifest.chunk else set(outputs)
+    _check(NEXT_GRAPH, following, allowed, {ALIVE, *frames}, repeated)
+    fed_next = tuple(name for name in following.inputs if name not in states)
+    return GraphPlan(fed_first, (), produced), GraphPlan(fed_next, states, produced)
+
+
+def _outputs(manifest: Manifest) -> tuple[str, ...]:
+    masks = live_masks(manifest.blocks) if manifest.live_masks else ()
+    operations = (MAC_OPS, AC_OPS) if manifest.instrumented else ()
+    return (LOGITS, HALT_SCORE, LIVE_TOKENS, *operations, *masks)
+
+
+def _rows(manifest: Manifest) -> tuple[str, ...]:
+    """Inputs with row lists: of every block but the first, in the lagged layout."""
+    blocks = range(2, manifest.blocks + 1) if manifest.layout == "lagged" else ()
+    return tuple(rows_input(number) for number in blocks)
+
+
+def _check(
+    graph: str, ports: Ports, allowed: set[str], needed: set[str], outputs: set[str]
+) -> None:
+    _refuse(graph, "has inputs nobody feeds", set(ports.inputs) - allowed, allowed)
+    _refuse(graph, "lacks the inputs", needed - set(ports.inputs), ports.inputs)
+    _refuse(graph, "lacks the outputs", outputs - set(ports.outputs), ports.outputs)
+
+
+def _refuse(graph: str, what: str, names: set[str], exist: Collection[str]) -> None:
+    if names:
+        raise BundleFormatError(
+            f"{graph} {what} {', '.join(sorted(names))} (known: {', '.join(sorted(exist))}): "
+            "export the checkpoint again"
+        )

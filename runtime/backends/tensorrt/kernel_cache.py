@@ -1,0 +1,66 @@
+"""Kernels that TensorRT-RTX compiled for this GPU, kept from one process to the next.
+
+An engine built ahead of time holds no machine code for the GPU; the library compiles it when the
+engine first runs, which takes seconds. Its runtime cache keeps the result. The library itself
+checks that a cache fits its version, the GPU and the driver, and ignores one that does not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from spikehalt import files as atomic
+
+logger = logging.getLogger(__name__)
+
+
+class KernelCache:
+    """The compiled kernels of one engine.
+
+    Args:
+        plan: the engine.
+        folder: where caches lie; None: in the user's cache folder.
+    """
+
+    def __init__(self, plan: bytes, folder: Path | None = None) -> None:
+        name = f"{hashlib.sha256(plan).hexdigest()[:32]}.kernels"
+        self.path = (folder or cache_folder()) / name
+        self._cache: Any = None
+        self._before = 0
+
+    def configure(self, engine: Any) -> Any:
+        """A runtime configuration of the engine that uses the cache; one for all its contexts."""
+        config = engine.create_runtime_config()
+        if self._cache is None:
+            self._cache = config.create_runtime_cache()
+            with contextlib.suppress(OSError):
+                data = self.path.read_bytes()
+                if self._cache.deserialize(data):
+                    self._before = len(data)
+        config.set_runtime_cache(self._cache)
+        return config
+
+    def save(self) -> None:
+        """Write the cache if it has grown; a folder that cannot be written to is no error."""
+        if self._cache is None:
+            return
+        serialised = self._cache.serialize()
+        data = b"" if serialised is None else bytes(memoryview(serialised))
+        if len(data) <= self._before:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.replace_file(self.path, data)
+        except OSError as error:
+            logger.info("compiled kernels are not kept: %s", error)
+
+
+def cache_folder() -> Path:
+    """`spikehalt/kernels` in the user's cache folder."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "spikehalt" / "kernels"

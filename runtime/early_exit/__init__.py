@@ -1,0 +1,1 @@
+"""The loop over timesteps: who goes on, who leaves, and what decides it."""

@@ -1,0 +1,200 @@
+"""The loop over timesteps of one batch: run a chunk, let images leave, go on with the others."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.backends import ports as graph_io
+from runtime.backends.base import Inputs, Session, StepOutputs
+from runtime.bundle.manifest import Manifest
+from runtime.early_exit.policies import should_exit, softmax
+from runtime.early_exit.settings import Settings
+from runtime.errors import BackendError
+from runtime.results.result import Result
+from runtime.results.timing import ChunkTime, Timings
+
+Rows = NDArray[np.int64]
+
+
+class Recorder(Protocol):
+    """Keeps what it needs of every chunk."""
+
+    def record(self, rows: Rows, start: int, step: StepOutputs) -> None:
+        """Store one chunk.
+
+        Args:
+            rows: int64 [B'], which images of the batch took part.
+            start: timesteps that ran before.
+            step: the chunk's outputs.
+        """
+        ...
+
+
+class LastAnswers:
+    """Keeps every image's outputs at the timestep it left.
+
+    Args:
+        manifest: of the bundle.
+        batch: number of images.
+        masks: also keep live masks.
+    """
+
+    def __init__(self, manifest: Manifest, batch: int, masks: bool) -> None:
+        T, slots = manifest.timesteps, manifest.tokens_per_block
+        self._manifest = manifest
+        self.logits = np.zeros((batch, len(manifest.classes)), np.float32)
+        self.halt_score = np.zeros(batch, np.float32)
+        self.timesteps = np.zeros(batch, np.int64)
+        self.live_tokens = np.zeros((batch, T, len(slots)), np.int32)
+        self.live_masks = tuple(np.zeros((batch, T, K), np.int32) for K in slots) if masks else None
+        self.mac_ops = np.zeros(batch) if manifest.instrumented else None
+        self.ac_ops = np.zeros(batch) if manifest.instrumented else None
+
+    def record(self, rows: Rows, start: int, step: StepOutputs) -> None:
+        """Store one chunk; see `Recorder.record`.
+
+        Raises:
+            BackendError: outputs of an unexpected shape.
+        """
+        stop = start + self._manifest.chunk
+        try:
+            self.logits[rows] = step.logits
+            self.halt_score[rows] = step.halt_score
+            self.live_tokens[rows, start:stop] = step.live_tokens
+            for mask, value in zip(self.live_masks or (), step.live_masks, strict=True):
+                mask[rows, start:stop] = value
+            self.mac_ops = _with_operations(self.mac_ops, rows, step.mac_ops)
+            self.ac_ops = _with_operations(self.ac_ops, rows, step.ac_ops)
+        except (ValueError, IndexError) as error:
+            raise BackendError(f"the graph's outputs contradict the manifest: {error}") from error
+        self.timesteps[rows] = stop
+
+    def result(self) -> Result:
+        """What was recorded."""
+        return Result(
+            logits=self.logits,
+            probabilities=softmax(self.logits),
+            labels=np.asarray(self.logits.argmax(axis=1), dtype=np.int64),
+            timesteps=self.timesteps,
+            live_tokens=self.live_tokens,
+            halt_score=self.halt_score,
+            live_masks=self.live_masks,
+            mac_ops=self.mac_ops,
+            ac_ops=self.ac_ops,
+            manifest=self._manifest,
+        )
+
+
+def _with_operations(
+    totals: NDArray[np.float64] | None, rows: Rows, counts: NDArray[np.float32] | None
+) -> NDArray[np.float64] | None:
+    """[B] totals with [B', chunk] counts added; None, not too little, where a chunk has none."""
+    if totals is None or counts is None:
+        return None
+    totals[rows] += counts.sum(axis=1, dtype=np.float64)
+    return totals
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the batches of one call have in common.
+
+    Attributes:
+        session: a loaded backend.
+        manifest: of its bundle.
+        settings: policy, threshold, ε, timesteps.
+        masks: also return live masks.
+        timings: where the time goes, filled in.
+    """
+
+    session: Session
+    manifest: Manifest
+    settings: Settings
+    masks: bool = False
+    timings: Timings = field(default_factory=Timings)
+
+
+def run_batch(job: Job, data: NDArray[Any]) -> Result:
+    """Classify one batch.
+
+    Args:
+        job: with what, and how.
+        data: checked input, uint8 [B, H, W, C] or float32 [B, T, C, H, W].
+
+    Raises:
+        BackendError: the backend failed, or returned what cannot be.
+    """
+    answers = LastAnswers(job.manifest, len(data), job.masks)
+    run_chunks(job, data, answers)
+    return answers.result()
+
+
+def run_chunks(job: Job, data: NDArray[Any], recorder: Recorder) -> None:
+    """Run chunk after chunk until every image has left; errors as `run_batch`."""
+    manifest, settings = job.manifest, job.settings
+    rows: Rows = np.arange(len(data))  # images still running, as positions in the batch
+    alive: Rows | None = None  # the same as positions in the previous chunk's batch
+    states: Any = None
+    for start in range(0, settings.max_timesteps, manifest.chunk):
+        last = start + manifest.chunk >= settings.max_timesteps
+        inputs = _inputs(manifest, data, rows, alive, start, settings.epsilon)
+        step = _timed_step(job, inputs, states, start, last, len(rows))
+        recorder.record(rows, start, step)
+        leaving = should_exit(settings.policy, settings.threshold, step.logits, step.halt_score)
+        alive = np.flatnonzero(~leaving)
+        rows, states = rows[alive], step.states
+        if len(rows) == 0:
+            break
+
+
+def _timed_step(
+    job: Job, inputs: Inputs, states: Any, start: int, last: bool, images: int
+) -> StepOutputs:
+    begin = time.perf_counter()
+    step = job.session.run(inputs, states, last=last, masks=job.masks)
+    job.timings.chunks.append(ChunkTime(start, images, time.perf_counter() - begin))
+    _refuse_not_finite(job.manifest, step, start)
+    if job.masks and not step.live_masks:
+        raise BackendError(
+            f"backend {job.session.info.name!r} gives no live masks (a recording holds none): call "
+            "without live_masks=True, or use a backend that runs the bundle's graphs"
+        )
+    return step
+
+
+def _refuse_not_finite(manifest: Manifest, step: StepOutputs, start: int) -> None:
+    if not (np.isfinite(step.logits).all() and np.isfinite(step.halt_score).all()):
+        raise BackendError(
+            f"the graph returned NaN or infinity after timestep {start + manifest.chunk}; "
+            + _about_overflow(manifest.precision)
+        )
+
+
+def _about_overflow(precision: str) -> str:
+    if precision == "fp32":
+        return "fp32 overflows only where weights or frames are huge: look for such values"
+    return f"with precision {precision!r} this is an overflow: export in fp32 to compare"
+
+
+def _inputs(
+    manifest: Manifest,
+    data: NDArray[Any],
+    rows: Rows,
+    alive: Rows | None,
+    start: int,
+    epsilon: float,
+) -> Inputs:
+    inputs: dict[str, NDArray[Any]] = {graph_io.EPSILON: np.array(epsilon, np.float32)}
+    if manifest.input.kind == "frames":
+        chunk = data[rows, start : start + manifest.chunk]
+        inputs[graph_io.FRAMES] = np.ascontiguousarray(chunk)
+    elif alive is None:
+        inputs[graph_io.IMAGE] = data
+    if alive is not None:
+        inputs[graph_io.ALIVE] = alive
+    return inputs

@@ -1,0 +1,46 @@
+"""A run that is trained once: found finished, resumed where it stopped, or trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from train.checkpoint import Checkpoint, load_checkpoint
+from train.config import TrainConfig
+from train.errors import ConfigError
+from train.loop.run import resume, run
+from train.strict import to_dict
+
+
+def train_once(config: TrainConfig, start: Checkpoint | None = None) -> Path:
+    """The checkpoint of the run's last phase, in `config.out`.
+
+    Args:
+        config: the run.
+        start: lends its weights to the phases after its own.
+
+    Raises:
+        ConfigError: `config.out` holds a run of other settings.
+        TrainError: as `train.loop.run.run` raises.
+    """
+    out = Path(config.out)
+    finished = out / ("halting.pt" if config.halting.epochs else "static.pt")
+    if finished.exists():
+        _check_settings(finished, config)
+        return finished
+    last = out / "last.pt"
+    if last.exists():
+        _check_settings(last, config)
+        result = resume(last)
+    else:
+        result = run(config, start=start)
+    return list(result.checkpoints.values())[-1]
+
+
+def _check_settings(path: Path, config: TrainConfig) -> None:
+    """Refuse a checkpoint that another configuration left where this one's belongs."""
+    stored, asked = load_checkpoint(path).run, to_dict(config)
+    differing = [key for key in asked if key != "out" and stored.get(key) != asked[key]]
+    if differing:
+        raise ConfigError(
+            f"{path} is of a run with another {', '.join(differing)}: train into another --out"
+        )

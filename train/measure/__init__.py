@@ -1,0 +1,1 @@
+"""What a trained network does: accuracy, exits, firing rates, energy."""

@@ -1,0 +1,248 @@
+"""Energy of a spiking network from measured firing rates (STAS appendix A, eq. 11-12).
+
+    E = 4.6 pJ * FLOPs(first conv) + 0.9 pJ * sum over layers of firing rate * T * FLOPs
+
+A layer that sees pixels multiplies and accumulates (MAC); a layer that sees spikes only accumulates
+(AC), once per spike. Firing rates are the mean spike counts per input element: a Spikformer token
+of 3 costs three accumulations, an I-SPS rate of k/T costs k over the image. The halting overhead is
+counted as MACs. Constants are for 45 nm CMOS (Horowitz 2014).
+
+The papers leave memory access out, and so does the default; `memory_pj_per_byte` counts a weight
+fetched for every operation, and a membrane read and written for every neuron and timestep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from train.config import ModelConfig, require
+from train.measure.firing_rates import measure_firing_rates
+from train.models.layers import ConvBN, LinearBN
+from train.models.network import SpikingTransformer
+
+__all__ = [
+    "MODULES",
+    "Constants",
+    "Cost",
+    "EnergyModel",
+    "ModuleEnergy",
+    "costs",
+    "energy_by_module",
+    "energy_model",
+    "measure_firing_rates",
+]
+
+MAC_PJ = 4.6
+AC_PJ = 0.9
+_PJ_PER_MJ = 1e9
+
+Module = Literal["SPS", "SSA", "MLP", "halting", "head"]
+MODULES: tuple[Module, ...] = ("SPS", "SSA", "MLP", "halting", "head")
+Unit = Literal["image", "timestep", "token"]
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What an operation costs.
+
+    Attributes:
+        mac_pj: a multiply-accumulate.
+        ac_pj: an accumulate.
+        memory_pj_per_byte: a byte moved; 0 leaves memory out, as the papers do. Horowitz gives
+            1.25 for an 8 KB SRAM and 160 or more for DRAM.
+        weight_bytes: of a weight, fetched for every operation.
+        state_bytes: of a membrane, read and written for every neuron and timestep.
+    """
+
+    mac_pj: float = MAC_PJ
+    ac_pj: float = AC_PJ
+    memory_pj_per_byte: float = 0.0
+    weight_bytes: int = 4
+    state_bytes: int = 4
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            require(value >= 0, f"{name} is {value}, must be >= 0")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Operations of one layer, per image, per timestep, or per live token and timestep.
+
+    Attributes:
+        module: the part of the network it belongs to.
+        unit: what it is spent for.
+        macs: multiply-accumulates.
+        acs: accumulates, firing rate included.
+        neurons: membranes updated.
+        block: its block, 0-based; -1 outside the blocks.
+    """
+
+    module: Module
+    unit: Unit
+    macs: float = 0.0
+    acs: float = 0.0
+    neurons: float = 0.0
+    block: int = -1
+
+    def energy_mj(self, constants: Constants) -> float:
+        """Energy per unit."""
+        bytes_moved = (self.macs + self.acs) * constants.weight_bytes
+        bytes_moved += self.neurons * 2 * constants.state_bytes
+        operations = self.macs * constants.mac_pj + self.acs * constants.ac_pj
+        return (operations + bytes_moved * constants.memory_pj_per_byte) / _PJ_PER_MJ
+
+
+@dataclass(frozen=True)
+class EnergyModel:
+    """Energy as a linear function of what an image used.
+
+    E = once_mj + sum over executed timesteps of (per_timestep_mj + sum_l live_l * per_token_mj[l])
+
+    Attributes:
+        mac_pj: energy of a multiply-accumulate.
+        ac_pj: energy of an accumulate.
+        once_mj: work done once per image.
+        per_timestep_mj: work per timestep that does not depend on tokens.
+        per_token_mj: per block, work per live token and timestep, halting overhead included.
+        source: where the firing rates come from.
+    """
+
+    mac_pj: float
+    ac_pj: float
+    once_mj: float
+    per_timestep_mj: float
+    per_token_mj: tuple[float, ...]
+    source: str
+
+    def energy_mj(self, live_tokens: Tensor, timesteps: Tensor) -> Tensor:
+        """Per image [B] from live tokens [B, T, L] (0 where not executed) and timesteps [B]."""
+        per_token = torch.tensor(self.per_token_mj, dtype=torch.float64)
+        tokens = (live_tokens.double() * per_token).sum((1, 2))
+        return self.once_mj + self.per_timestep_mj * timesteps.double() + tokens
+
+
+@dataclass(frozen=True)
+class ModuleEnergy:
+    """What a part of the network spends on an average image."""
+
+    module: Module
+    energy_mj: float
+    macs: float
+    acs: float
+
+
+def energy_model(
+    network: SpikingTransformer,
+    rates: dict[str, float],
+    *,
+    mac_pj: float = MAC_PJ,
+    ac_pj: float = AC_PJ,
+    source: str = "validation images",
+) -> EnergyModel:
+    """Energy per image, timestep and live token, from firing rates by module name."""
+    constants = Constants(mac_pj, ac_pj)
+    once = per_timestep = 0.0
+    per_token = [0.0] * network.config.depth
+    for cost in costs(network, rates):
+        energy = cost.energy_mj(constants)
+        if cost.unit == "image":
+            once += energy
+        elif cost.unit == "timestep":
+            per_timestep += energy
+        else:
+            per_token[cost.block] += energy
+    return EnergyModel(mac_pj, ac_pj, once, per_timestep, tuple(per_token), source)
+
+
+def energy_by_module(
+    network: SpikingTransformer,
+    rates: dict[str, float],
+    tokens_per_block: Tensor,
+    constants: Constants,
+) -> list[ModuleEnergy]:
+    """Where an average image's energy goes (the papers' figure 8).
+
+    Args:
+        network: the network.
+        rates: from `measure_firing_rates`.
+        tokens_per_block: mean live tokens [T, L] over the executed timesteps.
+        constants: what an operation costs.
+
+    Returns:
+        One entry for each of MODULES.
+    """
+    timesteps, tokens = tokens_per_block.shape[0], tokens_per_block.double().sum(0)
+    used = {"image": 1.0, "timestep": float(timesteps)}
+    totals = {module: [0.0, 0.0, 0.0] for module in MODULES}
+    for cost in costs(network, rates):
+        times = float(tokens[cost.block]) if cost.unit == "token" else used[cost.unit]
+        for index, value in enumerate((cost.energy_mj(constants), cost.macs, cost.acs)):
+            totals[cost.module][index] += times * value
+    return [ModuleEnergy(module, *totals[module]) for module in MODULES]
+
+
+def costs(network: SpikingTransformer, rates: dict[str, float]) -> Iterator[Cost]:
+    """Every layer's operations."""
+    config = network.config
+    yield from _stem(network, rates)
+    for index in range(config.depth):
+        yield from _block(network, rates, index)
+    yield Cost("head", "timestep", macs=config.dim * config.classes)
+
+
+def _stem(network: SpikingTransformer, rates: dict[str, float]) -> Iterator[Cost]:
+    """I-SPS runs once per image; SPS at every timestep, but for an image's first convolution.
+
+    With I-SPS the inputs are rates k/T, k accumulations over the T iterations: its cost is
+    rate * T * FLOPs, as if iterated, which is what eq. 12 counts.
+    """
+    config = network.config
+    height, width = config.image_size
+    isps = config.stem.kind == "isps"
+    unit: Unit = "image" if isps else "timestep"
+    times = config.timesteps if isps else 1
+    for stage, layer in enumerate(network.stem.convs):
+        assert isinstance(layer, ConvBN)
+        macs = layer.conv.weight.numel() * height * width
+        neurons = layer.conv.out_channels * height * width * (stage < len(network.stem.neurons))
+        yield Cost("SPS", unit, neurons=times * neurons)
+        if stage == 0 and config.input == "image":
+            yield Cost("SPS", "image", macs=macs)
+        else:
+            rate = rates.get(f"stem.convs.{stage}.conv", 0.0)
+            yield Cost("SPS", unit, acs=rate * times * macs)
+        if stage < 4 and config.stem.pool[stage]:
+            height, width = (height + 1) // 2, (width + 1) // 2
+
+
+def _block(network: SpikingTransformer, rates: dict[str, float], index: int) -> Iterator[Cost]:
+    """Per live token and timestep."""
+    config = network.config
+    parts: tuple[tuple[Module, str], ...] = (("SSA", "attention"), ("MLP", "mlp"))
+    for module, part in parts:
+        for name, layer in getattr(network.blocks[index], part).named_modules():
+            if isinstance(layer, LinearBN):
+                rate = rates.get(f"blocks.{index}.{part}.{name}.linear", 0.0)
+                weights, neurons = layer.linear.weight.numel(), layer.linear.out_features
+                yield Cost(module, "token", acs=rate * weights, neurons=neurons, block=index)
+    acs = _attention_acs(config, rates, index)
+    yield Cost("SSA", "token", acs=acs, neurons=config.dim, block=index)
+    if config.halting.mode != "none":
+        # The score (one MAC), two additions, and the weighted readout: D MACs (STAS appendix A).
+        yield Cost("halting", "token", macs=config.dim + 3, block=index)
+
+
+def _attention_acs(config: ModelConfig, rates: dict[str, float], index: int) -> float:
+    """Both products of q, k, v per token, in the cheaper order; SDT masks and sums instead."""
+    name = f"blocks.{index}.attention"
+    rate = rates.get(f"{name}.qkv_lif", rates.get(f"{name}.proj.linear", 0.0))
+    if config.arch == "sdt":
+        return 2 * config.dim * rate
+    tokens, head = config.tokens_per_block[index], config.dim // config.heads
+    return 2 * config.dim * min(tokens, head) * rate

@@ -1,0 +1,193 @@
+"""Early exit over timesteps, evaluated on what a network said at every timestep (design section 4).
+
+halting       the halting score reaches a threshold (STAS)
+entropy       the normalised entropy of the class probabilities falls to it (DT-SNN, AT-SNN^e)
+confidence    the largest probability reaches it
+never         all timesteps run
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from train.data.base import ImageSource, Split
+from train.errors import ConfigError
+from train.models.network import SpikingTransformer
+from train.parallel.devices import exact_float32
+from train.parallel.distributed import gather, rank_and_world
+
+Policy = Literal["halting", "entropy", "confidence", "never"]
+POLICIES: tuple[Policy, ...] = get_args(Policy)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a network says about every image of a split; on the CPU.
+
+    Attributes:
+        correct: whether the running logits' best class is right, bool [T, N].
+        halting: halting score, float32 [T, N].
+        entropy: of softmax(logits) over log N_c, in [0, 1], float32 [T, N].
+        confidence: largest probability, float32 [T, N].
+        live_tokens: per block and timestep, float32 [N, T, L].
+        tokens: K_0.
+    """
+
+    correct: Tensor
+    halting: Tensor
+    entropy: Tensor
+    confidence: Tensor
+    live_tokens: Tensor
+    tokens: int
+
+
+@dataclass(frozen=True)
+class ExitPoint:
+    """A policy at one threshold, over a split.
+
+    Attributes:
+        policy: which.
+        threshold: at which; at one that no score reaches (`unreachable`) no image leaves early.
+        accuracy: of the logits at each image's exit.
+        average_timesteps: executed timesteps per image.
+        average_tokens: live tokens over K_0, averaged over blocks, executed timesteps and images.
+    """
+
+    policy: Policy
+    threshold: float
+    accuracy: float
+    average_timesteps: float
+    average_tokens: float
+
+
+@torch.no_grad()
+@exact_float32()
+def record(
+    model: SpikingTransformer,
+    split: ImageSource,
+    *,
+    batch_size: int = 256,
+    epsilon: float | None = None,
+) -> Trace:
+    """Run every image through all timesteps; several processes share the images.
+
+    Args:
+        model: put into evaluation mode for the pass.
+        split: images and labels.
+        batch_size: images per pass.
+        epsilon: overrides the configured halting margin (STAS^epsilon).
+    """
+    was_training = model.training
+    model.eval()
+    rank, world = rank_and_world()
+    rows = torch.arange(rank, len(split), world).split(batch_size)
+    parts = [_said(model, batch, epsilon) for batch in split.batches(rows)]
+    model.train(was_training)
+    mine = [torch.cat(column, 1) for column in zip(*parts, strict=True)]
+    everyone = [torch.cat(column, 1) for column in zip(*gather(mine), strict=True)]
+    correct, halting, entropy, confidence, live = everyone
+    return Trace(
+        correct.bool(), halting, entropy, confidence, live.transpose(0, 1), model.config.tokens
+    )
+
+
+def _said(model: SpikingTransformer, batch: Split, epsilon: float | None) -> list[Tensor]:
+    """The fields of a Trace for one batch, time first."""
+    output = model(batch.images, epsilon)
+    probability = output.logits.float().softmax(-1)
+    correct = output.logits.argmax(-1) == batch.labels
+    live = torch.stack([live.sum(-1) for live in output.live], -1)  # [T, B, L]
+    columns = (
+        correct,
+        output.halt_score,
+        normalised_entropy(probability),
+        probability.amax(-1),
+        live,
+    )
+    return [column.float().cpu() for column in columns]
+
+
+def normalised_entropy(probability: Tensor) -> Tensor:
+    """-sum p log p / log N_c over the last axis, in [0, 1]."""
+    entropy: Tensor = torch.special.entr(probability).sum(-1)
+    return entropy / math.log(probability.shape[-1])
+
+
+def exit_steps(trace: Trace, policy: Policy, threshold: float) -> Tensor:
+    """Executed timesteps of each image, int64 [N] in 1..T.
+
+    Raises:
+        ConfigError: no such policy.
+    """
+    if policy not in POLICIES:
+        raise ConfigError(f"no exit policy {policy!r}; there are {', '.join(POLICIES)}")
+    timesteps = trace.correct.shape[0]
+    if policy == "never":
+        return torch.full(trace.correct.shape[1:], timesteps)
+    score: Tensor = getattr(trace, policy)
+    wants = score <= threshold if policy == "entropy" else score >= threshold
+    wants[-1] = True
+    first: Tensor = wants.int().argmax(0)
+    return first + 1
+
+
+def exit_point(trace: Trace, policy: Policy, threshold: float = 0.0) -> ExitPoint:
+    """Accuracy, timesteps and tokens of a policy at a threshold."""
+    steps = exit_steps(trace, policy, threshold)
+    correct = trace.correct.gather(0, (steps - 1).unsqueeze(0)).float().mean()
+    times = torch.arange(1, trace.correct.shape[0] + 1)
+    ran = (times <= steps.unsqueeze(-1)).float()  # [N, T]
+    tokens = (trace.live_tokens.mean(-1) * ran).sum(-1) / steps / trace.tokens
+    return ExitPoint(
+        policy, threshold, float(correct), float(steps.double().mean()), float(tokens.mean())
+    )
+
+
+def candidate_thresholds(trace: Trace, policy: Policy, count: int = 50) -> list[float]:
+    """Thresholds at the quantiles of what the policy looks at, from never to at once."""
+    if policy == "never":
+        return [0.0]
+    score: Tensor = getattr(trace, policy).double()
+    quantiles = torch.linspace(0, 1, count, dtype=torch.float64)
+    return sorted(set(torch.quantile(score.flatten()[:10_000_000], quantiles).tolist()))
+
+
+def unreachable(policy: Policy) -> float:
+    """The threshold of a policy that no score of any image reaches: all timesteps run."""
+    if policy == "never":
+        return 0.0
+    return -math.inf if policy == "entropy" else math.inf
+
+
+def fewest_timesteps(trace: Trace, policy: Policy, max_drop: float) -> ExitPoint:
+    """The threshold with the fewest timesteps whose accuracy stays within `max_drop` of all.
+
+    Choose it on validation images and report it on others. Where every exit costs more than
+    `max_drop`, it is `unreachable(policy)`, at which the policy runs all timesteps of any split.
+
+    Raises:
+        ConfigError: `max_drop` is negative or no number.
+    """
+    check_max_drop(max_drop)
+    full = exit_point(trace, policy, unreachable(policy))
+    points = [exit_point(trace, policy, t) for t in candidate_thresholds(trace, policy)]
+    allowed = [point for point in points if point.accuracy >= full.accuracy - max_drop]
+    return min([*allowed, full], key=lambda point: point.average_timesteps)
+
+
+def check_max_drop(max_drop: float) -> None:
+    """Refuse a negative share of accuracy.
+
+    Raises:
+        ConfigError: with what to give instead.
+    """
+    if not max_drop >= 0:
+        raise ConfigError(
+            f"max_drop is {max_drop}, must be >= 0: the share of accuracy that exits may cost, as "
+            "0.003; 0 allows none"
+        )

@@ -1,0 +1,79 @@
+"""Firing rates, measured on real images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from train.data.base import ImageSource
+from train.models.network import SpikingTransformer
+from train.models.neurons import LIF
+from train.parallel.devices import exact_float32
+
+Sums = dict[str, list[float]]
+
+
+@torch.no_grad()
+@exact_float32()
+def measure_firing_rates(
+    network: SpikingTransformer, split: ImageSource, *, images: int = 512, batch_size: int = 64
+) -> dict[str, float]:
+    """Mean input value per element of every convolution and linear layer, over live tokens.
+
+    Args:
+        network: put into evaluation mode for the measurement.
+        split: images to measure on; the first `images` are used.
+        images: how many.
+        batch_size: images per pass.
+
+    Returns:
+        By module name. Spikes are 0 or 1, so this is the firing rate; tokens count their sum. The
+        neurons of q, k and v are there with their mean output.
+    """
+    sums: Sums = {}
+    hooks = [
+        module.register_forward_hook(collector(name, sums))
+        for name, module in network.named_modules()
+        if (collector := _collector_of(name, module)) is not None
+    ]
+    was_training = network.training
+    network.eval()
+    try:
+        for batch in split.batches(torch.arange(min(images, len(split))).split(batch_size)):
+            network(batch.images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        network.train(was_training)
+    return {name: total / max(count, 1) for name, (total, count) in sums.items()}
+
+
+def _collector_of(name: str, module: nn.Module) -> Callable[[str, Sums], Any] | None:
+    if isinstance(module, (nn.Conv2d, nn.Linear)):
+        return _inputs
+    if isinstance(module, LIF) and name.endswith("qkv_lif"):
+        return _outputs
+    return None
+
+
+def _inputs(name: str, sums: Sums) -> Any:
+    def collect(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        entry = sums.setdefault(name, [0.0, 0.0])
+        entry[0] += float(inputs[0].abs().double().sum())
+        entry[1] += inputs[0].numel()
+
+    return collect
+
+
+def _outputs(name: str, sums: Sums) -> Any:
+    def collect(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        live = inputs[1] if len(inputs) > 1 else None
+        entry = sums.setdefault(name, [0.0, 0.0])
+        entry[0] += float(output.double().sum())
+        present = output[..., 0].numel() if live is None else float(live.sum())
+        entry[1] += present * output.shape[-1]
+
+    return collect
