@@ -2,7 +2,8 @@
 
 TensorRT knows no integer products; it finds layers whose inputs are both dequantised and runs those
 in int8. Its scales are symmetric, so activations are int8 with the scale `unit`, which is exact
-(export/fold/exact.py), and weights int8 with one scale per output channel. Everything else is float32.
+(export/fold/exact.py), and weights int8 with one scale per output channel. Everything else is
+float32.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ class GraphOptions:
         live_masks: also give out which slots ran, per block and timestep.
         int8: weights rounded to int8 and products of bytes; `dtype` is of everything else.
         qdq: with int8: written for engines (export/graph/qdq.py) instead of ONNX Runtime on a CPU.
-        spikes: also give out every neuron's spikes (export/graph/observers/spikes.py), for comparisons.
-        instrument: also give out the operations that spikes cause (export/graph/observers/operations.py).
+        spikes: also give out every neuron's spikes (observers/spikes.py), for comparisons.
+        instrument: also give out the operations that spikes cause (observers/operations.py).
     """
 
     chunk: int = 1

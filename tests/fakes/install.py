@@ -37,8 +37,10 @@ def install(
         return world.cuda
 
     for module in (
-        export.engines.targets.choose, export.engines.targets.tensorrt, runtime.backends.tensorrt.open,
-    ):  # fmt: skip
+        export.engines.targets.choose,
+        export.engines.targets.tensorrt,
+        runtime.backends.tensorrt.open,
+    ):
         monkeypatch.setattr(module, "CudaDriver", driver)
     monkeypatch.setenv("SPIKEHALT_PLUGIN_DIR", str(folder))
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))

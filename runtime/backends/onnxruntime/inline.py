@@ -23,7 +23,7 @@ def with_weights(model: bytes, contents: Mapping[str, bytes], where: str) -> byt
     Views are collected and joined once, so that weights are copied once.
 
     Args:
-        model: a serialised ModelProto that `runtime.backends.onnxruntime.files.external_files` has read.
+        model: a serialised ModelProto that `files.external_files` has read.
         contents: of the files it refers to, by location.
         where: what to call the model in messages.
 

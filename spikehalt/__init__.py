@@ -1,0 +1,55 @@
+"""Spiking vision transformers that decide which tokens and how many timesteps an image needs.
+
+    from spikehalt import Engine
+
+    with Engine("ckpt.bundle") as engine:
+        result = engine(images)                  # uint8 [B, H, W, C]
+
+The ground that `train`, `export`, `runtime` and `plugins` stand on; of the standard library alone:
+
+    errors      SpikehaltError, the root of all
+    console     what commands write, and where
+    commands    parser and exit statuses
+    strict      JSON or dict to frozen dataclasses
+    files       writing so that a crash leaves the old or the new
+    extras      optional packages, and the command that brings them
+    vocabulary  names that several parts use
+    exits       exit policies
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from spikehalt.errors import (
+    ConfigError,
+    MissingExtraError,
+    OutOfMemoryError,
+    OutputError,
+    SpikehaltError,
+)
+from spikehalt.extras import version as _version
+
+__version__ = _version()
+__all__ = [
+    "Bundle",
+    "ConfigError",
+    "Engine",
+    "MissingExtraError",
+    "OutOfMemoryError",
+    "OutputError",
+    "Result",
+    "SpikehaltError",
+]
+_LAZY = ("Bundle", "Engine", "Result")  # of `runtime`, which needs numpy
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module("runtime"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -1,0 +1,74 @@
+"""Optional packages: imported where they are needed, and where they are missing, how to get them."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shlex
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import unquote, urlparse
+
+from spikehalt.errors import MissingExtraError
+
+NAME = "spikehalt"
+
+
+def require_extra(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import an optional package.
+
+    Args:
+        module: what to import, such as "PIL.Image".
+        extra: the extra of this project that brings it.
+        purpose: what needs it, as the subject of the message: "reading images".
+
+    Raises:
+        MissingExtraError: it is not installed, with the command that installs it; or it is, and
+            cannot be loaded, with the library's own reason.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(missing(error, extra, purpose)) from error
+
+
+def missing(error: ImportError, extra: str, purpose: str) -> str:
+    """Why an import failed, and what to do, in one sentence."""
+    package = (error.name or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and package:
+        return f"{purpose} needs {package}, which is not installed: {install_command(extra)}"
+    what = package or "a package"
+    return f"{purpose} needs {what}, which is installed and cannot be loaded: {error}"
+
+
+def install_command(extra: str) -> str:
+    """The pip command that brings an extra, from where this copy of the project came."""
+    source = _source()
+    if source is None:
+        return f"pip install 'PLACE[{extra}]', PLACE being the wheel or checkout that you have"
+    editable, place = source
+    name = f"{NAME}[{extra}] @ {place}" if "://" in place else f"{place}[{extra}]"
+    return f"pip install {'-e ' if editable else ''}{shlex.quote(name)}"
+
+
+def _source() -> tuple[bool, str] | None:
+    """Whether this copy is an editable checkout, and the file, folder or URL that it came from."""
+    try:
+        text = distribution(NAME).read_text("direct_url.json")
+    except PackageNotFoundError:  # a bare source tree on the path
+        return False, str(Path(__file__).resolve().parents[1])
+    if text is None:
+        return None
+    direct = json.loads(text)
+    url = str(direct.get("url", ""))
+    editable = bool(direct.get("dir_info", {}).get("editable"))
+    return editable, unquote(urlparse(url).path) if url.startswith("file:") else url
+
+
+def version() -> str:
+    """Version of the installed distribution, or "unknown" in a bare source tree."""
+    try:
+        return Distribution.from_name(NAME).version
+    except PackageNotFoundError:
+        return "unknown"
