@@ -15,8 +15,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from spikehalt.errors import ConfigError
 from train.data.base import ImageSource, Split
-from train.errors import ConfigError
 from train.models.network import SpikingTransformer
 from train.parallel.devices import exact_float32
 from train.parallel.distributed import gather, rank_and_world
