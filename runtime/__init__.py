@@ -11,8 +11,7 @@ Needs numpy and one backend (ONNX Runtime by default); never torch. Logs through
 
 import logging
 
-from runtime.bundle.manifest import Manifest
-from runtime.bundle.read import Bundle
+from runtime.bundle import Bundle, Manifest
 from runtime.engine import Engine
 from runtime.errors import SpikehaltError
 from runtime.results.result import ImageResult, Result

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from runtime.backends import registry
 from runtime.backends.registry import BackendInfo, Session, SessionOptions
-from runtime.bundle.manifest import Manifest
-from runtime.bundle.read import Bundle, PathLike
+from runtime.bundle import Bundle, Manifest, PathLike
 from runtime.bundle.sign import Key
 from runtime.early_exit.control import ControlState, make_controller
 from runtime.early_exit.loop import Job, run_batch
@@ -38,6 +37,7 @@ from runtime.results.stats import Stats, StatsKeeper
 from runtime.results.trajectory import Trajectory
 from runtime.sensors import EnergyMeter, EnergySensor, open_sensor, sensor_names
 from runtime.strict import unknown_name
+from spikehalt.exits import NEVER
 
 logger = logging.getLogger(__name__)
 
@@ -258,7 +258,7 @@ class Engine:
             InputError, ConfigError, BackendError, EngineStateError: as for a call.
         """
         session = self._usable_session()
-        settings = self._resolve(Overrides(policy="never", epsilon=epsilon))
+        settings = self._resolve(Overrides(policy=NEVER.name, epsilon=epsilon))
         data: NDArray[Any] = check_inputs(self.manifest.input, images)
         return record(Job(session, self.manifest, settings), self._parts(data))
 

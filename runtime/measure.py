@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from runtime.engine import Engine
 from runtime.results.result import ImageResult, Result
 from runtime.sensors import EnergyMeter
+from spikehalt.exits import NEVER
 
 Clock = Callable[[], float]
 
@@ -83,7 +84,7 @@ def variants(
         overrides: of the early-exit variants.
         exits: whether these let images leave at all; if not, only all timesteps are measured.
     """
-    fixed = {"policy": "never", "epsilon": overrides.get("epsilon")}
+    fixed = {"policy": NEVER.name, "epsilon": overrides.get("epsilon")}
     ways = [("all timesteps", fixed)]
     if exits:
         ways.insert(0, ("early exit", overrides))

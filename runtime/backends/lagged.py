@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from runtime.backends import ports as graph_io
 from runtime.backends.base import BackendInfo, Inputs, Session, StepOutputs
-from runtime.bundle.manifest import Manifest
+from runtime.bundle import Manifest
 from runtime.errors import BundleFormatError
 
 PADDING = -1

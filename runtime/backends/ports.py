@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from runtime.bundle.manifest import FIRST_GRAPH, NEXT_GRAPH, Manifest
+from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Manifest
 from runtime.errors import BundleFormatError
 
 STATE = "state."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from runtime.backends.base import BackendInfo, Session, SessionOptions, StepOutputs
 from runtime.backends.lagged import LaggedSession
-from runtime.bundle.read import Bundle
+from runtime.bundle import Bundle
 from runtime.errors import BackendError, BackendMissingError, ConfigError
 from runtime.strict import unknown_name
 

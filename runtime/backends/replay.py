@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from runtime.backends.base import BackendInfo, Inputs, StepOutputs
 from runtime.backends.ports import ALIVE, FRAMES, IMAGE
-from runtime.bundle.manifest import Manifest
+from runtime.bundle import Manifest
 from runtime.errors import BackendError
 from runtime.results.trajectory import Trajectory
 

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from runtime.bundle.manifest import FIRST_GRAPH, NEXT_GRAPH, Layout, Precision
+from runtime.bundle.names import FIRST_GRAPH, NEXT_GRAPH
 from runtime.bundle.read import Bundle
 from runtime.errors import BundleFormatError, BundleVersionError
 from runtime.strict import build, parse_json
+from spikehalt.vocabulary import Layout, Precision
 
 FORMAT = "spikehalt-engine"
 FORMAT_VERSION = 1

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle.manifest import InputSpec
+from runtime.bundle import InputSpec
 from runtime.cli import console, options
 from runtime.engine import Engine
 from runtime.inputs.files import batches, find_samples, spread
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure and show."""
     with options.open_engine(arguments, max_batch=max(arguments.batch)) as engine:
         images, note = _images(engine, arguments)
-        exits = engine.settings.policy != "never"
+        exits = engine.settings.threshold is not None
         plan = variants(arguments.batch, arguments.stream, _overrides(arguments), exits)
         meter = _meter(arguments.energy, engine)
         try:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from runtime.backends import ports as graph_io
 from runtime.backends.base import Inputs, Session, StepOutputs
-from runtime.bundle.manifest import Manifest
-from runtime.early_exit.policies import should_exit, softmax
+from runtime.bundle import Manifest
 from runtime.early_exit.settings import Settings
 from runtime.errors import BackendError
 from runtime.results.result import Result
+from runtime.results.scores import should_exit, softmax
 from runtime.results.timing import ChunkTime, Timings
 
 Rows = NDArray[np.int64]

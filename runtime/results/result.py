@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle.manifest import Manifest
+from runtime.bundle import Manifest
 from runtime.results import estimate
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from runtime import Engine
 from runtime.backends.registry import BackendInfo, SessionOptions, StepOutputs, open_session
-from runtime.bundle.read import Bundle, ExitSpec, HaltingSpec
+from runtime.bundle import Bundle, ExitSpec, HaltingSpec
 from runtime.errors import (
     BackendError,
     BundleIntegrityError,

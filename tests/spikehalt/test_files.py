@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runtime.bundle.read import Bundle, update_manifest, write_bundle
+from runtime.bundle import Bundle, update_manifest, write_bundle
 from runtime.errors import BundleWriteError
 from spikehalt import files as atomic
 from tests.runtime.manifests import small_manifest

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from rich.table import Table
 
+from spikehalt.exits import CONFIDENCE, ENTROPY, HALTING, NEVER, POLICIES, PolicyName
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.cli.console import console
 from train.cli.outputs import check_writable, give_figures
@@ -20,7 +21,6 @@ from train.data import Dataset, load_data
 from train.errors import ConfigError
 from train.measure.exits import (
     ExitPoint,
-    Policy,
     check_max_drop,
     exit_point,
     fewest_timesteps,
@@ -51,7 +51,7 @@ class EvaluateOptions:
     checkpoint: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="CKPT")]]
     split: Literal["test", "validation"] = "test"
     epsilon: tuple[float, ...] = ()
-    policy: tuple[Policy, ...] = ("never", "entropy", "confidence", "halting")
+    policy: tuple[PolicyName, ...] = (NEVER.name, ENTROPY.name, CONFIDENCE.name, HALTING.name)
     max_drop: Share = 0.003
     data_path: Annotated[str, tyro.conf.arg(metavar="PATH")] = ""
     batch: Annotated[int, tyro.conf.arg(metavar="N")] = 256
@@ -116,7 +116,7 @@ def evaluate_policies(options: EvaluateOptions, checkpoint: Checkpoint, data: Da
             for part in (data.validation, getattr(data, options.split))
         )
         for policy in options.policy:
-            if policy == "halting" and checkpoint.model.halting.mode == "none":
+            if not POLICIES[policy].fits(checkpoint.model.halting.mode):
                 continue  # no token ever halts, so the score says nothing
             chosen = fewest_timesteps(seen, policy, options.max_drop)
             rows.append(Row(epsilon, exit_point(reported, chosen.policy, chosen.threshold)))

@@ -14,8 +14,7 @@ from runtime.backends.onnxruntime.forks import never_destroy_in_children
 from runtime.backends.onnxruntime.inline import with_weights
 from runtime.backends.onnxruntime.native_ops import choose_native_ops
 from runtime.backends.ports import GraphPlan, Ports
-from runtime.bundle.manifest import FIRST_GRAPH, NEXT_GRAPH
-from runtime.bundle.read import Bundle
+from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Bundle
 from runtime.errors import (
     BackendError,
     BackendMissingError,

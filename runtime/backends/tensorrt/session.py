@@ -22,9 +22,8 @@ from runtime.backends.cuda.memory import StateLease, StatePool, StateSet
 from runtime.backends.tensorrt.engine import LoadedEngine
 from runtime.backends.tensorrt.graph import EngineGraph
 from runtime.backends.tensorrt.kernel_cache import KernelCache
+from runtime.bundle import NEXT_GRAPH, Bundle
 from runtime.bundle.engine_manifest import TITLES, EnginePair, EngineSidecar
-from runtime.bundle.manifest import NEXT_GRAPH
-from runtime.bundle.read import Bundle
 from runtime.errors import BackendError, DeviceError
 
 logger = logging.getLogger(__name__)

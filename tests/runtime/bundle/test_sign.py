@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runtime import Engine
-from runtime.bundle.read import Bundle, add_files, sign_bundle, signature_notice, update_manifest
+from runtime.bundle import Bundle, add_files, sign_bundle, signature_notice, update_manifest
 from runtime.cli import main
 from runtime.errors import (
     BundleIntegrityError,

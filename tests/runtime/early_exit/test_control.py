@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from runtime import Engine, Manifest, engine
 from runtime.backends.registry import StepOutputs
-from runtime.bundle.read import EnergySpec, ExitSpec
+from runtime.bundle import EnergySpec, ExitSpec
 from runtime.early_exit import loop as batch
 from runtime.early_exit.control import Controller
 from runtime.early_exit.settings import Settings

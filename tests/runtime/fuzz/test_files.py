@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from runtime import Engine
 from runtime.backends.onnxruntime.files import external_files
-from runtime.bundle.read import Bundle, FileEntry, Manifest, write_bundle
+from runtime.bundle import Bundle, FileEntry, Manifest, write_bundle
 from runtime.errors import BundleError, InputError
 from runtime.inputs.files import decode_frames, decode_image
 from runtime.inputs.npz import read_array
