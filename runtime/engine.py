@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.backends import registry
+from runtime.backends.base import CLOSED
 from runtime.backends.registry import BackendInfo, Session, SessionOptions
 from runtime.bundle import Bundle, Manifest, PathLike
 from runtime.bundle.sign import Key
@@ -42,8 +43,6 @@ from spikehalt.exits import NEVER
 logger = logging.getLogger(__name__)
 
 MAX_THREADS = 1024  # no library starts more, and trying exhausts the machine
-
-_CLOSED = "this engine is closed: make a new Engine(bundle)"
 
 
 class Engine:
@@ -307,7 +306,7 @@ class Engine:
     def _open_batcher(self) -> Batcher:
         with self._lock:
             if self._closing:
-                raise EngineStateError(_CLOSED)
+                raise EngineStateError(CLOSED)
             if self._batcher is None:
                 self._batcher = Batcher(self._classify, self._max_batch, self._submit_wait_ms)
             return self._batcher
@@ -348,7 +347,7 @@ class Engine:
                 "one in every process"
             )
         if self._session is None:
-            raise EngineStateError(_CLOSED)
+            raise EngineStateError(CLOSED)
         return self._session
 
     def _check_masks(self, wanted: bool) -> None:

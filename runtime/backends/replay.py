@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backends.base import BackendInfo, Inputs, StepOutputs
+from runtime.backends.base import BackendInfo, Inputs, StepOutputs, refuse_closed
 from runtime.backends.ports import ALIVE, FRAMES, IMAGE
 from runtime.bundle import Manifest
 from runtime.errors import BackendError
@@ -38,11 +38,13 @@ class ReplaySession:
     def __init__(self, manifest: Manifest, recording: Trajectory) -> None:
         self.manifest = dataclasses.replace(manifest, live_masks=False)
         self.recording = recording
+        self._closed = False
         self.calls: list[int] = []  # images of every chunk run so far
         self.info = BackendInfo(name="replay", version="1", device="none", reason="for tests")
 
     def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> StepOutputs:
         """Replay one chunk; see `runtime.backends.base.Session.run`."""
+        refuse_closed(self._closed)
         current = self._advance(inputs, states)
         self.calls.append(len(current.images))
         point, rows, chunk = current.point, current.images, self.manifest.chunk
@@ -56,7 +58,8 @@ class ReplaySession:
         )
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Answer no more."""
+        self._closed = True
 
     def _advance(self, inputs: Inputs, states: ReplayStates | None) -> ReplayStates:
         if states is None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.backends.base import CLOSED
 from runtime.early_exit.settings import Settings
 from runtime.errors import EngineStateError
 from runtime.results.result import ImageResult, Result
@@ -65,7 +66,7 @@ class Batcher:
                 self._requests.put(request)
         if closed:
             self._free(request)
-            raise EngineStateError("this engine is closed: make a new Engine(bundle)")
+            raise EngineStateError(CLOSED)
         return request.future
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runtime.backends import ports as graph_io
-from runtime.backends.base import BackendInfo, Inputs, SessionOptions, StepOutputs
+from runtime.backends.base import BackendInfo, Inputs, SessionOptions, StepOutputs, refuse_closed
 from runtime.backends.onnxruntime import cuda as onnxruntime_cuda
 from runtime.backends.onnxruntime.files import external_files
 from runtime.backends.onnxruntime.forks import never_destroy_in_children
@@ -20,7 +20,6 @@ from runtime.errors import (
     BackendMissingError,
     BundleFormatError,
     DeviceError,
-    EngineStateError,
     OutOfMemoryError,
     SpikehaltError,
 )
@@ -112,8 +111,7 @@ class OnnxRuntimeSession:
     def _pick(self, states: States | None) -> tuple[Any, GraphPlan]:
         first, following = self._plans
         session, plan = (self._first, first) if states is None else (self._next, following)
-        if self._closed:
-            raise EngineStateError("the engine was closed while this call was running")
+        refuse_closed(self._closed)  # now, not before: it may have been closed meanwhile
         if session is None or plan is None:
             raise BackendError(f"{NEXT_GRAPH} does not exist: the first chunk runs all timesteps")
         return session, plan

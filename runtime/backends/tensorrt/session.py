@@ -16,7 +16,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from runtime.backends import ports as graph_io
-from runtime.backends.base import BackendInfo, Inputs, SessionOptions, StepOutputs
+from runtime.backends.base import BackendInfo, Inputs, SessionOptions, StepOutputs, refuse_closed
 from runtime.backends.cuda.driver import Cuda
 from runtime.backends.cuda.memory import StateLease, StatePool, StateSet
 from runtime.backends.tensorrt.engine import LoadedEngine
@@ -174,8 +174,7 @@ class TensorRTSession:
         return self._states
 
     def _refuse_unusable(self) -> None:
-        if self._closed:
-            raise BackendError("this session is closed")
+        refuse_closed(self._closed)
         if self._broken:
             raise DeviceError(self._broken)
 

@@ -30,7 +30,8 @@ def test_a_fully_unrolled_bundle_has_one_graph() -> None:
 def test_a_second_graph_that_runs_once_needs_no_states_out() -> None:
     once = Ports(NEXT.inputs, OUT)
 
-    plan_graphs(toy_manifest(chunk=2), FIRST, once)
+    _, following = plan_graphs(toy_manifest(chunk=2), FIRST, once)
+    assert following is not None and following.states_in == ("state.v",)
     with pytest.raises(BundleFormatError, match=r"next\.onnx lacks the outputs next\.state\.v"):
         plan_graphs(toy_manifest(chunk=1), FIRST, once)
 
