@@ -95,7 +95,7 @@ def variants(
 def measure(
     engine: Engine,
     images: NDArray[Any],
-    plan: Sequence[Variant],
+    compared: Sequence[Variant],
     *,
     rounds: int = 7,
     meter: EnergyMeter | None = None,
@@ -107,21 +107,21 @@ def measure(
     Args:
         engine: of the bundle.
         images: [N, …] inputs; every round runs all of them.
-        plan: what to compare.
+        compared: the variants.
         rounds: timed rounds per variant, after one to warm up.
         meter: measures energy, in windows of its own after the timed rounds; None measures none.
         ticking: wraps the steps to show progress, called with them and their number.
         clock: seconds that only grow.
     """
-    seconds: list[list[float]] = [[] for _ in plan]
-    totals = [_run(engine, images, variant) for variant in plan]  # this also warms up
-    steps: Iterable[int] = [number for _ in range(rounds) for number in range(len(plan))]
-    for number in steps if ticking is None else ticking(steps, rounds * len(plan)):
+    seconds: list[list[float]] = [[] for _ in compared]
+    totals = [_run(engine, images, variant) for variant in compared]  # this also warms up
+    steps: Iterable[int] = [number for _ in range(rounds) for number in range(len(compared))]
+    for number in steps if ticking is None else ticking(steps, rounds * len(compared)):
         begin = clock()
-        _run(engine, images, plan[number])
+        _run(engine, images, compared[number])
         seconds[number].append(clock() - begin)
-    energies = [_energy(engine, images, variant, meter, clock) for variant in plan]
-    return [_measured(*each) for each in zip(plan, totals, seconds, energies, strict=True)]
+    energies = [_energy(engine, images, variant, meter, clock) for variant in compared]
+    return [_measured(*each) for each in zip(compared, totals, seconds, energies, strict=True)]
 
 
 @dataclass

@@ -60,7 +60,7 @@ class SessionOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepOutputs:
+class ChunkOutputs:
     """What one chunk of timesteps gave, for the B' images that took part.
 
     Attributes:
@@ -90,7 +90,7 @@ class Session(Protocol):
         """Which backend this is, and why it was chosen."""
         ...
 
-    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         """Run one chunk of timesteps.
 
         Args:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runtime.backends.base import BackendInfo, Session, SessionOptions, StepOutputs
+from runtime.backends.base import BackendInfo, ChunkOutputs, Session, SessionOptions
 from runtime.backends.lagged import LaggedSession
 from runtime.bundle import Bundle
 from runtime.errors import BackendError, BackendMissingError, ConfigError
@@ -15,9 +15,9 @@ from runtime.strict import unknown_name
 __all__ = [
     "AUTO",
     "BackendInfo",
+    "ChunkOutputs",
     "Session",
     "SessionOptions",
-    "StepOutputs",
     "names",
     "open_session",
     "why_not",

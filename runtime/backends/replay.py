@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backends.base import BackendInfo, Inputs, StepOutputs, refuse_closed
+from runtime.backends.base import BackendInfo, ChunkOutputs, Inputs, refuse_closed
 from runtime.backends.ports import ALIVE, FRAMES, IMAGE
 from runtime.bundle import Manifest
 from runtime.errors import BackendError
@@ -42,7 +42,7 @@ class ReplaySession:
         self.calls: list[int] = []  # images of every chunk run so far
         self.info = BackendInfo(name="replay", version="1", device="none", reason="for tests")
 
-    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         """Replay one chunk; see `runtime.backends.base.Session.run`."""
         refuse_closed(self._closed)
         current = self._advance(inputs, states)
@@ -50,7 +50,7 @@ class ReplaySession:
         point, rows, chunk = current.point, current.images, self.manifest.chunk
         if point >= self.recording.logits.shape[1]:
             raise BackendError(f"the recording has no exit point {point + 1}")
-        return StepOutputs(
+        return ChunkOutputs(
             logits=self.recording.logits[rows, point],
             halt_score=self.recording.halt_score[rows, point],
             live_tokens=self.recording.live_tokens[rows, point * chunk : (point + 1) * chunk],

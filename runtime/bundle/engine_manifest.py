@@ -1,4 +1,6 @@
-"""What an engine file says about itself: `NAME.plan.json` beside `NAME.plan` in a bundle.
+"""What TensorRT engines say about themselves: `NAME.plan.json` beside `NAME.plan` in a bundle.
+
+An engine is TensorRT's here, and a plan is the file that holds one; `runtime.Engine` runs bundles.
 
 TensorRT engines run only with the TensorRT version and the kind of GPU they were built for, and
 loading a foreign one ends in an error at best. So the runtime reads this file first, compares, and

@@ -48,11 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
     with options.open_engine(arguments, max_batch=max(arguments.batch)) as engine:
         images, note = _images(engine, arguments)
         exits = engine.settings.threshold is not None
-        plan = variants(arguments.batch, arguments.stream, _overrides(arguments), exits)
+        compared = variants(arguments.batch, arguments.stream, _overrides(arguments), exits)
         meter = _meter(arguments.energy, engine)
         try:
             measured = measure(
-                engine, images, plan, rounds=arguments.rounds, meter=meter, ticking=_ticking
+                engine, images, compared, rounds=arguments.rounds, meter=meter, ticking=_ticking
             )
         finally:
             if meter is not None:

@@ -34,9 +34,11 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
     """When an image leaves."""
+    rules = "; ".join(f"{each.name}: {each.description}" for each in POLICIES.values())
     parser.add_argument(
-        "--policy", choices=tuple(POLICIES), help="exit policy (default: as the bundle says)"
-    )
+        "--policy", choices=tuple(POLICIES),
+        help=f"when an image leaves (default: as the bundle says). {rules}",
+    )  # fmt: skip
     parser.add_argument(
         "--threshold", type=float, metavar="X", help="of the policy (default: as calibrated)"
     )

@@ -48,7 +48,7 @@ class Tensor:
         return -1 in self.dims
 
 
-class LoadedEngine:
+class TensorRTEngine:
     """An engine, ready to make contexts.
 
     Args:

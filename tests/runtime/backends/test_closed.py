@@ -11,7 +11,7 @@ import pytest
 
 from runtime import Engine
 from runtime.backends import registry
-from runtime.backends.base import CLOSED, Inputs, Session, SessionOptions, StepOutputs
+from runtime.backends.base import CLOSED, ChunkOutputs, Inputs, Session, SessionOptions
 from runtime.backends.lagged import LaggedSession
 from runtime.backends.onnxruntime import session as onnxruntime
 from runtime.bundle import Bundle
@@ -104,7 +104,7 @@ class ClosedAfterOneChunk:
     def __init__(self, inner: Session) -> None:
         self.inner, self.info = inner, inner.info
 
-    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         step = self.inner.run(inputs, states, last=last, masks=masks)
         self.inner.close()
         return step

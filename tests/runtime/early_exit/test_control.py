@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime import Engine, Manifest, engine
-from runtime.backends.registry import StepOutputs
+from runtime.backends.registry import ChunkOutputs
 from runtime.bundle import EnergySpec, ExitSpec
 from runtime.early_exit import loop as batch
 from runtime.early_exit.control import Controller
@@ -112,7 +112,7 @@ class SlowSession:
         self.inner, self.info, self.clock, self.load_ms = inner, inner.info, clock, 1.0
         self.epsilons: list[float] = []
 
-    def run(self, inputs: Any, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Any, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         step = self.inner.run(inputs, states, last=last, masks=masks)
         self.clock.now_s += 1e-3 * self.load_ms * len(step.logits)
         self.epsilons.append(float(inputs["epsilon"]))
