@@ -25,7 +25,6 @@ Rooms, each of which imports only those below it:
     inputs       files and arrays, checked
     sensors      counters of energy
     bundle       the folder that an engine opens
-    strict       JSON to frozen dataclasses
     errors       every exception
 """
 
@@ -33,9 +32,9 @@ import logging
 
 from runtime.bundle import Bundle, Manifest
 from runtime.engine import Engine
-from runtime.errors import SpikehaltError
 from runtime.results.result import ImageResult, Result
 from runtime.results.trajectory import Trajectory
+from spikehalt.errors import SpikehaltError
 
 __all__ = [
     "Bundle",

@@ -7,9 +7,9 @@ import os
 from runtime.backends import registry
 from runtime.backends.base import Session, SessionOptions
 from runtime.bundle import Bundle, Key, Manifest, PathLike
-from runtime.errors import ConfigError
 from runtime.sensors import EnergySensor, open_sensor, sensor_names
-from runtime.strict import unknown_name
+from spikehalt.errors import ConfigError
+from spikehalt.strict import unknown_name
 
 MAX_THREADS = 1024  # no library starts more, and trying exhausts the machine
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-EXTRA = "pip install 'spikehalt[train]'"
+from spikehalt import commands, console, extras
 
 
 def main() -> int:
@@ -12,12 +12,10 @@ def main() -> int:
     try:
         from train.cli import main as run_command
     except ImportError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing == "train":
+        if (error.name or "").partition(".")[0] in ("train", "spikehalt"):
             raise
-        what = f"{missing!r} cannot be imported" if missing else "an import failed"
-        sys.stderr.write(f"error: training needs more packages, {what} ({error}): {EXTRA}\n")
-        return 2
+        console.error(extras.missing(error, "train", "training"))
+        return commands.FAILED
     return run_command()
 
 

@@ -1,6 +1,6 @@
 """Every knob of a model and of a training run, as frozen dataclasses with checked values.
 
-Read with `train.strict.from_dict`, so that unknown keys and wrong types are refused. The model part
+Read with `spikehalt.strict.build`, so that unknown keys and wrong types are refused. The model part
 is stored in checkpoints and bundles.
 """
 
@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from train.errors import ConfigError
+from spikehalt.errors import ConfigError
 
 HaltingMode = Literal["none", "block", "block_time"]
 Arch = Literal["spikformer", "spikingformer", "sdt"]

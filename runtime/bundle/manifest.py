@@ -16,7 +16,7 @@ from runtime.bundle.consistency import Check
 from runtime.bundle.names import MANIFEST_NAME
 from runtime.bundle.specs import EnergySpec, ExitSpec, FileEntry, HaltingSpec, InputSpec
 from runtime.errors import BundleFormatError, BundleVersionError
-from runtime.strict import build, parse_json
+from spikehalt.strict import build, parse_json
 from spikehalt.vocabulary import Layout, Precision
 
 FORMAT = "spikehalt-bundle"
@@ -92,9 +92,9 @@ class Manifest:
             BundleVersionError: the format is newer than this runtime.
             BundleFormatError: anything else that is not exactly as expected.
         """
-        data = parse_json(text, where)
+        data = parse_json(text, where, BundleFormatError)
         _check_version(data, where)
-        manifest = build(cls, data, where)
+        manifest = build(cls, data, where, BundleFormatError)
         manifest._check(where)
         return manifest
 

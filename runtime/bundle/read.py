@@ -16,7 +16,7 @@ from runtime.bundle.names import MANIFEST_NAME, SIGNATURE_NAME
 from runtime.bundle.sign import Key, check_signature
 from runtime.bundle.specs import FileEntry
 from runtime.errors import BundleFormatError, BundleIntegrityError
-from runtime.strict import unknown_name
+from spikehalt.strict import unknown_name
 
 PathLike = str | os.PathLike[str]
 _BLOCK = 2**20

@@ -6,8 +6,9 @@ import argparse
 from dataclasses import asdict
 
 from runtime.bundle import Bundle, ExitSpec, InputSpec, Manifest
-from runtime.cli import console, options
+from runtime.cli import options
 from runtime.early_exit.settings import Overrides, calibration_notice
+from spikehalt import console
 from spikehalt.exits import CALIBRATED
 
 
@@ -26,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     console.write_table(str(bundle.root), ["what", "value"], identity(bundle))
     notice = calibration_notice(bundle.manifest, Overrides())
     if notice:
-        console.write_note(notice)
+        console.note(notice)
     return 0
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.bundle import Manifest
-from runtime.errors import ConfigError, PolicyError
-from runtime.strict import unknown_name
+from runtime.errors import PolicyError
+from spikehalt.errors import ConfigError
 from spikehalt.exits import CALIBRATED, NEVER, POLICIES, ExitPolicy, calibrated_names
+from spikehalt.strict import unknown_name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 from rich.logging import RichHandler
 
+from spikehalt.commands import DONE, FAILED, STOPPED
+from spikehalt.console import error, print_whatever_the_encoding, say
+from spikehalt.errors import ConfigError, SpikehaltError
 from train.cli import energy, evaluating, figures, importing, recipes, running, sweeping
-from train.cli.console import HELP, HelpAskedError, complain, errors, print_what_encodes, say
+from train.cli.console import HELP, HelpAskedError, errors
 from train.cli.usage import USAGE, USAGES
-from train.errors import ConfigError, TrainError
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "run": running.run_command,
@@ -25,13 +27,12 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "import": importing.import_command,
 }
 RESUMABLE = ("run", "resume", "sweep")
-DONE, FAILED, STOPPED = 0, 2, 130
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 2 an error, 130 stopped by Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    print_what_encodes()
+    print_whatever_the_encoding()
     logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=errors)])
     name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if name in ("help", *HELP):
@@ -43,8 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     except HelpAskedError:
         say(f"usage:\n{USAGES[name]}")
         return DONE
-    except TrainError as error:
-        complain(error)
+    except SpikehaltError as problem:
+        error(problem)
         return FAILED
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stderr.close()

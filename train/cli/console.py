@@ -5,14 +5,9 @@ What was asked for goes to stdout; errors, notes and progress go to stderr.
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import Any
-
 from rich.console import Console
 
-from train.errors import ConfigError
-from train.parallel.distributed import rank_and_world
+from spikehalt.errors import ConfigError
 
 console = Console()
 errors = Console(stderr=True)
@@ -27,46 +22,6 @@ class HelpAskedError(Exception):
 def asks_for_help(arguments: list[str]) -> bool:
     """Whether `--help` or `-h` is among the arguments."""
     return any(argument in HELP for argument in arguments)
-
-
-def say(text: str) -> None:
-    """What was asked for, as it is; of several processes only the first speaks."""
-    if rank_and_world()[0] == 0:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def note(text: str) -> None:
-    """A remark about the run, in one line."""
-    _one_line("note", text)
-
-
-def complain(error: object) -> None:
-    """What went wrong, in one line."""
-    _one_line("error", str(error))
-
-
-def _one_line(kind: str, text: str) -> None:
-    if rank_and_world()[0] == 0:
-        line = " ".join(part.strip() for part in text.splitlines())
-        sys.stderr.write(f"{kind}: {line}\n")
-
-
-def write_json(data: Any) -> None:
-    """One JSON document, alone on stdout."""
-    if rank_and_world()[0] == 0:
-        sys.stdout.write(json_text(data))
-
-
-def json_text(data: Any) -> str:
-    """A JSON document, as it is printed and written to files."""
-    return json.dumps(data, indent=2, allow_nan=False) + "\n"
-
-
-def print_what_encodes() -> None:
-    """Let an output that is not UTF-8 show `?` for letters it lacks, as ε, instead of failing."""
-    reconfigure = getattr(sys.stdout, "reconfigure", None)  # a replaced stdout may have none
-    if reconfigure is not None:
-        reconfigure(errors="replace")
 
 
 def take_option(name: str, arguments: list[str]) -> tuple[str | None, list[str]]:

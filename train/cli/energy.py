@@ -10,13 +10,14 @@ import torch
 import tyro
 from rich.table import Table
 
+from spikehalt.console import say
+from spikehalt.errors import ConfigError
 from train.checkpoint import load_checkpoint
-from train.cli.console import console, say
+from train.cli.console import console
 from train.cli.evaluating import checkpoint_data
 from train.cli.outputs import check_writable, give_figures
 from train.cli.parsing import parse
 from train.config import check_epsilon, require
-from train.errors import ConfigError
 from train.measure.energy import (
     MODULES,
     Constants,

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 import tyro
 from rich.table import Table
 
+from spikehalt.errors import ConfigError
 from spikehalt.exits import CONFIDENCE, ENTROPY, HALTING, NEVER, POLICIES, PolicyName
+from spikehalt.strict import build
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.cli.console import console
 from train.cli.outputs import check_writable, give_figures
@@ -18,7 +20,6 @@ from train.cli.parsing import parse
 from train.cli.shares import Share
 from train.config import TrainConfig, check_epsilon, require
 from train.data import Dataset, load_data
-from train.errors import ConfigError
 from train.measure.exits import (
     ExitPoint,
     check_max_drop,
@@ -27,7 +28,6 @@ from train.measure.exits import (
     record,
 )
 from train.parallel.devices import best_device
-from train.strict import from_dict
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def checkpoint_data(checkpoint: Checkpoint, path: str = "") -> Dataset:
     run = dict(checkpoint.run)
     if path:
         run["data"] = {**run["data"], "path": path}
-    config = from_dict(TrainConfig, run)
+    config = build(TrainConfig, run)
     return load_data(config.data, checkpoint.model, config.seed)
 
 

@@ -10,16 +10,17 @@ from typing import Annotated, Any
 import torch
 import tyro
 
+from spikehalt.console import say
+from spikehalt.errors import ConfigError
 from spikehalt.exits import NEVER, calibrated_names
 from train.checkpoint import load_checkpoint
-from train.cli.console import say, take_positional
+from train.cli.console import take_positional
 from train.cli.energy import EnergyOptions, energy_report
 from train.cli.evaluating import checkpoint_data
 from train.cli.outputs import check_writable
 from train.cli.parsing import parse
 from train.config import check_epsilon, require
 from train.data import Split
-from train.errors import ConfigError
 from train.figures import draw_curves, draw_energy, draw_heatmaps, draw_tokens, draw_tradeoff
 from train.figures.canvas import check_suffix, write
 from train.figures.curves import PANELS

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from spikehalt.console import say
+from spikehalt.errors import ConfigError
 from train.checkpoint import save_checkpoint
-from train.cli.console import (
-    HelpAskedError,
-    asks_for_help,
-    say,
-    take_option,
-    take_positional,
-)
+from train.cli.console import HelpAskedError, asks_for_help, take_option, take_positional
 from train.cli.outputs import check_writable
 from train.cli.parsing import parse
 from train.config import ModelConfig
-from train.errors import ConfigError
 from train.importing import import_checkpoint
 from train.models import NAMED_MODELS, named_model
 

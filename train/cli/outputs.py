@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from train.cli.console import json_text, write_json
-from train.errors import ConfigError
+from spikehalt.console import json_text, write_json
+from spikehalt.errors import ConfigError
 
 
 def check_writable(path: Path, option: str, *, makes_folders: bool = False) -> None:

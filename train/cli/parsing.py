@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import tyro
 
-from train.errors import ConfigError
+from spikehalt.errors import ConfigError
 
 T = TypeVar("T")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from train.cli.console import nothing_left, say
+from spikehalt.console import say
+from train.cli.console import nothing_left
 from train.recipes import recipe_names
 
 

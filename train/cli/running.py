@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from spikehalt.console import note, say
 from train.checkpoint import load_checkpoint
-from train.cli.console import note, nothing_left, say, take_option, take_positional
+from train.cli.console import nothing_left, take_option, take_positional
 from train.cli.parsing import parse
 from train.config import TrainConfig
 from train.loop.run import RunResult, resume, run

@@ -7,18 +7,12 @@ from pathlib import Path
 
 from rich.table import Table
 
-from train.cli.console import (
-    asks_for_help,
-    console,
-    say,
-    take_flag,
-    take_option,
-    take_positional,
-)
+from spikehalt.console import say
+from spikehalt.errors import ConfigError
+from train.cli.console import asks_for_help, console, take_flag, take_option, take_positional
 from train.cli.outputs import give_figures
 from train.cli.parsing import parse
 from train.config import TrainConfig
-from train.errors import ConfigError
 from train.loop.sweep import SweepPoint, parse_axis, sweep
 from train.recipes import load_recipe
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from spikehalt.errors import ConfigError
 from spikehalt.exits import POLICIES, ExitPolicy, PolicyName
 from train.data.base import ImageSource, Split
-from train.errors import ConfigError
 from train.models.network import SpikingTransformer
 from train.parallel.devices import exact_float32
 from train.parallel.distributed import gather, rank_and_world

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from spikehalt.errors import ConfigError
 from train.config import Arch, ModelConfig, StemConfig
-from train.errors import ConfigError
 
 _IMAGENET: dict[str, Any] = {
     "image_size": (224, 224),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from spikehalt.errors import ConfigError
 from tests.train.models.test_network import _Disturb
 from tests.train.samples import lively_network, random_images, tiny_model
 from train.baselines.dropping import (
@@ -12,7 +13,6 @@ from train.baselines.dropping import (
     random_importance,
 )
 from train.config import DropConfig, HaltingConfig, ModelConfig
-from train.errors import ConfigError
 
 KEEP = (1.0, 0.5, 0.25)
 

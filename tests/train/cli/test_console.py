@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from train.cli.console import print_what_encodes
+from spikehalt.console import print_whatever_the_encoding
 
 
 @pytest.mark.parametrize(
@@ -35,4 +35,4 @@ def test_letters_that_an_output_lacks_do_not_stop_a_command(
 
 def test_an_output_that_cannot_be_set_up_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.StringIO())
-    print_what_encodes()
+    print_whatever_the_encoding()

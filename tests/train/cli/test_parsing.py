@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from spikehalt.errors import ConfigError
 from train.cli.parsing import parse
-from train.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from spikehalt.strict import to_dict
 from tests.train.samples import quick_run
 from train.checkpoint import load_checkpoint
 from train.cli import main
 from train.recipes import recipe_names
-from train.strict import to_dict
 
 
 @pytest.fixture
