@@ -1,7 +1,7 @@
 """Measuring a bundle: warm-up, alternating rounds, medians with their spread, energy.
 
-Variants (early exit against all timesteps, batch sizes) take turns round by round in one run, so
-that a machine that gets slower or faster meanwhile does so for all of them.
+Variants (early exit against all timesteps, batch sizes) take turns, round by round: a machine that
+gets slower or faster meanwhile does so for all of them.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def variants(
         batches: images per call.
         stream: also stream images one by one.
         overrides: of the early-exit variants.
-        exits: whether these let images leave at all; if not, only all timesteps are measured.
+        exits: whether early exit is measured too; False: all timesteps alone are.
     """
     fixed = {"policy": NEVER.name, "epsilon": overrides.get("epsilon")}
     ways = [("all timesteps", fixed)]

@@ -18,7 +18,7 @@ from runtime.results.trajectory import Trajectory
 
 @dataclass(frozen=True)
 class ReplayStates:
-    """Handle of `ReplaySession`: which exit point comes next, and for which recorded images."""
+    """Handle of `ReplaySession`: the next exit point, and the recorded images that go on."""
 
     point: int
     images: NDArray[np.int64]
@@ -47,14 +47,14 @@ class ReplaySession:
         refuse_closed(self._closed)
         current = self._advance(inputs, states)
         self.calls.append(len(current.images))
-        point, rows, chunk = current.point, current.images, self.manifest.chunk
+        point, images, chunk = current.point, current.images, self.manifest.chunk
         if point >= self.recording.logits.shape[1]:
             raise BackendError(f"the recording has no exit point {point + 1}")
         return ChunkOutputs(
-            logits=self.recording.logits[rows, point],
-            halt_score=self.recording.halt_score[rows, point],
-            live_tokens=self.recording.live_tokens[rows, point * chunk : (point + 1) * chunk],
-            states=None if last else ReplayStates(point + 1, rows),
+            logits=self.recording.logits[images, point],
+            halt_score=self.recording.halt_score[images, point],
+            live_tokens=self.recording.live_tokens[images, point * chunk : (point + 1) * chunk],
+            states=None if last else ReplayStates(point + 1, images),
         )
 
     def close(self) -> None:

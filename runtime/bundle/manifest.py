@@ -40,8 +40,8 @@ class Manifest:
         chunk: timesteps unrolled per graph; divides T; exit decisions fall between chunks.
         layout: token layout of the graphs, design section 5.
         precision: precision of weights and activations.
-        qdq: int8 as Q/DQ pairs, the form engines take; else products of bytes, the form that
-            ONNX Runtime on a CPU runs fast.
+        qdq: int8 comes as Q/DQ pairs, which TensorRT engines take; False: as products of bytes,
+            which are fast in ONNX Runtime on a CPU.
         tokens: K_0, tokens per image before the first block.
         tokens_per_block: static slots of each block, after merging.
         halting: how tokens halt.

@@ -31,7 +31,7 @@ class Point:
         images: how many there were.
         accuracy: share of right answers.
         harmful: images the reference (all timesteps) got right and this setting gets wrong.
-        helpful: the other way round.
+        helpful: images the reference gets wrong and this setting gets right.
         average_timesteps: executed timesteps per image.
         average_tokens: live tokens over K_0, averaged over blocks and executed timesteps.
         energy_mj: estimated, per image; None if the bundle has no constants.

@@ -172,11 +172,11 @@ def _unreachable(goal: Goal, curves: Any) -> str:
 def _levels(
     sequences: Sequence[tuple[list[Point], Point]], best: Point, goal: Goal
 ) -> tuple[Point, ...]:
-    """Settings within the goal, dearer than the best, of which none is both dearer and worse.
+    """Settings within the goal, from the most accurate to the best: each is cheaper than the last.
 
     Args:
-        sequences: per ε the curve, and the point chosen on it: those before it are as safe.
-        best: the chosen point of all; the last level.
+        sequences: a curve for every ε, and the point chosen on it; points before it are as safe.
+        best: the chosen point of all curves; the last level.
         goal: what must hold.
     """
     safe = [

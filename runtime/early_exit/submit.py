@@ -50,8 +50,8 @@ class Batcher:
     def submit(self, data: NDArray[Any], settings: Settings) -> Future[ImageResult]:
         """Queue one checked input [1, …]; waits while `MAX_WAITING` requests are queued.
 
-        A future's callback runs on the batcher's own thread; what it submits never waits, since
-        nobody else would make room.
+        A future's callback runs on the batcher's own thread. What it submits does not wait: no
+        other thread would make room.
 
         Raises:
             EngineStateError: the batcher is closed.

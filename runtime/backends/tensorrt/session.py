@@ -59,7 +59,7 @@ class TensorRTSession:
     Args:
         bundle: an opened bundle.
         platform: library, GPU and engines.
-        options: nothing in it applies to a GPU but the device.
+        options: of these, only the device matters on a GPU.
         reason: why this backend was chosen, for `info`.
 
     Raises:
@@ -112,7 +112,7 @@ class TensorRTSession:
             try:
                 self._cuda.make_current()
                 self._free()
-            except BackendError as error:  # of a GPU that is gone there is nothing to give back
+            except BackendError as error:  # a GPU that is gone has nothing to give back
                 logger.debug("freeing a lost GPU: %s", error)
 
     def _run(
