@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -44,6 +45,11 @@ with_threshold = pytest.mark.parametrize("policy", CALIBRATED, ids=lambda each: 
 def test_every_policy_has_a_name_that_users_can_write() -> None:
     assert tuple(POLICIES) == get_args(PolicyName) == ("halting", "entropy", "confidence", "never")
     assert all(policy.name == name for name, policy in POLICIES.items())
+
+
+def test_the_documentation_lists_every_policy() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "runtime.md").read_text(), re.M)
+    assert [name for name in rows if name in NAMES] == list(POLICIES)
 
 
 def test_only_never_has_nothing_to_calibrate_and_only_halting_needs_it() -> None:

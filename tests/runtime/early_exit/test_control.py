@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from runtime import Engine, Manifest, engine
 from runtime.backends.registry import ChunkOutputs
 from runtime.bundle import EnergySpec, ExitSpec
-from runtime.early_exit import loop as batch
+from runtime.early_exit import loop
 from runtime.early_exit.control import Controller
 from runtime.early_exit.settings import Settings
 from runtime.errors import BundleFormatError, PolicyError
@@ -128,7 +128,7 @@ def slow(make_bundle: MakeBundle, images: Images, monkeypatch: pytest.MonkeyPatc
     with Engine(make_bundle()) as real:
         recording = real.record(images)
     clock = Clock()
-    for module in (engine, batch):
+    for module in (engine, loop):
         monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=clock))
     return SlowSession(ReplaySession(steerable(), recording), clock)
 
