@@ -1,6 +1,6 @@
 """Reading a bundle: a folder with `manifest.json`, graphs and engines (design section 5).
 
-Refused is what is missing, truncated, modified or outside the folder.
+Whatever is missing, truncated, modified or outside the folder is refused.
 """
 
 from __future__ import annotations

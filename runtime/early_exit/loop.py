@@ -25,13 +25,13 @@ Positions = NDArray[np.int64]
 class Recorder(Protocol):
     """Keeps what it needs of every chunk."""
 
-    def record(self, images: Positions, start: int, chunk: ChunkOutputs) -> None:
+    def record(self, images: Positions, start: int, outputs: ChunkOutputs) -> None:
         """Store one chunk.
 
         Args:
             images: int64 [B'], those of the batch that took part.
             start: timesteps that ran before.
-            chunk: what it gave.
+            outputs: of the chunk.
         """
         ...
 
@@ -56,7 +56,7 @@ class LastAnswers:
         self.mac_ops = np.zeros(batch) if manifest.instrumented else None
         self.ac_ops = np.zeros(batch) if manifest.instrumented else None
 
-    def record(self, images: Positions, start: int, chunk: ChunkOutputs) -> None:
+    def record(self, images: Positions, start: int, outputs: ChunkOutputs) -> None:
         """Store one chunk; see `Recorder.record`.
 
         Raises:
@@ -64,13 +64,13 @@ class LastAnswers:
         """
         stop = start + self._manifest.chunk
         try:
-            self.logits[images] = chunk.logits
-            self.halt_score[images] = chunk.halt_score
-            self.live_tokens[images, start:stop] = chunk.live_tokens
-            for mask, value in zip(self.live_masks or (), chunk.live_masks, strict=True):
+            self.logits[images] = outputs.logits
+            self.halt_score[images] = outputs.halt_score
+            self.live_tokens[images, start:stop] = outputs.live_tokens
+            for mask, value in zip(self.live_masks or (), outputs.live_masks, strict=True):
                 mask[images, start:stop] = value
-            self.mac_ops = _with_operations(self.mac_ops, images, chunk.mac_ops)
-            self.ac_ops = _with_operations(self.ac_ops, images, chunk.ac_ops)
+            self.mac_ops = _with_operations(self.mac_ops, images, outputs.mac_ops)
+            self.ac_ops = _with_operations(self.ac_ops, images, outputs.ac_ops)
         except (ValueError, IndexError) as error:
             raise BackendError(f"the graph's outputs contradict the manifest: {error}") from error
         self.timesteps[images] = stop
@@ -144,11 +144,13 @@ def run_chunks(job: Job, data: NDArray[Any], recorder: Recorder) -> None:
     for start in range(0, settings.max_timesteps, manifest.chunk):
         last = start + manifest.chunk >= settings.max_timesteps
         inputs = _inputs(manifest, data, running, kept, start, settings.epsilon)
-        chunk = _timed_chunk(job, inputs, states, start, last, len(running))
-        recorder.record(running, start, chunk)
-        leaving = should_exit(settings.policy, settings.threshold, chunk.logits, chunk.halt_score)
+        outputs = _timed_chunk(job, inputs, states, start, last, len(running))
+        recorder.record(running, start, outputs)
+        leaving = should_exit(
+            settings.policy, settings.threshold, outputs.logits, outputs.halt_score
+        )
         kept = np.flatnonzero(~leaving)
-        running, states = running[kept], chunk.states
+        running, states = running[kept], outputs.states
         if len(running) == 0:
             break
 
@@ -157,19 +159,19 @@ def _timed_chunk(
     job: Job, inputs: Inputs, states: Any, start: int, last: bool, images: int
 ) -> ChunkOutputs:
     begin = time.perf_counter()
-    chunk = job.session.run(inputs, states, last=last, masks=job.masks)
+    outputs = job.session.run(inputs, states, last=last, masks=job.masks)
     job.timings.chunks.append(ChunkTime(start, images, time.perf_counter() - begin))
-    _refuse_not_finite(job.manifest, chunk, start)
-    if job.masks and not chunk.live_masks:
+    _refuse_not_finite(job.manifest, outputs, start)
+    if job.masks and not outputs.live_masks:
         raise BackendError(
             f"backend {job.session.info.name!r} gives no live masks (a recording holds none): call "
             "without live_masks=True, or use a backend that runs the bundle's graphs"
         )
-    return chunk
+    return outputs
 
 
-def _refuse_not_finite(manifest: Manifest, chunk: ChunkOutputs, start: int) -> None:
-    if not (np.isfinite(chunk.logits).all() and np.isfinite(chunk.halt_score).all()):
+def _refuse_not_finite(manifest: Manifest, outputs: ChunkOutputs, start: int) -> None:
+    if not (np.isfinite(outputs.logits).all() and np.isfinite(outputs.halt_score).all()):
         raise BackendError(
             f"the graph returned NaN or infinity after timestep {start + manifest.chunk}; "
             + _about_overflow(manifest.precision)

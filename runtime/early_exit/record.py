@@ -18,11 +18,11 @@ class AllAnswers:
     """Keeps the outputs of every chunk; works while no image leaves."""
 
     def __init__(self) -> None:
-        self._chunks: list[ChunkOutputs] = []
+        self._outputs: list[ChunkOutputs] = []
 
-    def record(self, images: Positions, start: int, chunk: ChunkOutputs) -> None:
+    def record(self, images: Positions, start: int, outputs: ChunkOutputs) -> None:
         """Store one chunk; see `runtime.early_exit.loop.Recorder.record`."""
-        self._chunks.append(chunk)
+        self._outputs.append(outputs)
 
     def trajectory(self, chunk_ms: NDArray[np.float64]) -> Trajectory:
         """What was recorded.
@@ -35,9 +35,9 @@ class AllAnswers:
         """
         try:
             return Trajectory(
-                logits=np.stack([chunk.logits for chunk in self._chunks], axis=1),
-                halt_score=np.stack([chunk.halt_score for chunk in self._chunks], axis=1),
-                live_tokens=np.concatenate([chunk.live_tokens for chunk in self._chunks], axis=1),
+                logits=np.stack([each.logits for each in self._outputs], axis=1),
+                halt_score=np.stack([each.halt_score for each in self._outputs], axis=1),
+                live_tokens=np.concatenate([each.live_tokens for each in self._outputs], axis=1),
                 chunk_ms=chunk_ms,
             )
         except ValueError as error:
