@@ -15,15 +15,16 @@ from export.choose_layout import ChosenLayout, choose_layout
 from export.errors import ExportError
 from export.fold.network import make_plan
 from export.graph.unroll import GraphOptions, unroll
-from runtime.bundle.manifest import (
+from runtime.bundle import (
     WEIGHTS_FILE,
+    Bundle,
     EnergySpec,
     ExitSpec,
     HaltingSpec,
     InputSpec,
     Manifest,
+    write_bundle,
 )
-from runtime.bundle.read import Bundle, write_bundle
 from spikehalt.strict import to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import ModelConfig

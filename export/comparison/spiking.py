@@ -13,7 +13,7 @@ from export.graph.observers.spike_names import PREFIX, split_output
 from plugins.libraries import find_onnxruntime
 from runtime.backends import ports as graph_io
 from runtime.backends.lagged import next_rows
-from runtime.bundle.manifest import FIRST_GRAPH, NEXT_GRAPH, Manifest
+from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Manifest
 
 Values = dict[str, NDArray[Any]]
 Models = Mapping[str, onnx.ModelProto]

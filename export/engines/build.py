@@ -18,6 +18,7 @@ import onnx
 from export.bundle.weights import load_graph
 from export.engines.profiles import ROW_STEP, ShapedGraph, shape_graph
 from export.engines.targets.base import BuiltEngine, EngineOptions, Say, Target
+from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Bundle, add_files, signature_notice
 from runtime.bundle.engine_manifest import (
     PLAN_SUFFIX,
     SIDECAR_SUFFIX,
@@ -26,7 +27,6 @@ from runtime.bundle.engine_manifest import (
     this_platform,
 )
 from runtime.bundle.manifest import Manifest
-from runtime.bundle.read import FIRST_GRAPH, NEXT_GRAPH, Bundle, add_files, signature_notice
 
 _GRAPHS: tuple[tuple[GraphName, str], ...] = (("first", FIRST_GRAPH), ("next", NEXT_GRAPH))
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.backends import ports as graph_io
-from runtime.backends.base import BackendInfo, Inputs, Session, StepOutputs
-from runtime.bundle.manifest import Manifest
+from runtime.backends.base import BackendInfo, ChunkOutputs, Inputs, Session
+from runtime.bundle import Manifest
 from runtime.errors import BundleFormatError
 
 PADDING = -1
@@ -82,7 +82,7 @@ class LaggedSession:
         """The inner session's."""
         return self.inner.info
 
-    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         """Run one chunk; see `runtime.backends.base.Session.run`."""
         inner = None
         if states is not None:

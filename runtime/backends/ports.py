@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from runtime.bundle.manifest import FIRST_GRAPH, NEXT_GRAPH, Manifest
+from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Manifest
 from runtime.errors import BundleFormatError
 
 STATE = "state."
 NEXT_STATE = "next.state."
 LOGITS, HALT_SCORE, LIVE_TOKENS = "logits", "halt_score", "live_tokens"
 MAC_OPS, AC_OPS = "mac_ops", "ac_ops"
-IMAGE, FRAMES, EPSILON, ALIVE = "image", "frames", "epsilon", "alive"
+IMAGE, FRAMES, EPSILON = "image", "frames", "epsilon"
+ALIVE = "alive"  # which images of the previous chunk go on: positions, int64 [B']
 ROWS = "rows."
 
 
@@ -27,13 +28,13 @@ def rows_input(number: int) -> str:
 
 
 @dataclass(frozen=True)
-class GraphPlan:
-    """How to run one graph.
+class Wiring:
+    """What is bound to one graph when it runs.
 
     Attributes:
         inputs: names fed from outside.
         states_in: names of state inputs, empty for the first graph.
-        states_out: names of state outputs that somebody needs.
+        states_out: names of state outputs that the next chunk takes.
     """
 
     inputs: tuple[str, ...]
@@ -43,16 +44,16 @@ class GraphPlan:
 
 @dataclass(frozen=True)
 class Ports:
-    """Names a graph declares."""
+    """Names that a graph declares."""
 
     inputs: Sequence[str]
     outputs: Collection[str]
 
 
-def plan_graphs(
+def wire_graphs(
     manifest: Manifest, first: Ports, following: Ports | None
-) -> tuple[GraphPlan, GraphPlan | None]:
-    """Check the graphs' names against the contract and pair the states.
+) -> tuple[Wiring, Wiring | None]:
+    """Check the graphs' names against the contract, and pair the states.
 
     Args:
         manifest: of the bundle.
@@ -69,13 +70,13 @@ def plan_graphs(
     _check(FIRST_GRAPH, first, {source, EPSILON}, {source}, {*outputs, *produced})
     fed_first = tuple(first.inputs)
     if following is None:
-        return GraphPlan(fed_first, (), ()), None
+        return Wiring(fed_first, (), ()), None
     frames = {FRAMES} if source == FRAMES else set()
     allowed = {ALIVE, EPSILON, *frames, *states, *_rows(manifest)}
     repeated = {*outputs, *produced} if manifest.timesteps > 2 * manifest.chunk else set(outputs)
     _check(NEXT_GRAPH, following, allowed, {ALIVE, *frames}, repeated)
     fed_next = tuple(name for name in following.inputs if name not in states)
-    return GraphPlan(fed_first, (), produced), GraphPlan(fed_next, states, produced)
+    return Wiring(fed_first, (), produced), Wiring(fed_next, states, produced)
 
 
 def _outputs(manifest: Manifest) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runtime.backends.base import BackendInfo, Session, SessionOptions, StepOutputs
+from runtime.backends.base import BackendInfo, ChunkOutputs, Session, SessionOptions
 from runtime.backends.lagged import LaggedSession
-from runtime.bundle.read import Bundle
+from runtime.bundle import Bundle
 from runtime.errors import BackendError, BackendMissingError
 from spikehalt.errors import ConfigError
 from spikehalt.strict import unknown_name
@@ -16,9 +16,9 @@ from spikehalt.strict import unknown_name
 __all__ = [
     "AUTO",
     "BackendInfo",
+    "ChunkOutputs",
     "Session",
     "SessionOptions",
-    "StepOutputs",
     "names",
     "open_session",
     "why_not",

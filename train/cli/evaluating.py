@@ -11,6 +11,7 @@ import tyro
 from rich.table import Table
 
 from spikehalt.errors import ConfigError
+from spikehalt.exits import CONFIDENCE, ENTROPY, HALTING, NEVER, POLICIES, PolicyName
 from spikehalt.strict import build
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.cli.console import console
@@ -21,7 +22,6 @@ from train.config import TrainConfig, check_epsilon, require
 from train.data import Dataset, load_data
 from train.measure.exits import (
     ExitPoint,
-    Policy,
     check_max_drop,
     exit_point,
     fewest_timesteps,
@@ -51,7 +51,7 @@ class EvaluateOptions:
     checkpoint: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="CKPT")]]
     split: Literal["test", "validation"] = "test"
     epsilon: tuple[float, ...] = ()
-    policy: tuple[Policy, ...] = ("never", "entropy", "confidence", "halting")
+    policy: tuple[PolicyName, ...] = (NEVER.name, ENTROPY.name, CONFIDENCE.name, HALTING.name)
     max_drop: Share = 0.003
     data_path: Annotated[str, tyro.conf.arg(metavar="PATH")] = ""
     batch: Annotated[int, tyro.conf.arg(metavar="N")] = 256
@@ -116,7 +116,7 @@ def evaluate_policies(options: EvaluateOptions, checkpoint: Checkpoint, data: Da
             for part in (data.validation, getattr(data, options.split))
         )
         for policy in options.policy:
-            if policy == "halting" and checkpoint.model.halting.mode == "none":
+            if not POLICIES[policy].fits(checkpoint.model.halting.mode):
                 continue  # no token ever halts, so the score says nothing
             chosen = fewest_timesteps(seen, policy, options.max_drop)
             rows.append(Row(epsilon, exit_point(reported, chosen.policy, chosen.threshold)))

@@ -12,6 +12,7 @@ import tyro
 
 from spikehalt.console import say
 from spikehalt.errors import ConfigError
+from spikehalt.exits import NEVER, calibrated_names
 from train.checkpoint import load_checkpoint
 from train.cli.console import take_positional
 from train.cli.energy import EnergyOptions, energy_report
@@ -24,7 +25,7 @@ from train.figures import draw_curves, draw_energy, draw_heatmaps, draw_tokens, 
 from train.figures.canvas import check_suffix, write
 from train.figures.curves import PANELS
 from train.loop.log import read_log
-from train.measure.exits import POLICIES, ExitPoint, candidate_thresholds, exit_point, record
+from train.measure.exits import ExitPoint, candidate_thresholds, exit_point, record
 from train.measure.lifetimes import fates, patches_alive
 from train.parallel.devices import best_device, exact_float32
 
@@ -107,15 +108,16 @@ def _tokens(options: FigureOptions) -> Any:
 
 def _tradeoff(options: FigureOptions) -> Any:
     network, batch = _test_images(options, 10_000)
-    halts = network.config.halting.mode != "none"
+    mode = network.config.halting.mode
+    halts = mode != "none"
     trace = record(network, batch)
-    policies = [p for p in POLICIES if p != "never" and (halts or p != "halting")]
     exits: dict[str, list[ExitPoint]] = {
-        policy: [exit_point(trace, policy, t) for t in candidate_thresholds(trace, policy, 30)]
-        for policy in policies
+        name: [exit_point(trace, name, t) for t in candidate_thresholds(trace, name, 30)]
+        for name in calibrated_names(mode)
     }
     margins = [
-        exit_point(record(network, batch, epsilon=epsilon), "never") for epsilon in options.epsilon
+        exit_point(record(network, batch, epsilon=epsilon), NEVER.name)
+        for epsilon in options.epsilon
     ]
     return draw_tradeoff(margins if halts else [], exits)
 

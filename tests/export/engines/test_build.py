@@ -19,8 +19,8 @@ from export.engines.targets.choose import open_target
 from export.engines.targets.tensorrt import TensorRT, for_plugins
 from export.engines.targets.tensorrt_rtx import TensorRTRTX
 from export.errors import EngineBuildError, TargetMissingError, UnsupportedError
+from runtime.bundle import SIGNATURE_NAME
 from runtime.bundle.engine_manifest import EngineSidecar, read_sidecars
-from runtime.bundle.manifest import SIGNATURE_NAME
 from runtime.bundle.read import Bundle
 from tests.fakes import tensorrt as fake
 from tests.fakes.bundles import write_small_bundle
