@@ -120,7 +120,7 @@ def imposed() -> Iterator[None]:
     def history(e: Emitter, number: int, slots: int) -> str:
         step = seen[e.graph.name, number]
         seen[e.graph.name, number] += 1
-        name = _input_name(number, step % e.steps.count)  # `next` is unrolled twice
+        name = _input_name(number, step % e.steps.count)  # of each network unrolled inside
         return e.graph.input(name, tokens_module.FLOAT, ["B", slots])
 
     with mock.patch.object(tokens_module, "_history", history):

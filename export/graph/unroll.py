@@ -75,8 +75,7 @@ def unroll(plan: NetworkPlan, options: GraphOptions) -> dict[str, onnx.ModelProt
     check_options(plan, options)
     if options.chunk == plan.config.timesteps:
         return {"first.onnx": _graph(plan, options, "first", frozenset())[0]}
-    carried = _graph(plan, options, "next", None)[1]
-    following, _ = _graph(plan, options, "next", carried)
+    following, carried = _graph(plan, options, "next", None)
     first, _ = _graph(plan, options, "first", carried)
     return {"first.onnx": first, "next.onnx": following}
 
