@@ -19,9 +19,10 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
-from export.bundle.write import ExportOptions, export_bundle
+from export.bundle.write import export_bundle
 from export.graph import tokens as tokens_module
 from export.graph.emitter import Emitter
+from export.options import ExportOptions
 from runtime import Engine
 from train.config import HaltingConfig
 

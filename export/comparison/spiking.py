@@ -25,7 +25,7 @@ def run_with_spikes(
     """Run all chunks of spying graphs in ONNX Runtime.
 
     Args:
-        models: graphs exported with `GraphOptions.spikes` and `live_masks`.
+        models: graphs exported with `ExportOptions.spikes` and `live_masks`.
         manifest: of the bundle they were exported like.
         data: uint8 [B, H, W, C], or frames float32 [B, T, C, H, W].
         native: with native ops, which must be there.

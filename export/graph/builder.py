@@ -118,7 +118,7 @@ class GraphBuilder:
         return {node.domain for node in self._nodes} - {"", plugins.DOMAIN}
 
     def _finish_outputs(self) -> list[onnx.ValueInfoProto]:
-        """Rename values to the outputs' names; a second name of one, or an input's, is an Identity."""
+        """Rename values to the outputs' names; a second name, or an input's, is an Identity."""
         produced = {value for node in self._nodes for value in node.output}
         names: dict[str, str] = {}
         again: list[tuple[str, str]] = []

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from export.bundle.write import ExportOptions, export_bundle
+from export.bundle.write import export_bundle
+from export.options import ExportOptions
 from runtime.bundle.read import Bundle
 from tests.export.dyadic import dyadic_config, dyadic_network
 from train.checkpoint import Checkpoint, save_checkpoint

@@ -15,11 +15,12 @@ pytest.importorskip(
 )
 
 from export.__main__ import main
-from export.bundle.write import ExportOptions, export_bundle
+from export.bundle.write import export_bundle
 from export.engines.build import build_engines
 from export.engines.profiles import BatchRange
 from export.engines.targets.base import EngineOptions
 from export.engines.targets.choose import open_target
+from export.options import ExportOptions
 from plugins.libraries import FOLDER_VARIABLE
 from runtime.bundle.read import Bundle
 from tests.export.dyadic import pictures
