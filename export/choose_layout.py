@@ -1,9 +1,10 @@
 """Which token layout a bundle gets, and why: the one place where that is decided.
 
-For ONNX Runtime on a CPU: packing saves the absent tokens' linear layers and pays a fixed price per block and timestep for
-finding, gathering and scattering rows. What a block's linear layers cost grows with tokens times
-width squared, so tiny models lose. `python -m benchmarks.layouts` shows where: above the bound
-packing half the tokens costs a few percent at most for single images and gains on every batch.
+For ONNX Runtime on a CPU: packing saves the absent tokens' linear layers and pays a fixed price per
+block and timestep for finding, gathering and scattering rows. What a block's linear layers cost
+grows with tokens times width squared, so tiny models lose. `python -m benchmarks.layouts` shows
+where: above the bound packing half the tokens costs a few percent at most for single images and
+gains on every batch.
 """
 
 from __future__ import annotations
