@@ -27,7 +27,7 @@ def write_checkpoint(
 
 def write_small_bundle(folder: Path, layout: str = "lagged", **changes: Any) -> Bundle:
     """The bundle of such a checkpoint; keyword arguments of `ExportOptions` go there."""
-    names = ("chunk", "precision", "qdq", "live_masks")
+    names = ("chunk", "precision", "qdq", "live_masks", "instrument")
     options = {name: changes.pop(name) for name in names if name in changes}
     checkpoint = write_checkpoint(folder / "small.pt", **changes)
     chosen = ExportOptions(layout=layout, **options)  # type: ignore[arg-type]
