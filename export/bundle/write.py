@@ -31,14 +31,12 @@ from train.config import ModelConfig
 from train.measure.energy import AC_PJ, MAC_PJ, energy_model
 from train.models import SpikingTransformer
 
-Say = Callable[[str], None]
-
 
 def export_bundle(
     checkpoint: str | Path,
     out: str | Path | None = None,
     options: ExportOptions | None = None,
-    say: Say = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
     """Write the bundle of a checkpoint.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from export.fold.fold import FoldedConv, FoldedLinear
 from export.graph.layouts.base import Rows
 from export.graph.steps import PerStep
@@ -43,6 +41,3 @@ class Observer:
 
     def give_out(self) -> None:
         """Declare the outputs."""
-
-
-Observers = Iterable[Observer]
