@@ -28,6 +28,7 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+_CAN_LOCK = fcntl is not None
 
 _BLOCK = 2**20
 _AT_FDCWD = -100
@@ -164,7 +165,7 @@ def _is_left(temporary: Path) -> bool:
 
 def _try_lock(descriptor: int) -> bool | None:
     """Whether the lock was free and is ours now; None where files cannot be locked."""
-    if fcntl is None:
+    if not _CAN_LOCK:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -181,7 +182,7 @@ def _lock(folder: Path) -> Iterator[None]:
 
     A temporary folder has one writer, who holds its lock already.
     """
-    if fcntl is None or _TEMPORARY.search(folder.name):
+    if not _CAN_LOCK or _TEMPORARY.search(folder.name):
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY)

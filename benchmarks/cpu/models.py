@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from benchmarks.common.replay import SILENT, imposed
 from export.fold.network import make_plan
-from export.graph.emitter import Layout
-from export.graph.unroll import GraphOptions, unroll
+from export.graph.unroll import unroll
+from export.options import ExportOptions
+from spikehalt.vocabulary import Layout
 from train.config import HaltingConfig, ModelConfig
 from train.models import SpikingTransformer, named_model
 
@@ -48,7 +49,7 @@ def our_graphs(
 ) -> dict[str, onnx.ModelProto]:
     """`chunk` timesteps per graph; replayed where tokens halt, dense where they do not."""
     halting = config.halting.mode != "none"
-    options = GraphOptions(chunk=chunk, layout=layout if halting else "dense", int8=int8)
+    options = ExportOptions(chunk, layout if halting else "dense", "int8" if int8 else "fp32")
     plan = make_plan(random_network(config))
     if not halting:
         return unroll(plan, options)

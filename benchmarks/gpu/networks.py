@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.cpu.models import random_network
-from export.bundle.write import ExportOptions, export_bundle
+from export.bundle.write import export_bundle
+from export.options import ExportOptions
 from runtime import Engine
 from runtime.results.trajectory import Trajectory
 from spikehalt.exits import CONFIDENCE, NEVER

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from export.fold.exact import SPIKES, token_range
 from export.fold.network import BlockPlan
 from export.graph.emitter import Emitter
-from export.graph.layouts.rows import FullRows, PackedRows, Rows
+from export.graph.layouts.base import Rows
 
 Current = Callable[[Callable[[], str]], str]
 
@@ -65,7 +65,7 @@ def _attention(
         return e.linear(gated, plan.proj, "proj", rows, SPIKES)
     mixed = e.lif(
         f"{block}.attn_lif",
-        _self_attention(e, spikes, rows),
+        rows.attend(spikes, dim, e.plan.config.heads),
         rows,
         plan.attn_lif,
         dim,
@@ -75,26 +75,6 @@ def _attention(
     if plan.in_lif is not None:
         return current
     return e.lif(f"{block}.proj_lif", current, rows, plan.lif, dim)
-
-
-def _self_attention(e: Emitter, spikes: str, rows: Rows) -> str:
-    """(q k^T) v of spikes [M, 3D] -> [M, D]; absent tokens are zero."""
-    dim = e.plan.config.dim
-    if isinstance(rows, PackedRows):
-        return _attend(e, "PackedAttention", rows, spikes, rows.index, rows.place)
-    if isinstance(rows, FullRows):
-        return _attend(e, "SpikeAttention", rows, rows.masked(spikes))
-    grid = rows.to_grid(rows.masked(spikes), 3 * dim)
-    flat = e.graph.op("Reshape", grid, e.graph.ints(-1, 3 * dim), name="all_rows")
-    mixed = _attend(e, "SpikeAttention", rows, flat)
-    shape = e.graph.ints(-1, rows.slots, dim)
-    return rows.from_grid(e.graph.op("Reshape", mixed, shape, name="mixed_grid"), dim)
-
-
-def _attend(e: Emitter, kind: str, rows: Rows, *inputs: str) -> str:
-    heads = e.plan.config.heads
-    (mixed,) = e.graph.custom(kind, inputs, 1, name="attention", heads=heads, slots=rows.slots)
-    return mixed
 
 
 def _mask_and_sum(e: Emitter, block: str, plan: BlockPlan, spikes: str, rows: Rows) -> str:

@@ -42,6 +42,24 @@ def next_rows(
     return rows
 
 
+class Lagged:
+    """What the runtime has to do for graphs of the lagged layout."""
+
+    def row_inputs(self, blocks: int) -> tuple[str, ...]:
+        """Inputs of the next chunk with row lists: of every block but the first."""
+        return tuple(graph_io.rows_input(number) for number in range(2, blocks + 1))
+
+    def next_inputs(
+        self, live_masks: Sequence[NDArray[np.int32]], alive: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.int32]]:
+        """Their values; see `next_rows`."""
+        return next_rows(live_masks, alive)
+
+    def session(self, inner: Session, manifest: Manifest) -> Session:
+        """Feeds them."""
+        return LaggedSession(inner, manifest)
+
+
 @dataclass(frozen=True)
 class LaggedStates:
     """Handle of `LaggedSession`: the inner session's handle and the masks it left.

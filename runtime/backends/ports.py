@@ -23,7 +23,7 @@ def live_masks(blocks: int) -> tuple[str, ...]:
 
 
 def rows_input(number: int) -> str:
-    """Name of the input with the rows of block `number`, in the lagged layout."""
+    """Name of the input with the rows of block `number`, where a layout has such inputs."""
     return f"{ROWS}block{number}"
 
 
@@ -51,14 +51,15 @@ class Ports:
 
 
 def wire_graphs(
-    manifest: Manifest, first: Ports, following: Ports | None
+    manifest: Manifest, first: Ports, following: Ports | None, rows: Collection[str] = ()
 ) -> tuple[Wiring, Wiring | None]:
-    """Check the graphs' names against the contract, and pair the states.
+    """Check the graphs' names against the contract and pair the states.
 
     Args:
         manifest: of the bundle.
         first: what `first.onnx` declares.
         following: what `next.onnx` declares, None if there is none.
+        rows: names of the row lists that the layout feeds to it.
 
     Raises:
         BundleFormatError: an input nobody feeds or an output that is missing.
@@ -72,7 +73,7 @@ def wire_graphs(
     if following is None:
         return Wiring(fed_first, (), ()), None
     frames = {FRAMES} if source == FRAMES else set()
-    allowed = {ALIVE, EPSILON, *frames, *states, *_rows(manifest)}
+    allowed = {ALIVE, EPSILON, *frames, *states, *rows}
     repeated = {*outputs, *produced} if manifest.timesteps > 2 * manifest.chunk else set(outputs)
     _check(NEXT_GRAPH, following, allowed, {ALIVE, *frames}, repeated)
     fed_next = tuple(name for name in following.inputs if name not in states)
@@ -83,12 +84,6 @@ def _outputs(manifest: Manifest) -> tuple[str, ...]:
     masks = live_masks(manifest.blocks) if manifest.live_masks else ()
     operations = (MAC_OPS, AC_OPS) if manifest.instrumented else ()
     return (LOGITS, HALT_SCORE, LIVE_TOKENS, *operations, *masks)
-
-
-def _rows(manifest: Manifest) -> tuple[str, ...]:
-    """Inputs with row lists: of every block but the first, in the lagged layout."""
-    blocks = range(2, manifest.blocks + 1) if manifest.layout == "lagged" else ()
-    return tuple(rows_input(number) for number in blocks)
 
 
 def _check(

@@ -8,6 +8,7 @@ from typing import Any
 
 from runtime.backends import ports as graph_io
 from runtime.backends.base import BackendInfo, ChunkOutputs, Inputs, SessionOptions, refuse_closed
+from runtime.backends.layouts import DUTIES
 from runtime.backends.onnxruntime import cuda as onnxruntime_cuda
 from runtime.backends.onnxruntime.files import external_files
 from runtime.backends.onnxruntime.forks import never_destroy_in_children
@@ -70,7 +71,8 @@ class OnnxRuntimeSession:
         never_destroy_in_children(self)
         self._first, self._next = sessions[FIRST_GRAPH], sessions.get(NEXT_GRAPH)
         following = None if self._next is None else _ports(self._next)
-        self._wirings = graph_io.wire_graphs(manifest, _ports(self._first), following)
+        rows = DUTIES[manifest.layout].row_inputs(manifest.blocks)
+        self._wirings = graph_io.wire_graphs(manifest, _ports(self._first), following, rows)
         operations = (graph_io.MAC_OPS, graph_io.AC_OPS) if manifest.instrumented else ()
         self._answers = (*_ANSWERS, *operations)
         self._masks = graph_io.live_masks(manifest.blocks) if manifest.live_masks else ()

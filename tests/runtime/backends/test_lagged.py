@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from runtime import Engine
-from runtime.backends.lagged import PADDING, LaggedSession, next_rows
+from runtime.backends.lagged import PADDING, Lagged, LaggedSession, next_rows
+from runtime.backends.layouts import DUTIES
 from runtime.backends.ports import Ports, wire_graphs
 from runtime.backends.registry import BackendInfo, ChunkOutputs
 from runtime.bundle.read import Bundle
@@ -99,10 +100,10 @@ OUTPUTS = {"logits", "halt_score", "live_tokens", "live.block1", "live.block2", 
 
 def test_row_lists_are_fed_from_outside_in_the_lagged_layout_alone() -> None:
     first, following = Ports(["image", "epsilon"], OUTPUTS), Ports(NEXT, OUTPUTS)
-    _, wiring = wire_graphs(lagged_manifest(), first, following)
+    _, wiring = wire_graphs(lagged_manifest(), first, following, Lagged().row_inputs(2))
     assert wiring is not None and wiring.inputs == ("alive", "epsilon", "rows.block2")
     with pytest.raises(BundleFormatError, match=r"nobody feeds rows\.block2"):
-        wire_graphs(dataclasses.replace(lagged_manifest(), layout="dense"), first, following)
+        wire_graphs(lagged_manifest(), first, following, DUTIES["dense"].row_inputs(2))
 
 
 def test_the_engine_wraps_the_backend_of_a_lagged_bundle(bundle: Bundle, tmp_path: Path) -> None:
