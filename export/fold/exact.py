@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.fold.fold import Array
+from export.fold.folded import Array
 from train.config import ModelConfig
 
 SIGNED_BYTE = 127

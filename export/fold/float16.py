@@ -12,8 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from export.errors import UnsupportedError
-from export.fold.fold import Array
-from export.fold.network import NetworkPlan
+from export.fold.folded import Array, NetworkPlan
 
 LARGEST = float(np.finfo(np.float16).max)
 

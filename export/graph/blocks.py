@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from export.fold.exact import SPIKES, token_range
-from export.fold.network import BlockPlan
+from export.fold.folded import BlockPlan
 from export.graph.emitter import Emitter
 from export.graph.layouts.base import Rows
 

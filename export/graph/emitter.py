@@ -8,8 +8,7 @@ import numpy as np
 from onnx import TensorProto
 
 from export.fold.exact import Exact, quantise
-from export.fold.fold import FoldedConv, FoldedLIF, FoldedLinear
-from export.fold.network import NetworkPlan
+from export.fold.folded import FoldedConv, FoldedLIF, FoldedLinear, NetworkPlan
 from export.graph import membranes, qdq
 from export.graph import products as int8_product
 from export.graph.builder import GraphBuilder

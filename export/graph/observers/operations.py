@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
-from export.fold.fold import FoldedConv, FoldedLinear
+from export.fold.folded import FoldedConv, FoldedLinear
 from export.graph.chunk import Chunk
 from export.graph.layouts.base import Rows
 from export.graph.observers.base import Observer

@@ -12,7 +12,7 @@ import numpy as np
 from onnx import TensorProto
 
 from export.fold.exact import Quantised, integer_steps, quantise, rate_range
-from export.fold.fold import FoldedConv
+from export.fold.folded import FoldedConv
 from export.graph import products as int8_product
 from export.graph.emitter import Emitter
 from export.graph.stem.rates import counted
