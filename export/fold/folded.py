@@ -45,8 +45,8 @@ class StemPlan:
     Attributes:
         convs: folded; 1/tau is in those that a neuron follows.
         lif: neuron behind a convolution.
-        residual_lif: neuron on a current that is also kept (SDT's fourth stage); tau in its
-            threshold.
+        residual_lif: neuron on a current that is also kept, the fourth stage's
+            (`Architecture.kept_currents`); tau in its threshold.
         stairs: spikes over T of a constant current, None for SPS.
         residual_stairs: likewise for `residual_lif`.
     """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from export.fold.fold import fold_conv, fold_lif, fold_linear
 from export.fold.folded import BlockPlan, FoldedLinear, NetworkPlan, StemPlan
 from export.fold.staircases import folded_staircase, of_one_shape
@@ -30,7 +28,7 @@ def make_plan(network: SpikingTransformer) -> NetworkPlan:
 def _stem(network: SpikingTransformer) -> StemPlan:
     config, inverse_tau = network.config, 1 / network.config.lif.tau
     # A neuron follows every convolution but those whose current is kept as such.
-    kept = {"spikformer": (), "spikingformer": (4,), "sdt": (3, 4)}[config.arch]
+    kept = config.architecture.kept_currents
     convs = tuple(
         fold_conv(conv, 1.0 if stage in kept else inverse_tau)  # type: ignore[arg-type]
         for stage, conv in enumerate(network.stem.convs)
@@ -45,11 +43,9 @@ def _stem(network: SpikingTransformer) -> StemPlan:
 
 def _block(block: Block, config: ModelConfig) -> BlockPlan:
     lif, inverse_tau = config.lif, 1 / config.lif.tau
-    first = config.arch != "spikformer"  # neuron before linear: residuals are currents
-    attention: Any = block.attention
-    mlp = block.mlp
-    # SDT sums k * v over tokens, the others scale their product; both precede the attention neuron.
-    scale = 1.0 if config.arch == "sdt" else config.attention_scale
+    first, attends = config.architecture.lif_first, config.architecture.attention
+    attention, mlp = block.attention, block.mlp
+    scale = config.attention_scale if attends.scaled else 1.0
     out = 1.0 if first else inverse_tau
     return BlockPlan(
         in_lif=fold_lif(lif, lif.threshold, gain=inverse_tau) if first else None,

@@ -177,7 +177,7 @@ class Emitter:
     def _attention_takes_bytes(self) -> bool:
         """A quarter of the memory; not in graphs that engines are built from: plugins, masks."""
         able = self.layout.attention_reads_bytes and self.graph.float_type == TensorProto.FLOAT
-        return able and self.plan.config.arch != "sdt"
+        return able and self.plan.config.architecture.attention.has_op
 
     @property
     def _byte_type(self) -> int:
