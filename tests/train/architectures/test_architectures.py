@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import product
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -16,6 +19,16 @@ from train.architectures.attention import SDSA, SSA
 def test_every_name_of_the_vocabulary_is_an_architecture_of_that_name() -> None:
     assert tuple(ARCHITECTURES) == get_args(Arch)
     assert all(architecture(name).name == name for name in ARCHITECTURES)
+
+
+def test_architectures_and_configuration_need_the_standard_library_alone() -> None:
+    code = (
+        "import sys, train.config, train.architectures\n"
+        "assert not {'torch', 'numpy'} & set(sys.modules), 'imports torch or numpy'"
+    )
+    root = Path(__file__).parents[3]
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
+    assert result.returncode == 0, result.stderr
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
