@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Literal
 
 from spikehalt.errors import ConfigError
+from spikehalt.vocabulary import ARCHITECTURES as ARCHITECTURES
+from spikehalt.vocabulary import Arch as Arch
+from train.architectures import Architecture, architecture
 
 HaltingMode = Literal["none", "block", "block_time"]
-Arch = Literal["spikformer", "spikingformer", "sdt"]
-ARCHITECTURES: tuple[Arch, ...] = get_args(Arch)
 
 
 def require(condition: bool, message: str) -> None:
@@ -126,7 +127,7 @@ class ModelConfig:
     """A spiking vision transformer.
 
     Attributes:
-        arch: block type.
+        arch: name of the architecture (`train/architectures`).
         depth: number of blocks L.
         dim: embedding D, a multiple of 8 and of `heads`.
         heads: attention heads.
@@ -201,6 +202,11 @@ class ModelConfig:
             not dropping or len(self.drop.keep) == self.depth,
             f"drop.keep has {len(self.drop.keep)} shares for {self.depth} blocks",
         )
+
+    @property
+    def architecture(self) -> Architecture:
+        """What is particular to `arch`."""
+        return architecture(self.arch)
 
     def resolution(self, stages: int) -> tuple[int, int]:
         """Height and width after so many of the stem's stages; a pool maps n to ceil(n / 2)."""

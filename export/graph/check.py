@@ -6,7 +6,7 @@ import numpy as np
 
 from export.errors import UnsupportedError
 from export.fold.float16 import check_float16
-from export.fold.network import NetworkPlan
+from export.fold.folded import NetworkPlan
 from export.graph.layouts.table import LAYOUTS
 from export.options import ExportOptions
 from spikehalt.vocabulary import Layout

@@ -8,8 +8,7 @@ import numpy as np
 from onnx import TensorProto
 
 from export.fold.exact import Exact, quantise
-from export.fold.fold import FoldedConv, FoldedLIF, FoldedLinear
-from export.fold.network import NetworkPlan
+from export.fold.folded import FoldedConv, FoldedLIF, FoldedLinear, NetworkPlan
 from export.graph import membranes, qdq
 from export.graph import products as int8_product
 from export.graph.builder import GraphBuilder
@@ -178,7 +177,7 @@ class Emitter:
     def _attention_takes_bytes(self) -> bool:
         """A quarter of the memory; not in graphs that engines are built from: plugins, masks."""
         able = self.layout.attention_reads_bytes and self.graph.float_type == TensorProto.FLOAT
-        return able and self.plan.config.arch != "sdt"
+        return able and self.plan.config.architecture.attention.has_op
 
     @property
     def _byte_type(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from export.fold.fold import FoldedLIF
+from export.fold.folded import FoldedLIF
 from export.graph.chunk import Chunk
 from export.graph.membranes import Membrane, Potential
 

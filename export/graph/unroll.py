@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 import plugins
 from export.choose_layout import choose_layout
-from export.fold.network import NetworkPlan
+from export.fold.folded import NetworkPlan
 from export.graph.builder import GraphBuilder, Shape
 from export.graph.check import check_options
 from export.graph.chunk import Chunk
@@ -126,6 +126,6 @@ def _bodies(e: Emitter) -> plugins.Bodies:
 
 
 def _count_weights(e: Emitter) -> tuple[int, ...]:
-    """Of the stem's staircases, which are of one shape (`export.fold.network.of_one_shape`)."""
+    """Of the stem's staircases, which are of one shape (`export.fold.staircases.of_one_shape`)."""
     stairs = e.plan.stem.stairs
     return (1,) if stairs is None else stairs.weight

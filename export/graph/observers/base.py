@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from export.fold.fold import FoldedConv, FoldedLinear
+from export.fold.folded import FoldedConv, FoldedLinear
 from export.graph.layouts.base import Rows
 from export.graph.steps import PerStep
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
-from export.fold.fold import FoldedConv, FoldedLinear
+from export.fold.folded import FoldedConv, FoldedLinear
 from export.graph.chunk import Chunk
 from export.graph.layouts.base import Rows
 from export.graph.observers.base import Observer
@@ -47,9 +47,9 @@ class Operations(Observer):
         self._note(self._units(x, rows, constant=True), width)
 
     def attended(self, spikes: str, rows: Rows) -> None:
-        """Both products of q, k, v in the cheaper order; SDT masks and sums instead."""
+        """Both products of q, k, v in the attention's cheaper order."""
         config = self._config
-        meets = 1 if config.arch == "sdt" else min(rows.slots, config.dim // config.heads)
+        meets = config.architecture.attention.meets(rows.slots, config.dim // config.heads)
         # Two products, each reading a third of the spikes on average.
         self._note(self._units(spikes, rows), 2 * meets / 3)
 

@@ -16,7 +16,8 @@ from onnx import TensorProto
 from export.bundle.write import check_model
 from export.errors import UnsupportedError
 from export.fold.float16 import check_float16, round_up
-from export.fold.network import NetworkPlan, make_plan
+from export.fold.folded import NetworkPlan
+from export.fold.network import make_plan
 from export.graph.unroll import unroll
 from export.options import ExportOptions
 from tests.export.dyadic import EPSILON, dyadic_config, dyadic_network, pictures

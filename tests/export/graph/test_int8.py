@@ -25,7 +25,8 @@ from export.fold.exact import (
     rate_range,
     token_range,
 )
-from export.fold.network import NetworkPlan, make_plan
+from export.fold.folded import NetworkPlan
+from export.fold.network import make_plan
 from export.graph.unroll import unroll
 from export.options import ExportOptions
 from runtime import Engine
