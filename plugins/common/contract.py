@@ -11,6 +11,8 @@ DOMAIN: Final = "spikehalt"
 """ONNX domain of the ops and TensorRT namespace of their plugins."""
 VERSION: Final = 1
 """Version of the domain, and of every plugin in it."""
+MICROSOFT: Final = "com.microsoft"
+"""ONNX domain of ONNX Runtime's own ops, which it has everywhere."""
 OPSET: Final = 18
 """Default ONNX opset of the function bodies."""
 IR_VERSION: Final = 8
@@ -76,6 +78,10 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, Attribute]]] = {
         "count_type": Attribute(int, FLOAT, choices=(FLOAT, FLOAT16, UINT8)),
     },
     "Patches": {},
+    "SpikeLinear": {},
+    "SpikeLinearInteger": {},
+    "SpikeConv": {},
+    "SpikeConvInteger": {},
 }
 OP_NAMES: Final = tuple(ATTRIBUTES)
 PLUGIN_OPS: Final = ("LIF", "TokenHalt", "TokenHaltSum", "TokenMerge")

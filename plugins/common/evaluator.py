@@ -64,6 +64,22 @@ class Patches(_Op):
     """`plugins.patches.reference.patches`."""
 
 
+class SpikeLinear(_Op):
+    """`plugins.spike_linear.reference.spike_linear`."""
+
+
+class SpikeLinearInteger(_Op):
+    """`plugins.spike_linear.reference.spike_linear_integer`."""
+
+
+class SpikeConv(_Op):
+    """`plugins.spike_conv.reference.spike_conv`."""
+
+
+class SpikeConvInteger(_Op):
+    """`plugins.spike_conv.reference.spike_conv_integer`."""
+
+
 OPS = (
     LIF,
     TokenHalt,
@@ -76,4 +92,8 @@ OPS = (
     PackedAttention,
     SpikeCount,
     Patches,
+    SpikeLinear,
+    SpikeLinearInteger,
+    SpikeConv,
+    SpikeConvInteger,
 )

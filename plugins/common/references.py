@@ -14,7 +14,9 @@ from plugins.packed_halt.reference import packed_token_halt
 from plugins.packed_lif.reference import packed_lif
 from plugins.patches.reference import patches
 from plugins.spike_attention.reference import packed_attention, spike_attention
+from plugins.spike_conv.reference import spike_conv, spike_conv_integer
 from plugins.spike_count.reference import spike_count
+from plugins.spike_linear.reference import spike_linear, spike_linear_integer
 from plugins.token_halt.reference import token_halt
 from plugins.token_merge.reference import token_merge
 from plugins.token_pack.reference import token_pack
@@ -69,6 +71,22 @@ def _patches(attributes: dict[str, Any], x: Array) -> tuple[Array, ...]:
     return patches(x)
 
 
+def _linear(attributes: dict[str, Any], *inputs: Array) -> tuple[Array, ...]:
+    return spike_linear(*inputs)
+
+
+def _linear_integer(attributes: dict[str, Any], *inputs: Array) -> tuple[Array, ...]:
+    return spike_linear_integer(*inputs)
+
+
+def _conv(attributes: dict[str, Any], *inputs: Array) -> tuple[Array, ...]:
+    return spike_conv(*inputs)
+
+
+def _conv_integer(attributes: dict[str, Any], *inputs: Array) -> tuple[Array, ...]:
+    return spike_conv_integer(*inputs)
+
+
 def _lif(attributes: dict[str, Any], x: Array, v: Array) -> tuple[Array, ...]:
     return lif(x, v, **attributes | {"spike_type": SPIKE_DTYPES[attributes["spike_type"]]})
 
@@ -97,4 +115,8 @@ _CALLS: Final[dict[str, Callable[..., tuple[Array, ...]]]] = {
     "PackedAttention": _packed_attention,
     "SpikeCount": _count,
     "Patches": _patches,
+    "SpikeLinear": _linear,
+    "SpikeLinearInteger": _linear_integer,
+    "SpikeConv": _conv,
+    "SpikeConvInteger": _conv_integer,
 }

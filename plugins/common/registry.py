@@ -59,7 +59,9 @@ def onnx_functions(bodies: Bodies | None = None) -> list[onnx.FunctionProto]:
         packed_attention_function,
         spike_attention_function,
     )
+    from plugins.spike_conv.function import spike_conv_function, spike_conv_integer_function
     from plugins.spike_count.function import spike_count_function
+    from plugins.spike_linear.function import spike_linear_function, spike_linear_integer_function
     from plugins.token_halt.function import token_halt_function, token_halt_sum_function
     from plugins.token_merge.function import token_merge_function
     from plugins.token_pack.function import token_pack_function
@@ -77,6 +79,10 @@ def onnx_functions(bodies: Bodies | None = None) -> list[onnx.FunctionProto]:
         packed_attention_function(of),
         spike_count_function(of.count_weights, of.count_type),
         patches_function(),
+        spike_linear_function(),
+        spike_linear_integer_function(),
+        spike_conv_function(),
+        spike_conv_integer_function(),
     ]
 
 

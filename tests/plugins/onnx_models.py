@@ -27,6 +27,10 @@ INPUTS = {
     "PackedAttention": ["spikes", "index", "place"],
     "SpikeCount": ["x", "at"],
     "Patches": ["x"],
+    "SpikeLinear": ["x", "weight", "bias"],
+    "SpikeLinearInteger": ["x", "weight", "scale", "bias"],
+    "SpikeConv": ["x", "weight", "bias"],
+    "SpikeConvInteger": ["x", "weight"],
 }
 OUTPUTS = {
     "LIF": ["spike", "v_next"],
@@ -40,6 +44,10 @@ OUTPUTS = {
     "PackedAttention": ["mixed"],
     "SpikeCount": ["count"],
     "Patches": ["neighbours"],
+    "SpikeLinear": ["current"],
+    "SpikeLinearInteger": ["current"],
+    "SpikeConv": ["current"],
+    "SpikeConvInteger": ["sums"],
 }
 
 

@@ -19,6 +19,10 @@ FOLDERS = {
     "PackedAttention": "spike_attention",
     "SpikeCount": "spike_count",
     "Patches": "patches",
+    "SpikeLinear": "spike_linear",
+    "SpikeLinearInteger": "spike_linear",
+    "SpikeConv": "spike_conv",
+    "SpikeConvInteger": "spike_conv",
 }
 TYPES = {"float": float, "int": int, "string": str, "ints": tuple}
 
@@ -37,11 +41,15 @@ def test_attributes_in_code_are_those_of_the_contract(op):
 @pytest.mark.parametrize("op", plugins.OP_NAMES)
 def test_names_in_code_are_those_of_the_contract(op):
     written = op_yaml(op)
-    assert op in (written["name"], written.get("reduced_name"), written.get("packed_name"))
+    names = (written.get(f"{kind}name") for kind in ("", "reduced_", "packed_", "integer_"))
+    assert op in names
     assert (written["domain"], written["version"]) == (plugins.DOMAIN, plugins.VERSION)
     more = written.get("packed_inputs", []) if op == written.get("packed_name") else []
-    assert [entry["name"] for entry in [*written["inputs"], *more]] == INPUTS[op]
-    assert [entry["name"] for entry in written["outputs"]] == OUTPUTS[op]
+    integer = "integer_" if op == written.get("integer_name") else ""
+    inputs = written[f"{integer}inputs"]
+    outputs = written.get(f"{integer}outputs", written["outputs"])
+    assert [entry["name"] for entry in [*inputs, *more]] == INPUTS[op]
+    assert [entry["name"] for entry in outputs] == OUTPUTS[op]
     ports = INPUTS[op] + OUTPUTS[op]
     assert ("plugin_types" in written) == (op in plugins.PLUGIN_OPS)
     assert all(len(combination) == len(ports) for combination in written.get("plugin_types", ()))
@@ -53,10 +61,10 @@ def test_function_body_has_the_contracts_ports_and_attributes(op):
     assert list(function.input) == INPUTS[op]
     assert list(function.output) == OUTPUTS[op]
     assert set(function.attribute) <= set(op_yaml(op)["attributes"])
-    assert [(entry.domain, entry.version) for entry in function.opset_import] == [
-        ("", plugins.OPSET)
-    ]
-    assert {node.domain for node in function.node} == {""}
+    domains = {node.domain for node in function.node}
+    assert domains <= {"", contract.MICROSOFT}
+    wanted = {"": plugins.OPSET} | dict.fromkeys(domains - {""}, 1)
+    assert {entry.domain: entry.version for entry in function.opset_import} == wanted
 
 
 def test_a_node_carries_every_attribute_and_the_plugins_identity():
