@@ -15,6 +15,10 @@ constexpr size_t kOUT = 0;
 constexpr int64_t kSIDE = 3;
 constexpr int64_t kTAPS = kSIDE * kSIDE;
 constexpr int64_t kPRODUCTS_PER_ELEMENT = 16;
+//! Rows of images that a thread takes: the rows around them are listed twice.
+constexpr int64_t kROWS_TOGETHER = 8;
+//! Pixels that share the weights in the caches, where a row of an image has fewer.
+constexpr int64_t kPIXELS_AT_ONCE = 64;
 
 template <typename Kind>
 constexpr auto inputPorts()
@@ -35,39 +39,44 @@ struct Images
     int64_t height;
     int64_t width;
     int64_t channels;
+
+    //! Rows that are computed together.
+    int64_t strip() const { return std::max<int64_t>(1, std::min(kPIXELS_AT_ONCE / width, kROWS_TOGETHER)); }
 };
 
-//! Three rows of pixels and what is known of them; a row takes the place of the one three before it.
+//! What is known of the pixels of a strip and of the rows around it. A row takes the place of one before it.
 template <typename Kind>
 class PixelRows
 {
 public:
     using X = typename Kind::X;
 
-    PixelRows(Weights<Kind> const& weights, Images const& images, X const* x)
+    PixelRows(Scratch& scratch, Weights<Kind> const& weights, Images const& images, X const* x)
         : mWeights(weights)
         , mImages(images)
         , mX(x)
-        , mLists(kSIDE * images.width, images.channels)
-        , mCounts(static_cast<size_t>(kSIDE * images.width))
-        , mListed(static_cast<size_t>(kSIDE * images.width))
-        , mRows{-1, -1, -1}
+        , mCapacity(images.strip() + kSIDE - 1)
+        , mLists(scratch, mCapacity * images.width, images.channels)
+        , mCounts(scratch.take<Count>(mCapacity * images.width))
+        , mListed(scratch.take<bool>(mCapacity * images.width))
+        , mRows(scratch.take<int64_t>(mCapacity))
     {
+        std::fill(mRows, mRows + mCapacity, int64_t{-1});
     }
 
     //! Make a row, counted over all images, ready to be asked about.
     void enter(int64_t row)
     {
-        if (mRows[row % kSIDE] == row)
+        if (mRows[row % mCapacity] == row)
         {
             return;
         }
-        mRows[row % kSIDE] = row;
+        mRows[row % mCapacity] = row;
         for (int64_t column = 0; column < mImages.width; ++column)
         {
-            size_t const at = place(row, column);
+            int64_t const at = place(row, column);
             mCounts[at] = Kind::count(mWeights.loops(), pixel(row, column), mImages.channels);
-            mListed[at] = 0;
+            mListed[at] = false;
         }
     }
 
@@ -75,12 +84,12 @@ public:
 
     typename Kind::List const* list(int64_t row, int64_t column)
     {
-        size_t const at = place(row, column);
-        typename Kind::List& list = mLists[static_cast<int64_t>(at)];
-        if (mListed[at] == 0)
+        int64_t const at = place(row, column);
+        typename Kind::List& list = mLists[at];
+        if (!mListed[at])
         {
             mWeights.loops().list(pixel(row, column), mImages.channels, mWeights.stride(), list);
-            mListed[at] = 1;
+            mListed[at] = true;
         }
         return &list;
     }
@@ -91,18 +100,16 @@ public:
     }
 
 private:
-    size_t place(int64_t row, int64_t column) const
-    {
-        return static_cast<size_t>(row % kSIDE * mImages.width + column);
-    }
+    int64_t place(int64_t row, int64_t column) const { return row % mCapacity * mImages.width + column; }
 
     Weights<Kind> const& mWeights;
     Images mImages;
     X const* mX;
+    int64_t mCapacity; //!< rows
     Lists<Kind> mLists;
-    std::vector<Count> mCounts;
-    std::vector<uint8_t> mListed;
-    std::array<int64_t, kSIDE> mRows;
+    Count* mCounts;
+    bool* mListed; //!< whether the pixel's list has been made
+    int64_t* mRows;
 };
 
 //! The part of a pixel's neighbourhood that is inside its image.
@@ -114,32 +121,46 @@ struct Window
     int64_t endColumn;
 };
 
-//! Output pixels of rows of images, one row at a time.
+//! Output pixels of rows of images, a strip at a time.
 template <typename Kind>
 class Convolution
 {
 public:
     using X = typename Kind::X;
 
-    Convolution(Weights<Kind> const& weights, Images const& images, X const* x)
+    Convolution(Scratch& scratch, Weights<Kind> const& weights, Images const& images, X const* x)
         : mWeights(weights)
         , mImages(images)
-        , mPixels(weights, images, x)
-        , mBatch(weights, images.width)
-        , mPatches(images.width * weights.denseInputs())
+        , mPixels(scratch, weights, images, x)
+        , mBatch(scratch, weights, images.strip() * images.width, kTAPS)
+        , mPatches(scratch.take<X>(images.strip() * images.width * weights.denseInputs()))
     {
     }
 
-    //! `finish(pixel, columns, sums)`: pixels are counted over all images.
+    //! Rows are counted over all images. `finish(pixel, columns, sums)`: pixels too.
     template <typename Finish>
-    void run(int64_t row, Finish const& finish)
+    void run(int64_t first, int64_t end, Finish const& finish)
+    {
+        for (int64_t start = first; start < end; start += mImages.strip())
+        {
+            mBatch.clear();
+            for (int64_t row = start; row < std::min(start + mImages.strip(), end); ++row)
+            {
+                sort(row, row - start);
+            }
+            mBatch.run(finish);
+        }
+    }
+
+private:
+    //! Put the outputs of a row, the `place`th of its strip, into the batch.
+    void sort(int64_t row, int64_t place)
     {
         Window window = rowsAround(row);
         for (int64_t each = window.firstRow; each < window.endRow; ++each)
         {
             mPixels.enter(each);
         }
-        mBatch.clear();
         for (int64_t column = 0; column < mImages.width; ++column)
         {
             window.firstColumn = std::max<int64_t>(column - 1, 0);
@@ -150,16 +171,14 @@ public:
             {
                 mBatch.list(pixel);
                 addTaps(row, column, window);
+                continue;
             }
-            else
-            {
-                mBatch.multiply(pixel, patch(row, column, window), count.largest);
-            }
+            X* const patch = mPatches + (place * mImages.width + column) * mWeights.denseInputs();
+            fillPatch(row, column, window, patch);
+            mBatch.multiply(pixel, patch, count.largest);
         }
-        mBatch.run(finish);
     }
 
-private:
     Window rowsAround(int64_t row) const
     {
         int64_t const image = row / mImages.height * mImages.height;
@@ -196,17 +215,19 @@ private:
     }
 
     //! The neighbourhood of a pixel side by side, zero outside the image.
-    X const* patch(int64_t row, int64_t column, Window const& window)
+    void fillPatch(int64_t row, int64_t column, Window const& window, X* out) const
     {
-        X* const out = mPatches.data() + column * mWeights.denseInputs();
-        std::fill(out, out + mWeights.denseInputs(), X{0});
+        int64_t const inside = (window.endRow - window.firstRow) * (window.endColumn - window.firstColumn);
+        if (inside * mImages.channels != mWeights.denseInputs())
+        {
+            std::fill(out, out + mWeights.denseInputs(), X{0});
+        }
         for (int64_t y = window.firstRow; y < window.endRow; ++y)
         {
             X const* const from = mPixels.pixel(y, window.firstColumn);
             int64_t const place = tap(row, column, y, window.firstColumn) * mImages.channels;
             std::copy(from, from + (window.endColumn - window.firstColumn) * mImages.channels, out + place);
         }
-        return out;
     }
 
     //! Which of the nine a neighbour is.
@@ -219,7 +240,7 @@ private:
     Images mImages;
     PixelRows<Kind> mPixels;
     Batch<Kind> mBatch;
-    Aligned<X> mPatches;
+    X* mPatches;
 };
 
 template <typename Kind>
@@ -264,15 +285,14 @@ public:
                 return;
             }
             Images const images{x.shape[1], x.shape[2], x.shape[3]};
-            int64_t const work = images.width * weights.inputs() * columns / kPRODUCTS_PER_ELEMENT;
-            context.split(x.shape[0] * images.height, work, [&](int64_t, int64_t first, int64_t end) {
-                Convolution<Kind> convolution(weights, images, pixels);
-                for (int64_t row = first; row < end; ++row)
-                {
-                    convolution.run(row, [&](int64_t pixel, Columns const& tile, auto const* sums) {
-                        finish(sums, bias, tile, out + pixel * columns);
-                    });
-                }
+            int64_t const rows = x.shape[0] * images.height;
+            int64_t const work = kROWS_TOGETHER * images.width * weights.inputs() * columns / kPRODUCTS_PER_ELEMENT;
+            context.split((rows + kROWS_TOGETHER - 1) / kROWS_TOGETHER, work, [&](int64_t, int64_t first, int64_t end) {
+                Convolution<Kind> convolution(Scratch::empty(), weights, images, pixels);
+                int64_t const last = std::min(end * kROWS_TOGETHER, rows);
+                convolution.run(first * kROWS_TOGETHER, last, [&](int64_t pixel, Columns const& tile, auto const* sums) {
+                    finish(sums, bias, tile, out + pixel * columns);
+                });
             });
         });
     }

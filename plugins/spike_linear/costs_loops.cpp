@@ -54,27 +54,6 @@ std::vector<X> spikes()
     return x;
 }
 
-//! A row's list, with room for it.
-template <typename Kind>
-struct RoomyList;
-
-template <>
-struct RoomyList<Bytes>
-{
-    std::vector<uint32_t> offsets = std::vector<uint32_t>(placesOf(kINPUTS));
-    std::vector<uint8_t> values = std::vector<uint8_t>(placesOf(kINPUTS));
-    std::vector<Segment> segments = std::vector<Segment>(segmentsOf(kINPUTS));
-    ByteList list{offsets.data(), values.data(), segments.data(), 0};
-};
-
-template <>
-struct RoomyList<Floats>
-{
-    std::vector<uint32_t> offsets = std::vector<uint32_t>(kINPUTS);
-    std::vector<float> values = std::vector<float>(kINPUTS);
-    FloatList list{offsets.data(), values.data(), 0};
-};
-
 template <typename Kind>
 Costs measure()
 {
@@ -82,7 +61,12 @@ Costs measure()
     std::vector<typename Kind::W> const ones(kINPUTS * kCOLUMNS, typename Kind::W{1});
     Weights<Kind> const weights(ones.data(), kINPUTS, kCOLUMNS, 0);
     std::vector<X> const x = spikes<X>();
-    std::vector<RoomyList<Kind>> lists(kROWS);
+    Scratch scratch;
+    std::vector<typename Kind::List> lists(kROWS, Kind::emptyList(scratch, 0));
+    for (typename Kind::List& each : lists)
+    {
+        each = Kind::emptyList(scratch, kINPUTS);
+    }
     Aligned<typename Kind::Sum> const sums(kDENSE_ROWS * kCOLUMNS);
     int64_t places = 0;
     double const list = fastest([&] {
@@ -90,15 +74,15 @@ Costs measure()
         for (int64_t row = 0; row < kROWS; ++row)
         {
             places += Kind::count(weights.loops(), x.data() + row * kINPUTS, kINPUTS).nonZero;
-            weights.loops().list(x.data() + row * kINPUTS, kINPUTS, kCOLUMNS, lists[static_cast<size_t>(row)].list);
+            weights.loops().list(x.data() + row * kINPUTS, kINPUTS, kCOLUMNS, lists[static_cast<size_t>(row)]);
         }
     });
     double const add = fastest([&] {
         for (int64_t first = 0; first < kCOLUMNS; first += weights.listedTile(first).count)
         {
-            for (RoomyList<Kind> const& each : lists)
+            for (typename Kind::List const& each : lists)
             {
-                typename Weights<Kind>::ListTap const tap{&each.list, weights.row(0)};
+                typename Weights<Kind>::ListTap const tap{&each, weights.row(0)};
                 weights.addListed(&tap, 1, weights.listedTile(first), sums.data());
             }
         }
@@ -112,7 +96,7 @@ Costs measure()
                 rows[row % kDENSE_ROWS] = x.data() + row * kINPUTS;
                 if (row % kDENSE_ROWS == kDENSE_ROWS - 1)
                 {
-                    weights.multiply(rows, kDENSE_ROWS, 1, weights.denseTile(first), sums.data(), kCOLUMNS);
+                    weights.multiply(rows, kDENSE_ROWS, 1, {0, kINPUTS}, weights.denseTile(first), sums.data(), kCOLUMNS);
                 }
             }
         }

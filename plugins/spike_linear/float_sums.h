@@ -96,7 +96,7 @@ void addListedFloats(FloatTap const* taps, int64_t count, int64_t first, int64_t
 }
 
 template <typename V, int R, int C>
-void multiplyFloatTile(float const* const* rows, int64_t inputs, float const* weights, int64_t weightStride,
+void multiplyFloatTile(float const* const* rows, Range const& inputs, float const* packed,
     float* sums, int64_t stride)
 {
     typename V::Vector totals[R][C];
@@ -106,16 +106,16 @@ void multiplyFloatTile(float const* const* rows, int64_t inputs, float const* we
 #pragma GCC unroll 8
         for (int c = 0; c < C; ++c)
         {
-            totals[r][c] = V::all(0.0F);
+            totals[r][c] = inputs.first == 0 ? V::all(0.0F) : V::load(sums + r * stride + c * V::kFLOATS);
         }
     }
-    for (int64_t k = 0; k < inputs; ++k)
+    for (int64_t k = inputs.first; k < inputs.end; ++k)
     {
         typename V::Vector columns[C];
 #pragma GCC unroll 8
         for (int c = 0; c < C; ++c)
         {
-            columns[c] = V::load(weights + k * weightStride + c * V::kFLOATS);
+            columns[c] = V::load(packed + (k * C + c) * V::kFLOATS);
         }
 #pragma GCC unroll 8
         for (int r = 0; r < R; ++r)
@@ -140,33 +140,33 @@ void multiplyFloatTile(float const* const* rows, int64_t inputs, float const* we
 }
 
 template <typename V, int C, int R = kDENSE_ROWS>
-void multiplyFloatRows(float const* const* rows, int64_t count, int64_t inputs, float const* weights,
-    int64_t weightStride, float* sums, int64_t stride)
+void multiplyFloatRows(float const* const* rows, int64_t count, Range const& inputs, float const* packed,
+    float* sums, int64_t stride)
 {
     if constexpr (R > 1)
     {
         if (count < R)
         {
-            multiplyFloatRows<V, C, R - 1>(rows, count, inputs, weights, weightStride, sums, stride);
+            multiplyFloatRows<V, C, R - 1>(rows, count, inputs, packed, sums, stride);
             return;
         }
     }
-    multiplyFloatTile<V, R, C>(rows, inputs, weights, weightStride, sums, stride);
+    multiplyFloatTile<V, R, C>(rows, inputs, packed, sums, stride);
 }
 
 template <typename V, int C = V::kDENSE_TILE>
-void multiplyFloats(float const* const* rows, int64_t count, int64_t inputs, float const* weights,
-    int64_t weightStride, int64_t columns, float* sums, int64_t stride)
+void multiplyFloats(float const* const* rows, int64_t count, Range const& inputs, float const* packed,
+    int64_t columns, float* sums, int64_t stride)
 {
     if constexpr (C > 1)
     {
         if (columns < C * V::kFLOATS)
         {
-            multiplyFloats<V, C - 1>(rows, count, inputs, weights, weightStride, columns, sums, stride);
+            multiplyFloats<V, C - 1>(rows, count, inputs, packed, columns, sums, stride);
             return;
         }
     }
-    multiplyFloatRows<V, C>(rows, count, inputs, weights, weightStride, sums, stride);
+    multiplyFloatRows<V, C>(rows, count, inputs, packed, sums, stride);
 }
 
 template <typename V>

@@ -2,6 +2,7 @@
 #ifndef SPIKEHALT_KINDS_H
 #define SPIKEHALT_KINDS_H
 
+#include "memory.h"
 #include "sums_loops.h"
 
 namespace spikehalt
@@ -17,6 +18,14 @@ struct Bytes
 
     static Loops const& loops() { return byteLoops(); }
     static Count count(Loops const& loops, X const* x, int64_t count) { return loops.count(x, count); }
+
+    //! With room for `inputs` activations.
+    static List emptyList(Scratch& scratch, int64_t inputs)
+    {
+        auto* const offsets = scratch.take<uint32_t>(placesOf(inputs));
+        auto* const values = scratch.take<uint8_t>(placesOf(inputs));
+        return {offsets, values, scratch.take<Segment>(segmentsOf(inputs)), 0};
+    }
 };
 
 struct Floats
@@ -29,6 +38,12 @@ struct Floats
 
     static Loops const& loops() { return floatLoops(); }
     static Count count(Loops const& loops, X const* x, int64_t count) { return {loops.count(x, count), 0}; }
+
+    static List emptyList(Scratch& scratch, int64_t inputs)
+    {
+        auto* const offsets = scratch.take<uint32_t>(inputs);
+        return {offsets, scratch.take<float>(inputs), 0};
+    }
 };
 
 } // namespace spikehalt

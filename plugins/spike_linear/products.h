@@ -5,65 +5,34 @@
 #include "weights.h"
 
 #include <algorithm>
-#include <vector>
 
 namespace spikehalt
 {
 
-//! Lists of rows of one length, each made when it is wanted.
+//! Lists of rows of one length.
 template <typename Kind>
 class Lists
 {
 public:
-    Lists(int64_t rows, int64_t inputs);
+    Lists(Scratch& scratch, int64_t rows, int64_t inputs)
+        : mLists(scratch.take<typename Kind::List>(rows))
+    {
+        for (int64_t row = 0; row < rows; ++row)
+        {
+            mLists[row] = Kind::emptyList(scratch, inputs);
+        }
+    }
 
-    typename Kind::List& operator[](int64_t row) { return mLists[static_cast<size_t>(row)]; }
+    typename Kind::List& operator[](int64_t row) { return mLists[row]; }
 
 private:
-    std::vector<typename Kind::List> mLists;
-    Aligned<uint32_t> mOffsets;
-    Aligned<typename Kind::X> mValues;
-    Aligned<Segment> mSegments;
+    typename Kind::List* mLists;
 };
 
-template <>
-inline Lists<Bytes>::Lists(int64_t rows, int64_t inputs)
-    : mOffsets(rows * placesOf(inputs))
-    , mValues(rows * placesOf(inputs))
-    , mSegments(rows * segmentsOf(inputs))
-{
-    for (int64_t row = 0; row < rows; ++row)
-    {
-        int64_t const place = row * placesOf(inputs);
-        mLists.push_back({mOffsets.data() + place, mValues.data() + place,
-            mSegments.data() + row * segmentsOf(inputs), 0});
-    }
-}
-
-template <>
-inline Lists<Floats>::Lists(int64_t rows, int64_t inputs)
-    : mOffsets(rows * inputs)
-    , mValues(rows * inputs)
-{
-    for (int64_t row = 0; row < rows; ++row)
-    {
-        mLists.push_back({mOffsets.data() + row * inputs, mValues.data() + row * inputs, 0});
-    }
-}
-
-//! Rows that share the weights in the caches: a multiple of kDENSE_ROWS.
+//! Rows that a thread takes at once, which share the weights in its caches: a multiple of kDENSE_ROWS.
 constexpr int64_t kROWS_AT_ONCE = 24;
 
-//! One output of a layer that is added up from lists.
-template <typename Kind>
-struct Listed
-{
-    int64_t row;
-    int64_t first; //!< of its taps
-    int64_t count;
-};
-
-//! Outputs of a layer that have been sorted into listed and dense ones, and the memory to compute them.
+//! Outputs of a layer that are sorted into listed and dense ones, and the memory to compute them.
 template <typename Kind>
 class Batch
 {
@@ -72,37 +41,46 @@ public:
     using Sum = typename Kind::Sum;
     using ListTap = typename Weights<Kind>::ListTap;
 
-    Batch(Weights<Kind> const& weights, int64_t rows)
+    //! Of up to `rows` outputs, each with up to `taps` lists.
+    Batch(Scratch& scratch, Weights<Kind> const& weights, int64_t rows, int64_t taps)
         : mWeights(weights)
-        , mSums(kDENSE_ROWS * weights.mostColumns())
+        , mSums(scratch.take<Sum>(weights.listedTile(0).count))
+        , mDenseSums(scratch.take<Sum>(rows * weights.denseTile(0).count))
+        , mTaps(scratch.take<ListTap>(rows * taps))
+        , mListed(scratch.take<Listed>(rows))
+        , mDense(scratch.take<X const*>(rows))
+        , mDenseRows(scratch.take<int64_t>(rows))
     {
-        mListed.reserve(static_cast<size_t>(rows));
-        mDense.reserve(static_cast<size_t>(rows));
-        mDenseRows.reserve(static_cast<size_t>(rows));
     }
 
     void clear()
     {
-        mTaps.clear();
-        mListed.clear();
-        mDense.clear();
-        mDenseRows.clear();
+        mTapCount = 0;
+        mListedCount = 0;
+        mDenseCount = 0;
         mLargest = 0;
     }
 
     //! Begin an output whose taps are added next.
-    void list(int64_t row) { mListed.push_back({row, static_cast<int64_t>(mTaps.size()), 0}); }
+    void list(int64_t row)
+    {
+        mListed[mListedCount] = {row, mTapCount, mTapCount};
+        ++mListedCount;
+    }
 
+    //! Add the weights from `input` on of a list to the output begun last.
     void addTap(typename Kind::List const* list, int64_t input)
     {
-        mTaps.push_back({list, mWeights.row(input)});
-        ++mListed.back().count;
+        mTaps[mTapCount] = {list, mWeights.row(input)};
+        ++mTapCount;
+        mListed[mListedCount - 1].end = mTapCount;
     }
 
     void multiply(int64_t row, X const* x, int32_t largest)
     {
-        mDense.push_back(x);
-        mDenseRows.push_back(row);
+        mDense[mDenseCount] = x;
+        mDenseRows[mDenseCount] = row;
+        ++mDenseCount;
         mLargest = std::max(mLargest, largest);
     }
 
@@ -115,17 +93,25 @@ public:
     }
 
 private:
+    //! An output that is added up from lists.
+    struct Listed
+    {
+        int64_t row;
+        int64_t first; //!< of its taps
+        int64_t end;
+    };
+
     template <typename Finish>
     void runListed(Finish const& finish)
     {
-        int64_t const end = mListed.empty() ? 0 : mWeights.columns();
-        for (int64_t first = 0; first < end;)
+        for (int64_t first = 0; mListedCount > 0 && first < mWeights.columns();)
         {
             Columns const tile = mWeights.listedTile(first);
-            for (Listed<Kind> const& each : mListed)
+            for (int64_t i = 0; i < mListedCount; ++i)
             {
-                mWeights.addListed(mTaps.data() + each.first, each.count, tile, mSums.data());
-                finish(each.row, real(tile), mSums.data());
+                Listed const& each = mListed[i];
+                mWeights.addListed(mTaps + each.first, each.end - each.first, tile, mSums);
+                finish(each.row, real(tile), mSums);
             }
             first += tile.count;
         }
@@ -134,20 +120,30 @@ private:
     template <typename Finish>
     void runDense(Finish const& finish)
     {
-        auto const rows = static_cast<int64_t>(mDense.size());
-        for (int64_t first = 0; rows > 0 && first < mWeights.columns();)
+        for (int64_t first = 0; mDenseCount > 0 && first < mWeights.columns();)
         {
             Columns const tile = mWeights.denseTile(first);
-            for (int64_t row = 0; row < rows; row += kDENSE_ROWS)
+            for (int64_t input = 0; input < mWeights.denseInputs();)
             {
-                int64_t const count = std::min(kDENSE_ROWS, rows - row);
-                mWeights.multiply(mDense.data() + row, count, mLargest, tile, mSums.data(), tile.count);
-                for (int64_t i = 0; i < count; ++i)
-                {
-                    finish(mDenseRows[static_cast<size_t>(row + i)], real(tile), mSums.data() + i * tile.count);
-                }
+                Range const inputs = mWeights.denseRange(input);
+                multiplyAll(inputs, tile);
+                input = inputs.end;
+            }
+            for (int64_t i = 0; i < mDenseCount; ++i)
+            {
+                finish(mDenseRows[i], real(tile), mDenseSums + i * tile.count);
             }
             first += tile.count;
+        }
+    }
+
+    void multiplyAll(Range const& inputs, Columns const& tile)
+    {
+        for (int64_t row = 0; row < mDenseCount; row += kDENSE_ROWS)
+        {
+            int64_t const count = std::min(kDENSE_ROWS, mDenseCount - row);
+            mWeights.multiply(
+                mDense + row, count, mLargest, inputs, tile, mDenseSums + row * tile.count, tile.count);
         }
     }
 
@@ -158,11 +154,15 @@ private:
     }
 
     Weights<Kind> const& mWeights;
-    Aligned<Sum> mSums;
-    std::vector<ListTap> mTaps;
-    std::vector<Listed<Kind>> mListed;
-    std::vector<X const*> mDense;
-    std::vector<int64_t> mDenseRows;
+    Sum* mSums;
+    Sum* mDenseSums;
+    ListTap* mTaps;
+    Listed* mListed;
+    X const** mDense;
+    int64_t* mDenseRows;
+    int64_t mTapCount = 0;
+    int64_t mListedCount = 0;
+    int64_t mDenseCount = 0;
     int32_t mLargest = 0;
 };
 

@@ -63,9 +63,12 @@ public:
             float const* const scale = kINTEGER ? context.data<float>(kSCALE, columns) : nullptr;
             float const* const bias = context.data<float>(std::size(kINPUTS) - 1, columns);
             float* const current = context.output<float>(kCURRENT, Shape{x.shape[0], weights.columns()});
-            int64_t const work = weights.inputs() * weights.columns() / kPRODUCTS_PER_ELEMENT;
-            context.split(x.shape[0], work, [&](int64_t, int64_t first, int64_t end) {
-                multiplyRows(weights, rows, first, end, [&](int64_t row, Columns const& tile, auto const* sums) {
+            int64_t const groups = (x.shape[0] + kROWS_AT_ONCE - 1) / kROWS_AT_ONCE;
+            int64_t const work = kROWS_AT_ONCE * weights.inputs() * weights.columns() / kPRODUCTS_PER_ELEMENT;
+            context.split(groups, work, [&](int64_t, int64_t first, int64_t end) {
+                int64_t const start = groupStart(first, groups, x.shape[0]);
+                int64_t const stop = groupStart(end, groups, x.shape[0]);
+                multiplyRows(weights, rows, start, stop, [&](int64_t row, Columns const& tile, auto const* sums) {
                     finish(sums, scale, bias, tile, current + row * weights.columns());
                 });
             });
@@ -85,15 +88,22 @@ private:
         shift(sums, bias + tile.first, row + tile.first, tile.count);
     }
 
+    //! The first row of a group, of groups nearly as long as each other.
+    static int64_t groupStart(int64_t group, int64_t groups, int64_t rows)
+    {
+        return std::min((rows * group / groups + kDENSE_ROWS - 1) / kDENSE_ROWS * kDENSE_ROWS, rows);
+    }
+
     template <typename Finish>
     static void multiplyRows(
         Weights<Kind> const& weights, X const* x, int64_t first, int64_t end, Finish const& finish)
     {
         int64_t const together = std::min(kROWS_AT_ONCE, end - first);
         bool const padded = weights.denseInputs() != weights.inputs();
-        Batch<Kind> batch(weights, together);
-        Lists<Kind> lists(together, weights.inputs());
-        Aligned<X> copies(padded ? together * weights.denseInputs() : 0);
+        Scratch& scratch = Scratch::empty();
+        Batch<Kind> batch(scratch, weights, together, 1);
+        Lists<Kind> lists(scratch, together, weights.inputs());
+        X* const copies = scratch.take<X>(padded ? together * weights.denseInputs() : 0);
         for (int64_t start = first; start < end; start += together)
         {
             batch.clear();
@@ -109,7 +119,7 @@ private:
                     batch.addTap(&list, 0);
                     continue;
                 }
-                batch.multiply(row, padded ? copyRow(weights, values, copies.data(), row - start) : values, count.largest);
+                batch.multiply(row, padded ? copyRow(weights, values, copies, row - start) : values, count.largest);
             }
             batch.run(finish);
         }

@@ -55,6 +55,13 @@ struct Tap
 using ByteTap = Tap<ByteList, int8_t>;
 using FloatTap = Tap<FloatList, float>;
 
+//! From `first` to before `end`.
+struct Range
+{
+    int64_t first;
+    int64_t end;
+};
+
 //! What decides how a row is multiplied.
 struct Count
 {
@@ -62,7 +69,7 @@ struct Count
     int32_t largest; //!< of bytes
 };
 
-//! The most places that a list of `count` bytes has: 255 may take four, and a segment of one gets a second.
+//! The most places that a list of `count` bytes has: 255 may take three, of which one is alone in its segment.
 constexpr int64_t placesOf(int64_t count) { return 4 * count + 2; }
 //! The most segments.
 constexpr int64_t segmentsOf(int64_t count) { return 2 * count + 1; }
@@ -100,9 +107,10 @@ struct FloatLoops
     int64_t (*count)(float const* x, int64_t count);
     void (*list)(float const* x, int64_t count, int64_t stride, FloatList& list);
     void (*addListed)(FloatTap const* taps, int64_t count, int64_t first, int64_t columns, float* sums);
-    //! sums[row * stride + column] of up to kDENSE_ROWS rows of `inputs` floats.
-    void (*multiply)(float const* const* rows, int64_t count, int64_t inputs, float const* weights,
-        int64_t weightStride, int64_t columns, float* sums, int64_t stride);
+    //! sums[row * stride + column] of up to kDENSE_ROWS rows; inputs from 0 on begin sums, others go on with them.
+    //! `packed`: the weights of so many columns, input by input.
+    void (*multiply)(float const* const* rows, int64_t count, Range const& inputs, float const* packed,
+        int64_t columns, float* sums, int64_t stride);
 };
 
 ByteLoops const& plainByteLoops();

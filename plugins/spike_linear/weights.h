@@ -3,33 +3,12 @@
 #define SPIKEHALT_WEIGHTS_H
 
 #include "kinds.h"
+#include "memory.h"
 
-#include <stddef.h>
-#include <memory>
+#include <mutex>
 
 namespace spikehalt
 {
-
-//! Memory whose address is a multiple of a cache line, not initialised.
-template <typename T>
-class Aligned
-{
-public:
-    static constexpr size_t kALIGNMENT = 64;
-
-    explicit Aligned(int64_t count = 0)
-        : mBytes(new unsigned char[static_cast<size_t>(count) * sizeof(T) + kALIGNMENT])
-    {
-        auto const address = reinterpret_cast<uintptr_t>(mBytes.get());
-        mFirst = reinterpret_cast<T*>(mBytes.get() + (kALIGNMENT - address % kALIGNMENT));
-    }
-
-    T* data() const { return mFirst; }
-
-private:
-    std::unique_ptr<unsigned char[]> mBytes;
-    T* mFirst;
-};
 
 //! Columns that a call of the loops takes.
 struct Columns
@@ -69,15 +48,16 @@ public:
     //! Columns that addListed and multiply take at a time, from `first` on.
     Columns listedTile(int64_t first) const;
     Columns denseTile(int64_t first) const;
-    //! The most of both.
-    int64_t mostColumns() const;
 
     void addListed(ListTap const* taps, int64_t count, Columns const& tile, Sum* sums) const;
+    //! Inputs that multiply takes at a time, from `first` on: as many as a tile of weights stays in the caches.
+    Range denseRange(int64_t first) const;
     //! Up to kDENSE_ROWS rows of denseInputs() activations, none of them above `largest`.
-    void multiply(
-        X const* const* rows, int64_t count, int32_t largest, Columns const& tile, Sum* sums, int64_t stride) const;
+    void multiply(X const* const* rows, int64_t count, int32_t largest, Range const& inputs, Columns const& tile,
+        Sum* sums, int64_t stride) const;
 
 private:
+    W const* packed() const;
     bool tooLarge(Count const& count) const;
 
     typename Kind::Loops const* mLoops;
@@ -89,7 +69,9 @@ private:
     double mBreakEven;
     W const* mRows;
     Aligned<W> mCopy;
-    Aligned<W> mPacked;
+    //! The weights once more, in the order of dense products; made when the first row is dense.
+    mutable Aligned<W> mPacked;
+    mutable std::once_flag mPackedOnce;
 };
 
 extern template class Weights<Bytes>;

@@ -12,6 +12,8 @@ namespace
 {
 
 constexpr int64_t kQUAD = 4;
+//! Of 64 columns, half of a first-level cache.
+constexpr int64_t kFLOAT_INPUTS = 256;
 
 int64_t roundedUp(int64_t count, int64_t unit)
 {
@@ -22,7 +24,7 @@ template <typename Kind>
 constexpr bool kOF_BYTES = std::is_same<Kind, Bytes>::value;
 
 //! For every panel of columns and four inputs: the four weights of each column.
-void packWeights(Weights<Bytes> const& weights, int8_t* out)
+void pack(Weights<Bytes> const& weights, int8_t* out)
 {
     int64_t const width = weights.loops().panel;
     for (int64_t panel = 0; panel < weights.stride(); panel += width)
@@ -40,6 +42,20 @@ void packWeights(Weights<Bytes> const& weights, int8_t* out)
     }
 }
 
+//! For every tile of columns and input: the weight of each column.
+void pack(Weights<Floats> const& weights, float* out)
+{
+    for (int64_t first = 0; first < weights.stride();)
+    {
+        Columns const tile = weights.denseTile(first);
+        for (int64_t k = 0; k < weights.inputs(); ++k, out += tile.count)
+        {
+            std::copy(weights.row(k) + first, weights.row(k) + first + tile.count, out);
+        }
+        first += tile.count;
+    }
+}
+
 } // namespace
 
 template <typename Kind>
@@ -53,7 +69,7 @@ Weights<Kind>::Weights(W const* weights, int64_t inputs, int64_t columns, int64_
     , mBreakEven(breakEven<Kind>(columns, taps))
     , mRows(weights)
 {
-    bool const aligned = reinterpret_cast<uintptr_t>(weights) % Aligned<W>::kALIGNMENT == 0;
+    bool const aligned = reinterpret_cast<uintptr_t>(weights) % kLINE == 0;
     if (mStride != columns || !aligned)
     {
         mCopy = Aligned<W>(inputs * mStride);
@@ -65,14 +81,16 @@ Weights<Kind>::Weights(W const* weights, int64_t inputs, int64_t columns, int64_
         }
         mRows = mCopy.data();
     }
-    if constexpr (kOF_BYTES<Kind>)
-    {
-        mPacked = Aligned<W>(mMultiplies ? mDenseInputs * mStride : 0);
-        if (mMultiplies)
-        {
-            packWeights(*this, mPacked.data());
-        }
-    }
+}
+
+template <typename Kind>
+typename Kind::W const* Weights<Kind>::packed() const
+{
+    std::call_once(mPackedOnce, [&] {
+        mPacked = Aligned<W>(mDenseInputs * mStride);
+        pack(*this, mPacked.data());
+    });
+    return mPacked.data();
 }
 
 template <typename Kind>
@@ -98,29 +116,29 @@ Columns Weights<Kind>::denseTile(int64_t first) const
 }
 
 template <typename Kind>
-int64_t Weights<Kind>::mostColumns() const
-{
-    return std::min(std::max(mLoops->tile, mLoops->denseTile), mStride);
-}
-
-template <typename Kind>
 void Weights<Kind>::addListed(ListTap const* taps, int64_t count, Columns const& tile, Sum* sums) const
 {
     mLoops->addListed(taps, count, tile.first, tile.count, sums);
 }
 
 template <typename Kind>
-void Weights<Kind>::multiply(
-    X const* const* rows, int64_t count, int32_t largest, Columns const& tile, Sum* sums, int64_t stride) const
+Range Weights<Kind>::denseRange(int64_t first) const
 {
+    return {first, kOF_BYTES<Kind> ? mDenseInputs : std::min(first + kFLOAT_INPUTS, mDenseInputs)};
+}
+
+template <typename Kind>
+void Weights<Kind>::multiply(X const* const* rows, int64_t count, int32_t largest, Range const& inputs,
+    Columns const& tile, Sum* sums, int64_t stride) const
+{
+    W const* const weights = packed() + tile.first * mDenseInputs;
     if constexpr (kOF_BYTES<Kind>)
     {
-        mLoops->multiply(rows, count, mDenseInputs / kQUAD, largest, mPacked.data() + tile.first * mDenseInputs,
-            tile.count / mLoops->panel, sums, stride);
+        mLoops->multiply(rows, count, mDenseInputs / kQUAD, largest, weights, tile.count / mLoops->panel, sums, stride);
     }
     else
     {
-        mLoops->multiply(rows, count, mInputs, mRows + tile.first, mStride, tile.count, sums, stride);
+        mLoops->multiply(rows, count, inputs, weights, tile.count, sums, stride);
     }
 }
 
