@@ -36,6 +36,8 @@ class ExportOptions:
             estimates; costs a little time (export/graph/observers/operations.py).
         spikes: also give out every neuron's spikes, for comparisons
             (export/graph/observers/spikes.py).
+        spike_ops: SpikeLinear and SpikeConv where activations are spikes or small integers, in
+            graphs for ONNX Runtime on a CPU.
         engine_batch: most images of the engines that are built next; None where none are.
     """
 
@@ -47,12 +49,19 @@ class ExportOptions:
     live_masks: bool = False
     instrument: bool = False
     spikes: bool = False
+    spike_ops: bool = True
     engine_batch: int | None = None
 
     @property
     def int8(self) -> bool:
         """Weights rounded to int8 and products of bytes."""
         return self.precision == "int8"
+
+    @property
+    def takes_spike_ops(self) -> bool:
+        """Whether the graphs take them: those of engines, in float16 and of comparisons do not."""
+        for_engines = self.qdq or self.engine_batch is not None or self.layout == "lagged"
+        return self.spike_ops and not (for_engines or self.precision == "fp16" or self.spikes)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -89,10 +98,15 @@ def add_graph_arguments(p: argparse._ActionsContainer) -> None:
     p.add_argument("--merge-gamma", type=int, metavar="N", help="merge N tokens per block instead")
     p.add_argument("--live-masks", action="store_true", help="give out which tokens ran")
     p.add_argument("--instrument", action="store_true", help="count every image's operations")
+    p.add_argument(
+        "--no-spike-ops", dest="spike_ops", action="store_false",
+        help="dense layers alone, no ops that pay for spikes only (ONNX Runtime on a CPU)",
+    )  # fmt: skip
 
 
 GRAPH_ARGUMENTS = (
     "fp16", "int8", "qdq", "chunk", "layout", "merge_gamma", "live_masks", "instrument",
+    "spike_ops",
 )  # fmt: skip
 
 
@@ -101,6 +115,8 @@ def export_options(arguments: argparse.Namespace, engine_batch: int | None) -> E
 
     Args:
         arguments: parsed, of `add_graph_arguments`.
+        spike_ops: SpikeLinear and SpikeConv where activations are spikes or small integers, in
+            graphs for ONNX Runtime on a CPU.
         engine_batch: most images of the engines that are built next; None where none are.
 
     Raises:
@@ -116,5 +132,6 @@ def export_options(arguments: argparse.Namespace, engine_batch: int | None) -> E
         merge_gamma=arguments.merge_gamma,
         live_masks=arguments.live_masks,
         instrument=arguments.instrument,
+        spike_ops=arguments.spike_ops,
         engine_batch=engine_batch,
     )

@@ -1,10 +1,10 @@
 """The project's own ops.
 
 LIF, TokenHalt, TokenHaltSum and TokenMerge have TensorRT plugins; PackedLIF, PackedTokenHalt,
-TokenPack, SpikeAttention, SpikeCount and Patches are for CPUs. Each op folder holds the contract
-(`op.yaml`), a numpy reference (`reference.py`), an ONNX function body of standard ops
-(`function.py`) and the kernels. Importing this package needs numpy alone; onnx is imported by the
-functions that make ONNX objects.
+TokenPack, SpikeAttention, SpikeCount, Patches, SpikeLinear and SpikeConv are for CPUs. Each op
+folder holds the contract (`op.yaml`), a numpy reference (`reference.py`), an ONNX function body of
+standard ops (`function.py`) and the kernels. Importing this package needs numpy alone; onnx is
+imported by the functions that make ONNX objects.
 """
 
 from plugins.common.contract import (
@@ -13,6 +13,7 @@ from plugins.common.contract import (
     OP_NAMES,
     OPSET,
     PLUGIN_OPS,
+    SPIKE_OPS,
     VERSION,
     OpAttributeError,
     node_attributes,
@@ -25,6 +26,7 @@ __all__ = [
     "OPSET",
     "OP_NAMES",
     "PLUGIN_OPS",
+    "SPIKE_OPS",
     "VERSION",
     "Bodies",
     "OpAttributeError",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import onnx
 
+import plugins
 from export.bundle.weights import share_weights
 from export.choose_layout import choose_layout
 from export.errors import ExportError
@@ -70,7 +71,14 @@ def export_bundle(
     if weights:
         files[WEIGHTS_FILE] = weights
     target = Path(out) if out is not None else Path(checkpoint).with_suffix(".bundle")
-    return write_bundle(target, make_manifest(loaded, network, options), files)
+    manifest = make_manifest(loaded, network, options)
+    return write_bundle(target, replace(manifest, spike_layers=spike_layers(models)), files)
+
+
+def spike_layers(models: Mapping[str, onnx.ModelProto]) -> tuple[str, ...]:
+    """Names of the nodes of SpikeLinear and SpikeConv in a bundle's graphs, in their order."""
+    nodes = (node for model in models.values() for node in model.graph.node)
+    return tuple(dict.fromkeys(node.name for node in nodes if node.op_type in plugins.SPIKE_OPS))
 
 
 def check_model(name: str, model: onnx.ModelProto) -> None:

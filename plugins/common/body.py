@@ -71,7 +71,10 @@ class Body:
     ) -> onnx.FunctionProto:
         """Return the body as a function of the project's domain."""
         foreign = sorted({node.domain for node in self._nodes} - {""})
-        opsets = [helper.make_opsetid("", OPSET), *(helper.make_opsetid(each, 1) for each in foreign)]
+        opsets = [
+            helper.make_opsetid("", OPSET),
+            *(helper.make_opsetid(each, 1) for each in foreign),
+        ]
         return helper.make_function(DOMAIN, name, inputs, outputs, self._nodes, opsets, attributes)
 
     def _fresh(self, stem: str) -> str:

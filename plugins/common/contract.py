@@ -87,6 +87,9 @@ OP_NAMES: Final = tuple(ATTRIBUTES)
 PLUGIN_OPS: Final = ("LIF", "TokenHalt", "TokenHaltSum", "TokenMerge")
 """The ops that have TensorRT plugins; the others are for CPUs and run there as function bodies."""
 
+SPIKE_OPS: Final = ("SpikeLinear", "SpikeLinearInteger", "SpikeConv", "SpikeConvInteger")
+"""The ops whose kernels pay for activations that are not zero."""
+
 
 def node_attributes(op: str, **given: AttributeValue) -> dict[str, AttributeValue]:
     """Return every attribute a node of `op` must carry, the defaults filled in.

@@ -28,24 +28,7 @@ constexpr Named kSETS[] = {
     {"plain", Instructions::kPLAIN},
 };
 
-#if defined(__x86_64__)
-
-bool has(Instructions set)
-{
-    bool const avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    bool const avx512 = avx2 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
-        && __builtin_cpu_supports("avx512vl");
-    switch (set)
-    {
-    case Instructions::kPLAIN: return true;
-    case Instructions::kAVX2: return avx2;
-    case Instructions::kAVX512: return avx512;
-    case Instructions::kVNNI: return avx512 && __builtin_cpu_supports("avx512vnni");
-    default: return false;
-    }
-}
-
-#elif defined(__aarch64__)
+#if defined(__aarch64__)
 
 bool hasProducts()
 {
@@ -56,19 +39,6 @@ bool hasProducts()
 #endif
 }
 
-bool has(Instructions set)
-{
-    return set == Instructions::kPLAIN || set == Instructions::kNEON
-        || (set == Instructions::kDOTPROD && hasProducts());
-}
-
-#else
-
-bool has(Instructions set)
-{
-    return set == Instructions::kPLAIN;
-}
-
 #endif
 
 Instructions choose()
@@ -77,7 +47,7 @@ Instructions choose()
     std::string there;
     for (Named const& each : kSETS)
     {
-        if (!has(each.set))
+        if (!runs(each.set))
         {
             continue;
         }
@@ -91,6 +61,28 @@ Instructions choose()
 }
 
 } // namespace
+
+bool runs(Instructions set)
+{
+#if defined(__x86_64__)
+    bool const avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    bool const avx512 = avx2 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
+        && __builtin_cpu_supports("avx512vl");
+    switch (set)
+    {
+    case Instructions::kPLAIN: return true;
+    case Instructions::kAVX2: return avx2;
+    case Instructions::kAVX512: return avx512;
+    case Instructions::kVNNI: return avx512 && __builtin_cpu_supports("avx512vnni");
+    default: return false;
+    }
+#elif defined(__aarch64__)
+    bool const products = set == Instructions::kDOTPROD && hasProducts();
+    return set == Instructions::kPLAIN || set == Instructions::kNEON || products;
+#else
+    return set == Instructions::kPLAIN;
+#endif
+}
 
 Instructions instructions()
 {

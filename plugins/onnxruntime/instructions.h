@@ -30,6 +30,9 @@ enum class Instructions
     kDOTPROD, //!< NEON with products of bytes
 };
 
+//! Whether this CPU has the set.
+bool runs(Instructions set);
+
 //! The best set this CPU has, or the one that SPIKEHALT_INSTRUCTIONS names: plain, avx2, avx512, vnni,
 //! neon or dotprod. Throws OpError if it names none that the CPU has. It is read once.
 Instructions instructions();

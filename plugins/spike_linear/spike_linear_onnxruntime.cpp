@@ -63,6 +63,10 @@ public:
             float const* const scale = kINTEGER ? context.data<float>(kSCALE, columns) : nullptr;
             float const* const bias = context.data<float>(std::size(kINPUTS) - 1, columns);
             float* const current = context.output<float>(kCURRENT, Shape{x.shape[0], weights.columns()});
+            if (x.shape[0] == 0 || weights.columns() == 0)
+            {
+                return;
+            }
             int64_t const groups = (x.shape[0] + kROWS_AT_ONCE - 1) / kROWS_AT_ONCE;
             int64_t const work = kROWS_AT_ONCE * weights.inputs() * weights.columns() / kPRODUCTS_PER_ELEMENT;
             context.split(groups, work, [&](int64_t, int64_t first, int64_t end) {

@@ -51,6 +51,8 @@ class Manifest:
         instrumented: whether they have outputs `mac_ops` and `ac_ops` float32 [B, chunk]: the
             multiply-accumulates and accumulates each image really took, counted from its spikes
             (the first chunk's counts include the once-per-image work).
+        spike_layers: layers, by the names of their nodes, that pay for spikes alone where the
+            native ops are there (plugins/spike_linear).
         files: every other file of the bundle; `write_bundle` fills it in.
     """
 
@@ -73,6 +75,7 @@ class Manifest:
     live_masks: bool = False
     instrumented: bool = False
     qdq: bool = False
+    spike_layers: tuple[str, ...] = ()
     files: dict[str, FileEntry] = field(default_factory=dict)
 
     @property

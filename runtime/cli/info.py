@@ -45,6 +45,7 @@ def identity(bundle: Bundle) -> list[tuple[str, str]]:
         ("timesteps", f"{manifest.timesteps}, {manifest.chunk} at once"),
         ("layout", manifest.layout),
         ("precision", _precision(manifest)),
+        ("pays for spikes only", ", ".join(manifest.spike_layers) or "no layer"),
         ("tokens", f"{manifest.tokens}; per block {tokens}"),
         ("halting", _halting(manifest)),
         ("exit", _exit(manifest.exit)),
