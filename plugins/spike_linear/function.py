@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 
 from plugins.common.body import Body
-from plugins.common.contract import MICROSOFT
+from plugins.common.contract import FLOAT, MICROSOFT
 
 
 def spike_linear_function() -> onnx.FunctionProto:
@@ -21,11 +21,12 @@ def spike_linear_integer_function() -> onnx.FunctionProto:
 
     ONNX Runtime's own MatMulIntegerToFloat scales and shifts the sums while they are in registers;
     MatMulInteger, Cast, Mul and Add of the standard give the same and pass over them three times
-    more.
+    more. The Cast, which ONNX Runtime leaves out, tells others the type of what they do not know.
     """
     body = Body()
     one = body.const(1.0, np.float32)
     inputs = ["x", "weight", one, "scale", "", "", "bias"]
-    body.op("MatMulIntegerToFloat", *inputs, out="current", domain=MICROSOFT)
+    current = body.op("MatMulIntegerToFloat", *inputs, domain=MICROSOFT)
+    body.op("Cast", current, to=FLOAT, out="current")
     ports = ["x", "weight", "scale", "bias"]
     return body.function("SpikeLinearInteger", ports, ["current"], [])
