@@ -385,6 +385,8 @@ class LossConfig:
         surrogate_modules: weight of the task loss of small networks behind each block but the last
             (surrogate module learning, Deng et al. 2023); they exist during training only.
         weight_by_time: AT-SNN's NB weighting of the ponder loss.
+        silence: weight of the share of accumulates that spikes cause (train/silence.py); makes
+            neurons fire less.
     """
 
     label_smoothing: float = 0.0
@@ -394,6 +396,7 @@ class LossConfig:
     tet_mean: float = 1.0
     surrogate_modules: float = 0.0
     weight_by_time: bool = False
+    silence: float = 0.0
 
     def __post_init__(self) -> None:
         require(
@@ -404,6 +407,7 @@ class LossConfig:
         require(not (self.tet and self.anytime), "tet and anytime are two ways to do one thing")
         require(0 <= self.tet_weight <= 1, "tet_weight must be in [0, 1]")
         require(self.surrogate_modules >= 0, "surrogate_modules must be >= 0")
+        require(self.silence >= 0, "silence must be >= 0")
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.common import native
+from benchmarks.common.densities import Densities
 from benchmarks.common.processes import Worker
 from benchmarks.common.replay import Replay, record
 from benchmarks.cpu import models as models
@@ -109,6 +110,7 @@ class Kind:
 
 
 BODIES = ", no native ops"
+DENSE = ", no spike ops"
 WHOLE = ", one graph for all T"  # else one graph per timestep, between which images may leave
 
 
@@ -127,6 +129,7 @@ KINDS = {
     "spikingjelly-onnx": Kind("the same, torch.onnx.export, ONNX Runtime"),
     "ann": Kind("dense ANN of this shape, ONNX Runtime"),
     "ann-int8": Kind("the same, int8 (dynamic quantisation)", int8=True),
+    "ann-int8-static": Kind("the same, int8 (static, Q/DQ, per channel)", int8=True),
     "sps": Kind(f"ours: static, SPS{WHOLE}", "sps"),
     "sps-steps": Kind("ours: static, SPS", "sps"),
     "isps": Kind(f"ours: static, I-SPS{WHOLE}", "isps"),
@@ -138,6 +141,8 @@ KINDS = {
     "int8": Kind(f"ours: halting, int8{WHOLE}", "isps", True, True),
     "int8-steps": Kind("ours: halting, int8", "isps", True, True),
     "int8-exit": Kind("ours: halting + early exit, int8", "isps", True, True, 0),
+    "halting-exit-dense": Kind(f"ours: halting + early exit{DENSE}", "isps", True, False, 0),
+    "int8-exit-dense": Kind(f"ours: halting + early exit, int8{DENSE}", "isps", True, True, 0),
     "halting-exit-bodies": Kind(f"ours: halting + early exit{BODIES}", "isps", True, False, 0),
     "int8-exit-bodies": Kind(f"ours: halting + early exit, int8{BODIES}", "isps", True, True, 0),
     **_fixed(", int8", int8=True),
@@ -151,6 +156,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     replay = zoo_replay(arguments.data) if arguments.data else digits_replay(arguments.trained)
     recorded = fitted(replay, arguments.model)
     console.print(_conditions(arguments, recorded), highlight=False)
+    if recorded.densities is not None:
+        console.print(density_table(recorded.densities))
     rows: list[Row] = []
     for batch in arguments.batch:
         found = measure(batch, arguments, recorded)
@@ -313,6 +320,16 @@ def table(rows: list[Row], batch: int) -> Table:
             result.add_row(escape(f"{each.what}: {each.failed}"))
         else:
             result.add_row(*_cells(each), *(_ratio(base.get(peer), each.ms) for peer in PEERS))
+    return result
+
+
+def density_table(densities: Densities) -> Table:
+    """Shares of values that are not zero, of every layer that takes spikes."""
+    result = Table(title="not zero, at the first timestep")
+    result.add_column("neurons, or what a layer takes")
+    result.add_column("share", justify="right")
+    for name, share in densities.rows():
+        result.add_row(name, f"{share:.1%}")
     return result
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader
 from torch import Tensor, nn
 
+from benchmarks.common.densities import Densities, impose_densities
 from benchmarks.common.replay import SILENT, imposed
 from export.fold.network import make_plan
 from export.graph.unroll import unroll
@@ -22,6 +25,7 @@ from train.config import HaltingConfig, ModelConfig
 from train.models import SpikingTransformer, named_model
 
 MODEL = "spikformer-4-384"
+DENSITY_IMAGES = 8
 LARGE = "spikingformer-8-384"
 
 
@@ -45,13 +49,36 @@ def random_network(config: ModelConfig) -> SpikingTransformer:
     return network
 
 
+def our_network(config: ModelConfig, densities: Densities | None) -> SpikingTransformer:
+    """Random weights; a Spikformer's neurons fire as densely as a trained one's, where known."""
+    network = random_network(config)
+    if densities is not None and config.arch == "spikformer":
+        images = torch.from_numpy(random_images(config, DENSITY_IMAGES)).permute(0, 3, 1, 2)
+        impose_densities(network, densities, images)
+    return network
+
+
+def random_images(config: ModelConfig, count: int) -> NDArray[np.uint8]:
+    """uint8 [count, H, W, C]."""
+    shape = (count, *config.image_size, config.channels)
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
 def our_graphs(
-    config: ModelConfig, *, int8: bool = False, layout: Layout = "packed", chunk: int = 1
+    config: ModelConfig,
+    *,
+    int8: bool = False,
+    layout: Layout = "packed",
+    chunk: int = 1,
+    densities: Densities | None = None,
+    spike_ops: bool = True,
 ) -> dict[str, onnx.ModelProto]:
     """`chunk` timesteps per graph; replayed where tokens halt, dense where they do not."""
     halting = config.halting.mode != "none"
-    options = ExportOptions(chunk, layout if halting else "dense", "int8" if int8 else "fp32")
-    plan = make_plan(random_network(config))
+    options = ExportOptions(
+        chunk, layout if halting else "dense", "int8" if int8 else "fp32", spike_ops=spike_ops
+    )
+    plan = make_plan(our_network(config, densities))
     if not halting:
         return unroll(plan, options)
     with imposed():
@@ -173,6 +200,40 @@ def int8_dynamic(model: bytes, folder: Path) -> bytes:
         per_channel=True,
         weight_type=QuantType.QInt8,
         op_types_to_quantize=["MatMul"],
+    )  # fmt: skip
+    return target.read_bytes()
+
+
+class RandomImages(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime is untyped
+    """Batches for a calibration.
+
+    Args:
+        name: of the model's input.
+        images: float32 [B, C, H, W], the same shape in every batch.
+        count: batches.
+    """
+
+    def __init__(self, name: str, images: NDArray[np.float32], count: int = 16) -> None:
+        rng = np.random.default_rng(1)
+        self._batches = iter([{name: rng.random(images.shape, np.float32)} for _ in range(count)])
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        """The next feed, or None at the end."""
+        return next(self._batches, None)
+
+
+def int8_static(model: bytes, images: Tensor, folder: Path) -> bytes:
+    """ONNX Runtime's static int8 quantisation, Q/DQ pairs with one scale per output channel."""
+    from onnxruntime.quantization import QuantFormat, QuantType, quant_pre_process, quantize_static
+
+    source, ready, target = (folder / name for name in ("float.onnx", "ready.onnx", "int8.onnx"))
+    source.write_bytes(model)
+    logging.disable(logging.WARNING)
+    quant_pre_process(source, ready)
+    name = onnx.load(ready).graph.input[0].name
+    quantize_static(
+        ready, target, RandomImages(name, images.numpy()), quant_format=QuantFormat.QDQ,
+        per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
     )  # fmt: skip
     return target.read_bytes()
 
