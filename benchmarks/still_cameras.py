@@ -7,9 +7,9 @@ they are resized to the model's size. A pixel keeps its reference value until it
 than the tolerance in some channel. Then, for every convolution, the share of its output places that
 must be computed again, since a place in their 3 x 3 neighbourhood changed; the share of tokens that
 changed; and whether the answer is that of the frame itself. Medians over the frames after the
-first. "places" and "values" are shares of the products of the convolutions after the first: of those at
-such places, and of those that a changed input value meets, were only differences added. "not zero"
-is what SpikeConv does anyway: the share of products of inputs that are not zero.
+first. "places" and "values" are shares of the products of the convolutions after the first: of
+those at such places, and of those that a changed input value meets, were only differences added.
+"not zero" is what SpikeConv does anyway: the share of products of inputs that are not zero.
 """
 
 from __future__ import annotations

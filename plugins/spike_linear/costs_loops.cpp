@@ -1,9 +1,11 @@
 #include "costs.h"
 
-#include "weights.h"
+#include "products.h"
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <mutex>
 #include <stdlib.h>
 #include <vector>
 
@@ -13,18 +15,14 @@ namespace
 {
 
 constexpr int64_t kINPUTS = 384;
-constexpr int64_t kCOLUMNS = 384;
+//! Wider layers cost the same for every column.
+constexpr int64_t kMOST_COLUMNS = 384;
 constexpr int64_t kROWS = 2 * kDENSE_ROWS;
-constexpr int64_t kEVERY = 5; //!< one activation of so many is not zero
+constexpr uint32_t kEVERY = 3; //!< one activation of so many is not zero: about where the choice is close
+constexpr uint32_t kHIGHEST = 4;
 constexpr int kREPEATS = 7;
-
-//! Seconds.
-struct Costs
-{
-    double list;     //!< of a place
-    double add;      //!< of a place and column
-    double multiply; //!< of an input and column
-};
+//! Weights are not in the caches where layers take turns, which costs lists more.
+constexpr double kCAUTION = 0.9;
 
 template <typename Work>
 double fastest(Work const& work)
@@ -40,70 +38,102 @@ double fastest(Work const& work)
     return best;
 }
 
-//! Spikes in places that no branch predictor knows.
+//! Small integers in places that no branch predictor knows.
 template <typename X>
-std::vector<X> spikes()
+std::vector<X> activations()
 {
     std::vector<X> x(kROWS * kINPUTS);
     uint32_t state = 1;
     for (X& each : x)
     {
         state = state * 1664525U + 1013904223U;
-        each = static_cast<X>((state >> 16) % kEVERY == 0);
+        each = static_cast<X>((state >> 16) % kEVERY == 0 ? 1 + (state >> 28) % kHIGHEST : 0);
     }
     return x;
 }
 
+//! Rows of activations, of which each is also `taps` lists that other rows share.
 template <typename Kind>
-Costs measure()
+class Trial
 {
+public:
     using X = typename Kind::X;
-    std::vector<typename Kind::W> const ones(kINPUTS * kCOLUMNS, typename Kind::W{1});
-    Weights<Kind> const weights(ones.data(), kINPUTS, kCOLUMNS, 0);
-    std::vector<X> const x = spikes<X>();
-    Scratch scratch;
-    std::vector<typename Kind::List> lists(kROWS, Kind::emptyList(scratch, 0));
-    for (typename Kind::List& each : lists)
+
+    Trial(int64_t columns, int64_t taps)
+        : mTaps(taps)
+        , mOnes(static_cast<size_t>(kINPUTS * columns), typename Kind::W{1})
+        , mWeights(mOnes.data(), kINPUTS, columns, 0)
+        , mX(activations<X>())
+        , mLists(mScratch, kROWS * taps, kINPUTS / taps)
+        , mSums(kDENSE_ROWS * mWeights.stride())
     {
-        each = Kind::emptyList(scratch, kINPUTS);
     }
-    Aligned<typename Kind::Sum> const sums(kDENSE_ROWS * kCOLUMNS);
-    int64_t places = 0;
-    double const list = fastest([&] {
-        places = 0;
-        for (int64_t row = 0; row < kROWS; ++row)
+
+    //! The share of places at which listing costs as much as multiplying.
+    double breakEven()
+    {
+        double const list = fastest([&] { listAll(); });
+        double const add = fastest([&] { addAll(); });
+        double const multiply = fastest([&] { multiplyAll(); });
+        double const share = static_cast<double>(mPlaces) / static_cast<double>(kROWS * kINPUTS);
+        return share * multiply / (list / static_cast<double>(mTaps) + add) * kCAUTION;
+    }
+
+private:
+    void listAll()
+    {
+        int64_t const inputs = kINPUTS / mTaps;
+        mPlaces = 0;
+        for (int64_t i = 0; i < kROWS * mTaps; ++i)
         {
-            places += Kind::count(weights.loops(), x.data() + row * kINPUTS, kINPUTS).nonZero;
-            weights.loops().list(x.data() + row * kINPUTS, kINPUTS, kCOLUMNS, lists[static_cast<size_t>(row)]);
+            mPlaces += Kind::count(mWeights.loops(), mX.data() + i * inputs, inputs).nonZero;
+            mWeights.loops().list(mX.data() + i * inputs, inputs, mWeights.stride(), mLists[i]);
         }
-    });
-    double const add = fastest([&] {
-        for (int64_t first = 0; first < kCOLUMNS; first += weights.listedTile(first).count)
+    }
+
+    void addAll()
+    {
+        std::vector<typename Weights<Kind>::ListTap> taps;
+        for (int64_t i = 0; i < kROWS * mTaps; ++i)
         {
-            for (typename Kind::List const& each : lists)
-            {
-                typename Weights<Kind>::ListTap const tap{&each, weights.row(0)};
-                weights.addListed(&tap, 1, weights.listedTile(first), sums.data());
-            }
+            taps.push_back({&mLists[i], mWeights.row(i % mTaps * (kINPUTS / mTaps))});
         }
-    });
-    double const multiply = fastest([&] {
-        X const* rows[kDENSE_ROWS];
-        for (int64_t first = 0; first < kCOLUMNS; first += weights.denseTile(first).count)
+        for (int64_t first = 0; first < mWeights.columns(); first += mWeights.listedTile(first).count)
         {
             for (int64_t row = 0; row < kROWS; ++row)
             {
-                rows[row % kDENSE_ROWS] = x.data() + row * kINPUTS;
-                if (row % kDENSE_ROWS == kDENSE_ROWS - 1)
-                {
-                    weights.multiply(rows, kDENSE_ROWS, 1, {0, kINPUTS}, weights.denseTile(first), sums.data(), kCOLUMNS);
-                }
+                mWeights.addListed(taps.data() + row * mTaps, mTaps, mWeights.listedTile(first), mSums.data());
             }
         }
-    });
-    auto const all = static_cast<double>(places);
-    return {list / all, add / (all * kCOLUMNS), multiply / (kROWS * kINPUTS * kCOLUMNS)};
-}
+    }
+
+    void multiplyAll()
+    {
+        X const* rows[kROWS];
+        for (int64_t row = 0; row < kROWS; ++row)
+        {
+            rows[row] = mX.data() + row * kINPUTS;
+        }
+        for (int64_t first = 0; first < mWeights.columns(); first += mWeights.denseTile(first).count)
+        {
+            for (int64_t row = 0; row < kROWS; row += kDENSE_ROWS)
+            {
+                Columns const tile = mWeights.denseTile(first);
+                mWeights.multiply(
+                    rows + row, kDENSE_ROWS, kHIGHEST, {0, kINPUTS}, tile, mSums.data(), mWeights.stride());
+            }
+        }
+    }
+
+    int64_t mTaps;
+    std::vector<typename Kind::W> mOnes;
+    Weights<Kind> mWeights;
+    std::vector<X> mX;
+    Scratch mScratch;
+    Lists<Kind> mLists;
+    Aligned<typename Kind::Sum> mSums;
+    int64_t mPlaces = 0;
+};
 
 double given()
 {
@@ -121,10 +151,16 @@ double breakEven(int64_t columns, int64_t taps)
     {
         return std::max(kGIVEN, 0.0);
     }
-    static Costs const kCOSTS = measure<Kind>();
-    auto const wide = static_cast<double>(columns);
-    double const listed = kCOSTS.list / static_cast<double>(taps) + kCOSTS.add * wide;
-    return kCOSTS.multiply * wide / listed;
+    static std::mutex mutex;
+    static std::map<std::pair<int64_t, int64_t>, double> measured;
+    std::lock_guard<std::mutex> const lock(mutex);
+    std::pair<int64_t, int64_t> const shape{std::min(columns, kMOST_COLUMNS), taps};
+    auto const known = measured.find(shape);
+    if (known != measured.end())
+    {
+        return known->second;
+    }
+    return measured[shape] = Trial<Kind>(shape.first, taps).breakEven();
 }
 
 template double breakEven<Bytes>(int64_t columns, int64_t taps);
