@@ -36,12 +36,16 @@ with explained_imports(__name__):
 
 
 def parser() -> argparse.ArgumentParser:
+    """The command's parser."""
+    p = Parser(prog="python -m export.to_trt")
+    add_arguments(p)
+    return p
+
+
+def add_arguments(p: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    summary, *rest = (__doc__ or "").split("\n\n", 1)
-    p = Parser(
-        prog="python -m export.to_trt", description=summary, epilog="".join(rest),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p.description, _, p.epilog = (__doc__ or "").partition("\n\n")
+    p.formatter_class = argparse.RawDescriptionHelpFormatter
     p.add_argument(
         "source", metavar="CKPT", type=Path,
         help="a checkpoint that `python -m train` wrote, or a bundle to build engines from",
@@ -52,7 +56,6 @@ def parser() -> argparse.ArgumentParser:
     )
     add_graph_arguments(graphs)
     add_engine_arguments(p.add_argument_group("engines"))
-    return p
 
 
 def export_checkpoint(arguments: argparse.Namespace, engine_batch: int | None) -> Bundle:
