@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from train.baselines.build import build_network
 from train.config import ModelConfig
 from train.errors import CheckpointError, ConfigError
 from train.models.network import SpikingTransformer
@@ -55,7 +56,7 @@ class Checkpoint:
         Raises:
             CheckpointError: weights and configuration do not belong together.
         """
-        network = SpikingTransformer(self.model)
+        network = build_network(self.model)
         try:
             network.load_state_dict(self.weights)
         except RuntimeError as error:

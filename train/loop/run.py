@@ -18,6 +18,7 @@ from typing import Any
 
 from lightning_fabric import Fabric, seed_everything
 
+from train.baselines.build import build_network
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.config import ModelConfig, TrainConfig
 from train.data import load_data
@@ -146,7 +147,7 @@ def phases_left(config: TrainConfig, start: Checkpoint | None) -> list[str]:
 def _network(
     model: ModelConfig, weights: dict[str, Any] | None, fabric: Fabric
 ) -> SpikingTransformer:
-    network = SpikingTransformer(model)
+    network = build_network(model)
     if weights is not None:
         try:
             network.load_state_dict(weights)
