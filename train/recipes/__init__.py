@@ -14,9 +14,8 @@ from typing import Any
 
 import yaml
 
-from train.config import ModelConfig, TrainConfig
+from train.config import ModelConfig, TrainConfig, named_model
 from train.errors import ConfigError
-from train.models.registry import named_model
 from train.strict import from_dict, to_dict
 
 _FOLDER = Path(__file__).parent

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from train.config import Arch, ModelConfig, StemConfig
+from spikehalt.vocabulary import Arch
+from train.config.model import ModelConfig, StemConfig
 from train.errors import ConfigError
 
 _IMAGENET: dict[str, Any] = {

@@ -20,7 +20,7 @@ from train.config import (
 from train.errors import ConfigError
 from train.strict import from_dict
 
-ZOO = Path(__file__).parents[2] / "zoo"
+ZOO = Path(__file__).parents[3] / "zoo"
 
 
 @pytest.mark.parametrize(

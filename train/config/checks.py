@@ -1,0 +1,20 @@
+"""Checks that refuse values; each names the value and what it must be."""
+
+from __future__ import annotations
+
+from train.errors import ConfigError
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ConfigError with `message` unless `condition` holds."""
+    if not condition:
+        raise ConfigError(message)
+
+
+def check_epsilon(epsilon: float) -> None:
+    """Refuse a halting margin outside [0, 1): from 1 on, tokens would halt before any block.
+
+    Raises:
+        ConfigError: the margin is named.
+    """
+    require(0 <= epsilon < 1, f"epsilon is {epsilon}, must be in [0, 1)")
