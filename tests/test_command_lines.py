@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from train.cli.evaluating import EvaluateOptions
+from train.cli.figures import FigureOptions
 
 import export.__main__ as export_command
 import plugins.__main__ as plugins_command
@@ -24,8 +26,6 @@ from tests.export.dyadic import pictures
 from tests.fakes.bundles import write_small_bundle
 from tests.train.samples import quick_run
 from train.cli.energy import EnergyOptions
-from train.cli.evaluating import EvaluateOptions
-from train.cli.figures import FigureOptions
 from train.loop.run import run
 
 Capture = pytest.CaptureFixture[str]

@@ -8,8 +8,10 @@ TrainError
 └── OutOfMemoryError  a batch does not fit
 """
 
+from spikehalt.errors import SpikehaltError
 
-class TrainError(Exception):
+
+class TrainError(SpikehaltError):
     """Base of every error that training raises on purpose."""
 
 

@@ -12,7 +12,7 @@ torch.
 """
 
 from spikehalt.vocabulary import ARCHITECTURES, Arch, HaltingMode
-from train.config.checks import check_epsilon, require
+from train.config.checks import check_epsilon, check_max_drop, require
 from train.config.data import STREAMED, AugmentConfig, DataConfig, DatasetName
 from train.config.model import LIFConfig, ModelConfig, StemConfig
 from train.config.named import NAMED_MODELS, named_model
@@ -37,6 +37,7 @@ __all__ = [
     "StemConfig",
     "TrainConfig",
     "check_epsilon",
+    "check_max_drop",
     "named_model",
     "require",
 ]

@@ -18,3 +18,16 @@ def check_epsilon(epsilon: float) -> None:
         ConfigError: the margin is named.
     """
     require(0 <= epsilon < 1, f"epsilon is {epsilon}, must be in [0, 1)")
+
+
+def check_max_drop(max_drop: float) -> None:
+    """Refuse a negative share of accuracy.
+
+    Raises:
+        ConfigError: with what to give instead.
+    """
+    require(
+        max_drop >= 0,
+        f"max_drop is {max_drop}, must be >= 0: the share of accuracy that exits may cost, as "
+        "0.003; 0 allows none",
+    )

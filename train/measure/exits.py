@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 
+from spikehalt.vocabulary import PolicyName
+from train.config.checks import check_max_drop
 from train.data.base import ImageSource, Split
 from train.errors import ConfigError
 from train.models.network import SpikingTransformer
 from train.parallel.devices import exact_float32
 from train.parallel.distributed import gather, rank_and_world
 
-Policy = Literal["halting", "entropy", "confidence", "never"]
+Policy = PolicyName
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 
@@ -178,16 +180,3 @@ def fewest_timesteps(trace: Trace, policy: Policy, max_drop: float) -> ExitPoint
     points = [exit_point(trace, policy, t) for t in candidate_thresholds(trace, policy)]
     allowed = [point for point in points if point.accuracy >= full.accuracy - max_drop]
     return min([*allowed, full], key=lambda point: point.average_timesteps)
-
-
-def check_max_drop(max_drop: float) -> None:
-    """Refuse a negative share of accuracy.
-
-    Raises:
-        ConfigError: with what to give instead.
-    """
-    if not max_drop >= 0:
-        raise ConfigError(
-            f"max_drop is {max_drop}, must be >= 0: the share of accuracy that exits may cost, as "
-            "0.003; 0 allows none"
-        )

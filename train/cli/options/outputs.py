@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from train.cli.console import json_text, write_json
+from spikehalt.console import json_text, note, say, speaks, write_json
 from train.errors import ConfigError
+
+if TYPE_CHECKING:
+    from train.loop.run import RunResult
 
 
 def check_writable(path: Path, option: str, *, makes_folders: bool = False) -> None:
@@ -46,9 +49,21 @@ def give_figures(
         as_json: write them there as JSON instead.
         out: also write that JSON to this file.
     """
-    if out is not None:
+    if out is not None and speaks():
         out.write_text(json_text(figures))
     if as_json:
         write_json(figures)
     else:
         show()
+
+
+def say_reached(result: RunResult) -> None:
+    """Say what a run reached and what to do with it."""
+    for phase, path in result.checkpoints.items():
+        found = result.evaluations[phase]
+        say(
+            f"{phase}: validation accuracy {found.accuracy[-1]:.2%} ({found.accuracy[0]:.2%} at "
+            f"t = 1), average tokens {found.average_tokens:.3f} → {path}"
+        )
+    last = list(result.checkpoints.values())[-1]
+    note(f"export it with: python -m export.to_trt {last} --onnx-only")

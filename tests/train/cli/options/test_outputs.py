@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from train.cli.outputs import check_writable
+from train.cli.options.outputs import check_writable
 from train.errors import ConfigError
 
 

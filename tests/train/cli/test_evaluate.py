@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.train.cli.calling import call
 from tests.train.samples import quick_run
 from train.checkpoint import load_checkpoint, save_checkpoint
-from train.cli import evaluating, main
-from train.cli.evaluating import checkpoint_data
+from train.cli import main
 from train.loop.run import run
+from train.measure import policies as measured
 from train.measure.evaluate import evaluate
 from train.measure.exits import Trace
+from train.measure.splits import checkpoint_data
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def test_a_policy_whose_exits_all_cost_too_much_takes_none(
     """Every image is wrong, and surest, at t = 1."""
     right, surest = torch.tensor([[0, 0], [1, 1]]).bool(), torch.tensor([[0.9, 0.8], [0.5, 0.6]])
     seen = Trace(right, 2 * surest, 1 - surest, surest, torch.ones(2, 2, 1), 1)
-    monkeypatch.setattr(evaluating, "record", lambda *_, **__: seen)
+    monkeypatch.setattr(measured, "record", lambda *_, **__: seen)
     out = tmp_path / "figures.json"
     assert main(["evaluate", str(trained / "halting.pt"), "--out", str(out)]) == 0
     rows = json.loads(out.read_text())
@@ -90,12 +92,16 @@ def test_imported_weights_know_no_images(
         (["--batch", "0"], "batch is 0, must be >= 1"),
         (["--epsilon", "0.1", "1.5"], "epsilon is 1.5, must be in [0, 1)"),
         (["--max-drop", "-0.1"], "max_drop is -0.1, must be >= 0"),
+        (["--max-drop=-1%"], "max_drop is -0.01, must be >= 0"),
+        (["--max-drop", "much"], "'much' is no share such as 0.005 or 0.5%"),
+        (["--max-drop", "1%%"], "'1%%' is no share such as 0.005 or 0.5%"),
+        (["--policy", "entrpy"], "(did you mean entropy?)"),
     ],
 )
 def test_a_number_that_makes_no_sense_is_refused(
     options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["evaluate", "x.pt", *options]) == 2
+    assert call(["evaluate", "x.pt", *options]) == 2
     assert message in capsys.readouterr().err
 
 

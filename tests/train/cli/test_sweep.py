@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.train.cli.calling import call
 from tests.train.samples import quick_run
 from train.cli import main
 from train.strict import to_dict
@@ -36,5 +37,5 @@ def test_json_has_every_point(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_without_an_axis_there_is_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sweep", "digits"]) == 2
-    assert "nothing to sweep over" in capsys.readouterr().err
+    assert call(["sweep", "digits"]) == 2
+    assert "the following arguments are required: --over" in capsys.readouterr().err

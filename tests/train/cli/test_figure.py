@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.train.cli.calling import call
 from tests.train.samples import quick_run
 from train.cli import main
 from train.loop.run import run
@@ -39,9 +40,10 @@ def test_each_figure_is_drawn_from_a_trained_model(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the kind of figure is missing; usage: python -m train figure heatmap|tokens"),
-        (["pie", "x"], "no figure 'pie'; there are heatmap, tokens"),
-        (["curves", "--out", "x.png"], "nothing to draw from"),
+        ([], "the following arguments are required: KIND, FILE, --out"),
+        (["pie", "x", "--out", "x.png"], "invalid choice: 'pie' (choose from 'heatmap', 'tokens'"),
+        (["curves", "--out", "x.png"], "the following arguments are required: FILE"),
+        (["curves", "x"], "the following arguments are required: --out"),
         (["curves", "nowhere", "--out", "x.png"], "nowhere does not exist"),
         (["tokens", "a.pt", "b.pt", "--out", "x.png"], "this figure shows one checkpoint, not 2"),
         (["tokens", "a.pt", "--out", "/dev/null/x.png"], "/dev/null is no folder; name a file in"),
@@ -51,7 +53,7 @@ def test_each_figure_is_drawn_from_a_trained_model(
 def test_what_is_wrong_is_said(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["figure", *arguments]) == 2
+    assert call(["figure", *arguments]) == 2
     assert message in capsys.readouterr().err
 
 
