@@ -3,9 +3,10 @@
     python -m benchmarks.layouts
     python -m benchmarks.layouts --merging      where does merging pay? (25 of 64 tokens)
 
-Half of the tokens halt after block 1 at every timestep, imposed as in benchmarks/common/replay.py; three
-blocks, T 4, one thread, random weights. Both layouts take turns in one process, which has no second
-thread. The exporter's rule for `--layout auto` (export/choose_layout.py) is drawn from this table.
+Half of the tokens halt after block 1 at every timestep, imposed as in benchmarks/common/replay.py;
+three blocks, T 4, one thread, random weights. Both layouts take turns in one process, which has no
+second thread. The exporter's rule for `--layout auto` (export/choose_layout.py) is drawn from this
+table.
 """
 
 from __future__ import annotations

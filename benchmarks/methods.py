@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common.method_table import METHODS, SAME_TOKENS, Method
+from spikehalt.strict import build, to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import TrainConfig
 from train.data import Dataset, load_data
@@ -35,7 +36,6 @@ from train.measure.exits import Trace, exit_point, fewest_timesteps, record
 from train.models import SpikingTransformer
 from train.parallel.devices import best_device
 from train.recipes import load_recipe, merge
-from train.strict import from_dict, to_dict
 
 console = Console()
 console.width = max(console.width, 120)
@@ -142,7 +142,7 @@ def configuration(method: Method, base: TrainConfig, shares: tuple[float, ...] =
     drop["keep"] = {"all": (1.0,) * base.model.depth, SAME_TOKENS: shares}.get(
         drop["keep"] or "", ()
     )
-    return from_dict(TrainConfig, plain)
+    return build(TrainConfig, plain)
 
 
 def adaptive_shares(base: TrainConfig, data: Dataset) -> tuple[float, ...]:

@@ -29,10 +29,10 @@ from rich.table import Table
 from benchmarks.demo import Row, as_pixels, choose_threshold, summarise
 from export.bundle.write import ExportOptions, Precision, export_bundle
 from runtime import Engine
+from spikehalt.strict import build
 from train.checkpoint import load_checkpoint
 from train.config import TrainConfig
 from train.data import Dataset, load_data
-from train.strict import from_dict
 
 console = Console()
 console.width = max(console.width, 100)
@@ -97,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
 
 def images_of(checkpoint: Path, path: str) -> Dataset:
     """The images, split as when the checkpoint was trained."""
-    config = from_dict(TrainConfig, load_checkpoint(checkpoint).run)
+    config = build(TrainConfig, load_checkpoint(checkpoint).run)
     return load_data(replace(config.data, path=path), config.model, config.seed)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_OURS = ("export", "plugins", "runtime", "train")
+from spikehalt import commands, console, extras
+from spikehalt.errors import MissingExtraError
+
+_OURS = ("export", "plugins", "runtime", "spikehalt", "train")
 _EXTRAS = {"onnxruntime": "onnxruntime", "polygraphy": "compare", "onnx_graphsurgeon": "compare"}
-_FOR_ENGINES = ("onnx", "rich")
+_FOR_ENGINES = ("onnx",)
 
 
 @contextmanager
@@ -27,8 +29,21 @@ def explained_imports(module: str) -> Iterator[None]:
     except ImportError as error:
         if module != "__main__":
             raise
-        sys.stderr.write(f"error: {missing_package(error)}\n")
-        raise SystemExit(2) from error
+        console.error(missing_package(error))
+        raise SystemExit(commands.FAILED) from error
+
+
+@contextmanager
+def needing_packages() -> Iterator[None]:
+    """Around a command's work.
+
+    Raises:
+        MissingExtraError: in place of an ImportError, with the extra to install.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(missing_package(error)) from error
 
 
 def missing_package(error: ImportError) -> str:
@@ -37,19 +52,11 @@ def missing_package(error: ImportError) -> str:
     Raises:
         ImportError: it is a module of this project: a defect, which no package remedies.
     """
-    package = (error.name or "").split(".")[0]
+    package = (error.name or "").partition(".")[0]
     if package in _OURS:
         raise error
-    extra = _EXTRAS.get(package, "export")
-    text = f"this command needs {package or 'a package'}, which cannot be imported here ({error})"
-    remedy = f"pip install 'spikehalt[{extra}]'"
+    text = extras.missing(error, _EXTRAS.get(package, "export"), "this command")
     if package in _FOR_ENGINES:  # as on a Jetson, where nobody wants PyTorch
-        remedy += ", or to build engines from a bundle alone: pip install 'spikehalt[cli]' onnx"
-    return f"{text}: {remedy}"
-
-
-def print_whatever_the_encoding() -> None:
-    """Let characters that stdout's encoding lacks, such as ε in cp1252, become question marks."""
-    reconfigure = getattr(sys.stdout, "reconfigure", None)  # a replaced stdout may have none
-    if reconfigure is not None:
-        reconfigure(errors="replace")
+        remedy = extras.install_command("cli")
+        text += f", or to build engines from a bundle alone: {remedy} onnx"
+    return text

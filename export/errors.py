@@ -6,12 +6,16 @@ ExportError
 └── TargetMissingError    the library that builds the engines asked for cannot be used here
 """
 
+from __future__ import annotations
 
-class ExportError(Exception):
+from spikehalt.errors import ConfigError, SpikehaltError
+
+
+class ExportError(SpikehaltError):
     """Base of every error that export raises on purpose."""
 
 
-class UnsupportedError(ExportError, ValueError):
+class UnsupportedError(ExportError, ConfigError):
     """This combination of model and options cannot be exported."""
 
 

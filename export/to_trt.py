@@ -22,20 +22,18 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from export.entry import explained_imports, missing_package, print_whatever_the_encoding
+from export.entry import explained_imports, needing_packages
 
 with explained_imports(__name__):
-    from export.console import say
     from export.engines.arguments import add_engine_arguments, changed, engine_options
     from export.engines.build import build_engines, suggested_layout
     from export.engines.targets.base import EngineOptions, Target
     from export.engines.targets.choose import AUTO, ONNX, open_target
-    from export.errors import ExportError, TargetMissingError, UnsupportedError
+    from export.errors import TargetMissingError, UnsupportedError
     from runtime.bundle.read import Bundle
-    from runtime.cli.console import write_note
-    from runtime.cli.parser import Parser
-    from runtime.cli.status import DONE, NEGATIVE, status_of
-    from runtime.errors import SpikehaltError
+    from spikehalt import commands
+    from spikehalt.commands import DONE, NEGATIVE, Parser
+    from spikehalt.console import note, say
 
 if TYPE_CHECKING:
     from train.config import ModelConfig
@@ -103,31 +101,25 @@ def export_checkpoint(
     """Write the bundle, in the layout that the target runs best unless one was asked for."""
     from export.bundle.write import ExportOptions, export_bundle
     from train.checkpoint import load_checkpoint
-    from train.errors import TrainError
 
     if arguments.qdq and not arguments.int8:
         raise UnsupportedError("--qdq says what --int8 is for: give both")
-    try:
-        layout = arguments.layout
-        if layout == AUTO:
-            layout = _best_layout(
-                load_checkpoint(arguments.source).model, arguments, target, options
-            )
-        return export_bundle(
-            arguments.source,
-            arguments.out,
-            ExportOptions(
-                chunk=arguments.chunk,
-                layout=layout,
-                precision="int8" if arguments.int8 else "fp16" if arguments.fp16 else "fp32",
-                qdq=arguments.int8 and (arguments.qdq or target is not None),
-                merge_gamma=arguments.merge_gamma,
-                live_masks=arguments.live_masks,
-                instrument=arguments.instrument,
-            ),
-        )
-    except TrainError as error:
-        raise ExportError(str(error)) from error
+    layout = arguments.layout
+    if layout == AUTO:
+        layout = _best_layout(load_checkpoint(arguments.source).model, arguments, target, options)
+    return export_bundle(
+        arguments.source,
+        arguments.out,
+        ExportOptions(
+            chunk=arguments.chunk,
+            layout=layout,
+            precision="int8" if arguments.int8 else "fp16" if arguments.fp16 else "fp32",
+            qdq=arguments.int8 and (arguments.qdq or target is not None),
+            merge_gamma=arguments.merge_gamma,
+            live_masks=arguments.live_masks,
+            instrument=arguments.instrument,
+        ),
+    )
 
 
 def _best_layout(
@@ -144,10 +136,10 @@ def _best_layout(
     if arguments.merge_gamma is not None:
         model = replace(model, merge_gamma=arguments.merge_gamma)
     choice = choose_layout(model)
-    write_note(f"layout {choice.layout}: {choice.reason} (--layout overrides)")
+    note(f"layout {choice.layout}: {choice.reason} (--layout overrides)")
     advice = merging_advice(model)
     if advice:
-        write_note(advice)
+        note(advice)
     return choice.layout
 
 
@@ -189,16 +181,16 @@ def run(arguments: argparse.Namespace) -> int:
     is_bundle = arguments.source.is_dir()
     bundle = open_bundle(arguments) if is_bundle else export_checkpoint(arguments, target, options)
     if target is not None:
-        write_note(f"building for {target.flavour} {target.version}")
-        bundle = build_engines(bundle, target, options, write_note)
+        note(f"building for {target.flavour} {target.version}")
+        bundle = build_engines(bundle, target, options, note)
     say(describe(bundle))
     if missing:
-        write_note(
+        note(
             f"no engine was built: {missing}. The ONNX bundle above is complete and runs with ONNX "
             "Runtime; --target onnx asks for just that."
         )
         return NEGATIVE
-    write_note(f"run it with: python -m runtime run {bundle.root} IMAGES…")
+    note(f"run it with: python -m runtime run {bundle.root} IMAGES…")
     return DONE
 
 
@@ -220,16 +212,13 @@ def main(argv: list[str] | None = None) -> int:
     0 when everything asked for was written, 1 when the bundle was but "auto" found nothing to build
     engines with, 2 on an error.
     """
-    print_whatever_the_encoding()
+    return commands.run(lambda: _run(argv))
+
+
+def _run(argv: list[str] | None) -> int:
     arguments = parser().parse_args(argv)
-    return status_of(lambda: _run(arguments), (ExportError, SpikehaltError))
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    try:
+    with needing_packages():
         return run(arguments)
-    except ImportError as error:
-        raise ExportError(missing_package(error)) from error
 
 
 if __name__ == "__main__":

@@ -14,41 +14,36 @@ from plugins import DOMAIN, OP_NAMES, PLUGIN_OPS, VERSION
 from plugins.building.build import build
 from plugins.building.toolchain import find_cmake, find_cxx, find_nvcc, find_tensorrt
 from plugins.common.contract import ATTRIBUTES
-from plugins.console import Parser, complain, note, print_whatever_the_encoding, say
-from plugins.errors import BuildError, KernelError, PluginError, WrongSettingError
+from plugins.errors import BuildError, KernelError, WrongSettingError
 from plugins.libraries import FOLDER_VARIABLE, built_libraries, find_kernels, library_folder
 from plugins.selftest.device import require_driver
 from plugins.selftest.run import selftest
-
-DONE, NEGATIVE, FAILED, STOPPED = 0, 1, 2, 130
+from spikehalt import commands, console
+from spikehalt.commands import DONE, NEGATIVE, Parser
+from spikehalt.console import note, say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    print_whatever_the_encoding()
+    return commands.run(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
     except KernelError as error:  # only the self-test runs kernels
-        complain(error)
+        console.error(error)
         return NEGATIVE
-    except PluginError as error:
-        if isinstance(error, BuildError):
-            sys.stderr.write(error.output)
-        complain(error)
-        return FAILED
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        sys.stderr.close()
-        return DONE
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped\n")
-        return STOPPED
+    except BuildError as error:
+        sys.stderr.write(error.output)
+        raise
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m plugins", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    making = commands.add_parser("build", help="compile the libraries")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    making = subparsers.add_parser("build", help="compile the libraries")
     making.add_argument(
         "--out", type=Path, metavar="DIR",
         help=f"the libraries' folder (default: ${FOLDER_VARIABLE}, or in the user's cache)",
@@ -58,9 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     making.add_argument("--cpu", action="store_true", help="the ONNX Runtime library alone")
     making.set_defaults(run=_build)
-    listing = commands.add_parser("list", help="ops, tools and libraries on this machine")
+    listing = subparsers.add_parser("list", help="ops, tools and libraries on this machine")
     listing.set_defaults(run=_list)
-    testing = commands.add_parser("selftest", help="compare and time the kernels on a GPU")
+    testing = subparsers.add_parser("selftest", help="compare and time the kernels on a GPU")
     testing.add_argument("--quick", action="store_true", help="fewer sizes, no timing")
     testing.add_argument(
         "--megabytes", type=int, default=256, metavar="N",

@@ -10,8 +10,12 @@ PluginError
 └── RegistryError    TensorRT does not have our plugins after loading
 """
 
+from __future__ import annotations
 
-class PluginError(Exception):
+from spikehalt.errors import ConfigError, SpikehaltError
+
+
+class PluginError(SpikehaltError):
     """Base of the errors of this package; the message says what to do."""
 
 
@@ -27,7 +31,7 @@ class LibraryError(PluginError):
     """A compiled library is missing, or is not one of this project."""
 
 
-class WrongSettingError(PluginError):
+class WrongSettingError(PluginError, ConfigError):
     """An argument or an environment variable names what cannot be used."""
 
 

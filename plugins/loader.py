@@ -10,6 +10,7 @@ from typing import Any
 from plugins.common.contract import DOMAIN, PLUGIN_OPS, VERSION
 from plugins.errors import LibraryError, RegistryError
 from plugins.libraries import find_plugins
+from spikehalt.extras import missing
 
 REMEDY_RTX = (
     "TensorRT-RTX has no plugin layers (parsing a model with plugins ends its process); export "
@@ -76,6 +77,6 @@ def _import_tensorrt() -> ModuleType:
         return importlib.import_module("tensorrt")
     except ImportError as error:
         raise RegistryError(
-            "TensorRT's Python module is not installed (pip install 'spikehalt[tensorrt]', on a "
-            f"Jetson: apt install python3-libnvinfer): {error}"
+            f"{missing(error, 'tensorrt', 'loading plugins')}; on a Jetson: apt install "
+            "python3-libnvinfer"
         ) from error

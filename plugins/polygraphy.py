@@ -20,20 +20,18 @@ from typing import Any
 from plugins.common.contract import OP_NAMES
 from plugins.common.references import run_reference
 from plugins.common.types import Array
+from spikehalt.extras import require_extra
 
 
 def register_references() -> None:
     """Register every op's reference with Polygraphy; doing it again changes nothing.
 
     Raises:
-        ImportError: Polygraphy is not installed (`pip install 'spikehalt[compare]'`).
+        spikehalt.errors.MissingExtraError: Polygraphy is not installed.
     """
-    try:
-        from polygraphy.backend.pluginref import references
-    except ImportError as error:
-        raise ImportError(
-            "Polygraphy is not installed; get it with: pip install 'spikehalt[compare]'"
-        ) from error
+    references = require_extra(
+        "polygraphy.backend.pluginref.references", "compare", "registering references"
+    )
     for op in OP_NAMES:
         references.register(op)(_reference_of(op))
 

@@ -14,9 +14,9 @@ import logging
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.read import Bundle
 from runtime.engine import Engine
-from runtime.errors import SpikehaltError
 from runtime.results.result import ImageResult, Result
 from runtime.results.trajectory import Trajectory
+from spikehalt.errors import SpikehaltError
 
 __all__ = [
     "Bundle",

@@ -31,13 +31,14 @@ from runtime.early_exit.settings import (
 )
 from runtime.early_exit.stream import Prepare, Streamed, run_stream
 from runtime.early_exit.submit import Batcher
-from runtime.errors import ConfigError, EngineStateError, InputError
+from runtime.errors import EngineStateError, InputError
 from runtime.inputs.check import check_inputs, fit_frame
 from runtime.results.result import ImageResult, Result, concatenate
 from runtime.results.stats import Stats, StatsKeeper
 from runtime.results.trajectory import Trajectory
 from runtime.sensors import EnergyMeter, EnergySensor, open_sensor, sensor_names
-from runtime.strict import unknown_name
+from spikehalt.errors import ConfigError
+from spikehalt.strict import unknown_name
 
 logger = logging.getLogger(__name__)
 

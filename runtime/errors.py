@@ -24,9 +24,28 @@ and kept as `__cause__`.
 
 from __future__ import annotations
 
+from spikehalt import errors
+from spikehalt.errors import ConfigError, MissingExtraError, SpikehaltError
 
-class SpikehaltError(Exception):
-    """Base of every exception this package raises on purpose."""
+__all__ = [
+    "BackendError",
+    "BackendMissingError",
+    "BundleError",
+    "BundleFormatError",
+    "BundleIntegrityError",
+    "BundleSignatureError",
+    "BundleVersionError",
+    "BundleWriteError",
+    "CalibrationError",
+    "ConfigError",
+    "DeviceError",
+    "EngineStateError",
+    "InputError",
+    "MissingExtraError",
+    "OutOfMemoryError",
+    "PolicyError",
+    "SpikehaltError",
+]
 
 
 class BundleError(SpikehaltError):
@@ -49,16 +68,12 @@ class BundleSignatureError(BundleError):
     """The manifest is not signed, or not by the key given."""
 
 
-class BundleWriteError(BundleError):
+class BundleWriteError(BundleError, errors.OutputError):
     """The disk refused; what was there before is intact."""
 
 
 class InputError(SpikehaltError, ValueError):
     """Images or frames that the bundle cannot take."""
-
-
-class ConfigError(SpikehaltError, ValueError):
-    """An option is out of range or unknown."""
 
 
 class PolicyError(ConfigError):
@@ -77,7 +92,7 @@ class DeviceError(BackendError):
     """The inference library is installed, but its device is not there."""
 
 
-class OutOfMemoryError(BackendError):
+class OutOfMemoryError(BackendError, errors.OutOfMemoryError):
     """The device or the machine has no memory left."""
 
 
@@ -87,7 +102,3 @@ class CalibrationError(SpikehaltError):
 
 class EngineStateError(SpikehaltError):
     """The engine was used after close(), or in a forked child."""
-
-
-class MissingExtraError(SpikehaltError):
-    """An optional package is not installed."""

@@ -1,4 +1,4 @@
-"""Optional packages: imported where they are needed, and where they are missing, how to get them."""
+"""Optional packages: imported where they are needed; where they are missing, how to get them."""
 
 from __future__ import annotations
 
@@ -7,30 +7,33 @@ import json
 import shlex
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 from urllib.parse import unquote, urlparse
 
-from spikehalt.errors import MissingExtraError
+from spikehalt.errors import MissingExtraError, SpikehaltError
 
 NAME = "spikehalt"
 
 
-def require_extra(module: str, extra: str, purpose: str) -> ModuleType:
-    """Import an optional package.
+def require_extra(
+    module: str, extra: str, purpose: str, error: type[SpikehaltError] = MissingExtraError
+) -> Any:
+    """Import an optional package; returns the module.
 
     Args:
         module: what to import, such as "PIL.Image".
         extra: the extra of this project that brings it.
         purpose: what needs it, as the subject of the message: "reading images".
+        error: what to raise.
 
     Raises:
-        MissingExtraError: it is not installed, with the command that installs it; or it is, and
-            cannot be loaded, with the library's own reason.
+        SpikehaltError: of kind `error`: it is not installed, with the command that installs it; or
+            it is, and cannot be loaded, with the library's own reason.
     """
     try:
         return importlib.import_module(module)
-    except ImportError as error:
-        raise MissingExtraError(missing(error, extra, purpose)) from error
+    except ImportError as problem:
+        raise error(missing(problem, extra, purpose)) from problem
 
 
 def missing(error: ImportError, extra: str, purpose: str) -> str:

@@ -18,11 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikehalt.errors import ConfigError
+from spikehalt.strict import build, to_dict
 from train.baselines.build import build_network
 from train.config import ModelConfig
-from train.errors import CheckpointError, ConfigError
+from train.errors import CheckpointError
 from train.models.network import SpikingTransformer
-from train.strict import from_dict, to_dict
 
 FORMAT = "spikehalt-checkpoint"
 FORMAT_VERSION = 1
@@ -110,7 +111,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         )
     try:
         return Checkpoint(
-            model=from_dict(ModelConfig, content["model"]),
+            model=build(ModelConfig, content["model"]),
             weights=content["weights"],
             classes=tuple(content["classes"]),
             phase=content["phase"],

@@ -1,22 +1,18 @@
-"""Errors that `train` raises on purpose; each message says what was wrong and what to do next.
+"""Errors that `train` raises on purpose, besides `spikehalt.errors.ConfigError`.
 
 TrainError
-├── ConfigError       a configuration key or value that is not valid
 ├── CheckpointError   a checkpoint file that cannot be used
 ├── DataError         a data set that cannot be read
-├── DivergedError     the loss is no longer a finite number
-└── OutOfMemoryError  a batch does not fit
+└── DivergedError     the loss is no longer a finite number
 """
+
+from __future__ import annotations
 
 from spikehalt.errors import SpikehaltError
 
 
 class TrainError(SpikehaltError):
-    """Base of every error that training raises on purpose."""
-
-
-class ConfigError(TrainError, ValueError):
-    """A configuration key or value is not valid."""
+    """Base of the errors of training."""
 
 
 class CheckpointError(TrainError):
@@ -29,7 +25,3 @@ class DataError(TrainError):
 
 class DivergedError(TrainError):
     """The loss is no longer a finite number."""
-
-
-class OutOfMemoryError(TrainError):
-    """A batch does not fit into memory; the message names one that does."""

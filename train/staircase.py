@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from train.errors import ConfigError
+from spikehalt.errors import ConfigError
 
 Count = Callable[[np.ndarray], np.ndarray]
 

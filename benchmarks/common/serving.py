@@ -1,4 +1,4 @@
-"""A candidate's side of benchmarks/common/processes.py: gets ready, waits for words, answers with figures.
+"""A candidate's side of processes.py: gets ready, waits for words, answers with figures.
 
 Reads lines from standard input, writes one JSON object per line to standard output.
 """

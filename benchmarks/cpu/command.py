@@ -9,9 +9,9 @@
 The `spikformer-4-384` shape at 32 x 32, or with `--large` the `spikingformer-8-384` shape at
 224 x 224; T 4, random weights; every candidate in a process of its own, which sleeps while another
 is timed. Live tokens and exits are those of a trained model on its test images, replayed
-(benchmarks/common/replay.py) and stretched to the depth and tokens of the shape: with `--data` the zoo's,
-on CIFAR-10; else the demo's, on scanned digits, from the folder that `make demo` left or trained
-first.
+(benchmarks/common/replay.py) and stretched to the depth and tokens of the shape: with `--data` the
+zoo's, on CIFAR-10; else the demo's, on scanned digits, from the folder that `make demo` left or
+trained first.
 """
 
 from __future__ import annotations

@@ -24,11 +24,11 @@ from runtime.bundle.manifest import (
     Manifest,
 )
 from runtime.bundle.read import Bundle, write_bundle
+from spikehalt.strict import to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import ModelConfig
 from train.measure.energy import AC_PJ, MAC_PJ, energy_model
 from train.models import SpikingTransformer
-from train.strict import to_dict
 
 Precision = Literal["fp32", "fp16", "int8"]
 _DTYPES = {"fp32": np.float32, "fp16": np.float16, "int8": np.float32}  # what is not integer

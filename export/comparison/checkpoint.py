@@ -14,10 +14,10 @@ from export.fold.network import make_plan
 from export.graph.unroll import GraphOptions, unroll
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.read import Bundle
+from spikehalt.strict import build
 from train.checkpoint import load_checkpoint
 from train.config import ModelConfig
 from train.models import SpikingTransformer
-from train.strict import from_dict
 
 
 def load_network(manifest: Manifest, checkpoint: Path) -> SpikingTransformer:
@@ -31,7 +31,7 @@ def load_network(manifest: Manifest, checkpoint: Path) -> SpikingTransformer:
         CheckpointError: the file cannot be used.
         UnsupportedError: its weights are of another model.
     """
-    network = SpikingTransformer(from_dict(ModelConfig, manifest.model))
+    network = SpikingTransformer(build(ModelConfig, manifest.model))
     try:
         network.load_state_dict(load_checkpoint(checkpoint).weights)
     except RuntimeError as error:

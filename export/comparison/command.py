@@ -18,22 +18,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
-from rich.table import Table
 
 from export.comparison.checks import check_spikes, output_file
 from export.comparison.images import load_images
 from export.comparison.measures import TOLERANCES, Agreement, ExitRule, Tolerance
-from export.console import console, say
 from export.errors import ExportError, UnsupportedError
 from runtime.backends.onnxruntime.native_ops import choose_native_ops
 from runtime.backends.registry import SessionOptions, why_not
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.read import Bundle
 from runtime.cli import options
-from runtime.cli.console import write_note
-from runtime.cli.status import DONE, NEGATIVE
 from runtime.early_exit.settings import Overrides, resolve
-from runtime.strict import unknown_name
+from spikehalt.commands import DONE, NEGATIVE
+from spikehalt.console import note, say, write_table
+from spikehalt.errors import MissingExtraError
+from spikehalt.extras import missing
+from spikehalt.strict import unknown_name
 
 if TYPE_CHECKING:  # a Jetson has no PyTorch: there the bundle's own backends are compared
     from train.models import SpikingTransformer
@@ -88,7 +88,6 @@ def run(arguments: argparse.Namespace) -> int:
         ExportError: an argument that cannot be, too few runners, or a checkpoint that is not the
             bundle's.
         SpikehaltError: the bundle or the images cannot be used.
-        TrainError: the checkpoint cannot be used.
     """
     check_spikes(arguments)
     bundle = Bundle.open(arguments.bundle)
@@ -144,9 +143,7 @@ def _compare(setup: _Setup, data: NDArray[Any], rule: ExitRule, folder: Path) ->
     try:
         from export.comparison.report import compare_runners
     except ImportError as error:
-        raise ExportError(
-            f"comparing needs Polygraphy: pip install 'spikehalt[compare]' ({error})"
-        ) from error
+        raise MissingExtraError(missing(error, "compare", "comparing")) from error
 
     runners = _runners(setup, folder)
     if len(runners) < 2:
@@ -238,20 +235,17 @@ def _engine_runners(setup: _Setup, name: Any, batches: Any, models: Any, folder:
 def _remark(comparison: Any) -> None:
     """What was left out, and what else one has to know to read the figures."""
     for name, why in comparison.left_out.items():
-        write_note(f"left out: {name}: {why}")
+        note(f"left out: {name}: {why}")
     if comparison.same_graphs is False:
-        write_note("exporting the checkpoint again gives other graphs than the bundle's")
+        note("exporting the checkpoint again gives other graphs than the bundle's")
 
 
 def _show(comparison: Any) -> None:
     """One column per runner, then what disagrees."""
-    table = Table(title=f"{comparison.images} images, against {comparison.reference}")
-    table.add_column("")
-    for name in comparison.agreements:
-        table.add_column(name, justify="right")
-    for title, cell in _rows(comparison.rule):
-        table.add_row(title, *(cell(each) for each in comparison.agreements.values()))
-    console.print(table)
+    agreements = comparison.agreements
+    rows = [[title, *map(cell, agreements.values())] for title, cell in _rows(comparison.rule)]
+    title = f"{comparison.images} images, against {comparison.reference}"
+    write_table(title, ["", *(f">{name}" for name in agreements)], rows)
     for name, problems in comparison.violations.items():
         say(f"{name} disagrees: {'; '.join(problems)}")
 

@@ -19,7 +19,6 @@ import onnx
 from numpy.typing import NDArray
 
 from export.comparison.images import load_images
-from export.console import say
 from export.engines.arguments import add_batch_range, add_no_plugins
 from export.engines.build import load_graphs
 from export.engines.profiles import BatchRange, InputProfile, ShapedGraph, shape_graph
@@ -32,6 +31,7 @@ from runtime.bundle.engine_manifest import GraphName, numbers
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.read import Bundle
 from runtime.cli.options import BUNDLE_HELP, add_images
+from spikehalt.console import say
 
 Values = Mapping[str, NDArray[Any]]
 MAJORS = (10, 11)

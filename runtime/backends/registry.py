@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from runtime.backends.base import BackendInfo, Session, SessionOptions, StepOutputs
 from runtime.backends.lagged import LaggedSession
 from runtime.bundle.read import Bundle
-from runtime.errors import BackendError, BackendMissingError, ConfigError
-from runtime.strict import unknown_name
+from runtime.errors import BackendError, BackendMissingError
+from spikehalt.errors import ConfigError
+from spikehalt.strict import unknown_name
 
 __all__ = [
     "AUTO",

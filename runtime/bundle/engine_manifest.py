@@ -18,7 +18,7 @@ from typing import Literal
 from runtime.bundle.manifest import FIRST_GRAPH, NEXT_GRAPH, Layout, Precision
 from runtime.bundle.read import Bundle
 from runtime.errors import BundleFormatError, BundleVersionError
-from runtime.strict import build, parse_json
+from spikehalt.strict import build, parse_json
 
 FORMAT = "spikehalt-engine"
 FORMAT_VERSION = 1
@@ -107,7 +107,7 @@ class EngineSidecar:
             BundleVersionError: a newer layout of this file.
             BundleFormatError: anything else that is not exactly as expected.
         """
-        data = parse_json(text, where)
+        data = parse_json(text, where, BundleFormatError)
         if data.get("format") != FORMAT:
             raise BundleFormatError(
                 f"{where} does not say format {FORMAT!r}: build the engine again"
@@ -115,7 +115,7 @@ class EngineSidecar:
         version = data.get("format_version")
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise BundleVersionError(f"{where} has format {version}: update spikehalt")
-        sidecar = build(cls, data, where)
+        sidecar = build(cls, data, where, BundleFormatError)
         if (
             len(sidecar.batch) != 3
             or not 1 <= sidecar.batch[0] <= sidecar.batch[1] <= sidecar.batch[2]

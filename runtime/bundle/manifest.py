@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from runtime.errors import BundleFormatError, BundleVersionError
-from runtime.strict import build, parse_json
+from spikehalt.strict import build, parse_json
 
 FORMAT = "spikehalt-bundle"
 FORMAT_VERSION = 1
@@ -210,9 +210,9 @@ class Manifest:
             BundleVersionError: the format is newer than this runtime.
             BundleFormatError: anything else that is not exactly as expected.
         """
-        data = parse_json(text, where)
+        data = parse_json(text, where, BundleFormatError)
         _check_version(data, where)
-        manifest = build(cls, data, where)
+        manifest = build(cls, data, where, BundleFormatError)
         check(manifest, where)
         return manifest
 

@@ -38,8 +38,8 @@ from runtime.bundle.manifest import (
 )
 from runtime.bundle.sign import Key, check_signature, sign
 from runtime.errors import BundleFormatError, BundleIntegrityError, BundleWriteError
-from runtime.strict import unknown_name
 from spikehalt import files as atomic
+from spikehalt.strict import unknown_name
 
 __all__ = [
     "FIRST_GRAPH",

@@ -10,7 +10,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import BundleSignatureError, ConfigError, MissingExtraError
+from runtime.errors import BundleSignatureError
+from spikehalt.errors import ConfigError
+from spikehalt.extras import require_extra
 
 Key = bytes | str | os.PathLike[str]
 """32 raw bytes, or the path of a PEM file."""
@@ -108,11 +110,5 @@ def _read(path: Path, kind: str) -> bytes:
 
 
 def _cryptography(module: str) -> Any:
-    from importlib import import_module
 
-    try:
-        return import_module(f"cryptography.{module}")
-    except ImportError as error:
-        raise MissingExtraError(
-            "signatures need the package cryptography: pip install 'spikehalt[sign]'"
-        ) from error
+    return require_extra(f"cryptography.{module}", "sign", "signing")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.errors import ConfigError
+from spikehalt.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)

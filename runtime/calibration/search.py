@@ -14,7 +14,7 @@ from runtime.calibration import risk
 from runtime.calibration.evidence import Observed, Point
 from runtime.calibration.goal import Goal
 from runtime.errors import CalibrationError, PolicyError
-from runtime.strict import unknown_name
+from spikehalt.strict import unknown_name
 
 MAX_LEVELS = 32
 

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundle.manifest import InputSpec
-from runtime.cli import console, options
+from runtime.cli import options
 from runtime.engine import Engine
 from runtime.inputs.files import batches, find_samples, spread
 from runtime.measure import Measured, measure, variants
 from runtime.sensors import EnergyMeter, open_sensor, sensor_names
+from spikehalt import console
 
 NOISE = (
     "random noise stands in for images: how many tokens and timesteps it takes says nothing about "
@@ -118,7 +119,7 @@ def _show_table(engine: Engine, measured: list[Measured], notes: list[str]) -> N
     console.write_table(title, columns, [_cells(each) for each in measured], rounds)
     energy = {f"energy: {each.energy_note}" for each in measured}
     for note in [*notes, *sorted(energy - {"energy: not asked for"})]:
-        console.write_note(note)
+        console.note(note)
 
 
 def _cells(each: Measured) -> list[str]:

@@ -10,12 +10,13 @@ from typing import Any
 from runtime.bundle.read import Bundle, signature_notice, update_manifest
 from runtime.calibration import Calibration, Goal, Observed, Point, calibrate
 from runtime.calibration.plot import curves_svg
-from runtime.cli import console, options
+from runtime.cli import options
 from runtime.early_exit.policies import POLICIES
 from runtime.engine import Engine
 from runtime.errors import BundleIntegrityError, BundleWriteError
 from runtime.inputs.files import Sample, batches, class_indices, find_samples
 from runtime.results.trajectory import Trajectory, join
+from spikehalt import console
 
 DEFAULT_DROP = 0.005
 
@@ -136,7 +137,7 @@ def _update(before: Bundle, found: Calibration, data: str) -> None:
     update_manifest(before.root, found.apply(now.manifest, data))
     notice = signature_notice(before.root)
     if notice:
-        console.write_note(notice)
+        console.note(notice)
 
 
 def _show_json(found: Calibration, dry_run: bool) -> None:

@@ -7,8 +7,9 @@ from dataclasses import asdict
 
 from runtime.bundle.manifest import ExitSpec, InputSpec, Manifest
 from runtime.bundle.read import Bundle
-from runtime.cli import console, options
+from runtime.cli import options
 from runtime.early_exit.settings import Overrides, calibration_notice
+from spikehalt import console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     console.write_table(str(bundle.root), ["what", "value"], identity(bundle))
     notice = calibration_notice(bundle.manifest, Overrides())
     if notice:
-        console.write_note(notice)
+        console.note(notice)
     return 0
 
 

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runtime.bundle.read import Bundle
-from runtime.cli import console, options
+from runtime.cli import options
 from runtime.cli.info import identity
 from runtime.errors import BundleWriteError
 from runtime.inputs.files import find_samples, spread
 from runtime.report import collect, render
+from spikehalt import console
 from spikehalt import files as atomic
 
 

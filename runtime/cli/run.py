@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from runtime.cli import console, options
-from runtime.cli.status import DONE, NEGATIVE
+from runtime.cli import options
 from runtime.engine import Engine
 from runtime.errors import InputError
 from runtime.inputs.files import Fit, Sample, find_samples, load_sample
 from runtime.results.result import ImageResult
+from spikehalt import console
+from spikehalt.commands import DONE, NEGATIVE
 
 Row = tuple[Sample, ImageResult | InputError]
 
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         show(engine, rows)
     unread = sum(isinstance(answer, InputError) for _, answer in rows)
     if unread:
-        console.write_note(f"{unread} of {len(rows)} files could not be read, each says why")
+        console.note(f"{unread} of {len(rows)} files could not be read, each says why")
     return NEGATIVE if unread else DONE
 
 
@@ -108,7 +109,7 @@ def _show_table(engine: Engine, rows: list[Row]) -> None:
         _footer(summary(_answers(rows))),
     )
     if engine.notice:
-        console.write_note(engine.notice)
+        console.note(engine.notice)
 
 
 def _cells(sample: Sample, answer: ImageResult | InputError) -> list[str]:

@@ -22,8 +22,9 @@ import numpy as np
 
 from runtime.bundle.manifest import Manifest
 from runtime.early_exit.settings import Overrides, Settings, how_to_calibrate, resolve
-from runtime.errors import BundleFormatError, ConfigError, PolicyError
+from runtime.errors import BundleFormatError, PolicyError
 from runtime.results.result import Result
+from spikehalt.errors import ConfigError
 
 Kind = Literal["latency_ms", "energy_mj"]
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from runtime.bundle.manifest import MAX_HALT_SCORE, Manifest
 from runtime.early_exit.policies import POLICIES
-from runtime.errors import ConfigError, PolicyError
-from runtime.strict import unknown_name
+from runtime.errors import PolicyError
+from spikehalt.errors import ConfigError
+from spikehalt.strict import unknown_name
 
 _RANGES = {
     "halting": (-MAX_HALT_SCORE, MAX_HALT_SCORE),

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.errors import ConfigError
 from runtime.results.result import ImageResult, Result
+from spikehalt.errors import ConfigError
 
 Prepare = Callable[[Any], Any]
 Classify = Callable[[list[Any]], Result]

@@ -14,20 +14,16 @@ from typing import Any
 import numpy as np
 
 from runtime import Engine
-from runtime.errors import InputError, MissingExtraError
+from runtime.errors import InputError
 from runtime.examples import command
+from spikehalt.extras import require_extra
 
 
 def frames_of(source: str) -> Any:
     """An OpenCV capture, or the frames of an animated picture."""
     if source.endswith((".gif", ".webp", ".png")):
         return animation(source)
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingExtraError(
-            "cameras and videos need OpenCV: pip install opencv-python-headless"
-        ) from error
+    cv2 = require_extra("cv2", "video", "reading cameras and videos")
     capture = cv2.VideoCapture(int(source) if source.isdigit() else source)
     if not capture.isOpened():
         raise InputError(f"{source} cannot be opened: give a camera's number or a video file")

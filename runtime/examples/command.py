@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from runtime.errors import SpikehaltError
+from spikehalt.errors import SpikehaltError
 
 
 def paths(doc: str | None, arguments: Sequence[str], **names: str) -> list[str]:

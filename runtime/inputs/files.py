@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundle.manifest import InputSpec
-from runtime.errors import InputError, MissingExtraError
+from runtime.errors import InputError
 from runtime.inputs.npz import read_array
+from spikehalt.extras import require_extra
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"})
 FRAME_SUFFIXES = frozenset({".npz"})
@@ -258,13 +259,7 @@ def _refuse_large(name: str, size: int) -> None:
 
 
 def _pillow() -> Any:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise MissingExtraError(
-            "reading image files needs pillow: pip install 'spikehalt[cli]'"
-        ) from error
-    return Image
+    return require_extra("PIL.Image", "cli", "reading image files")
 
 
 def _fitted(pillow: Any, image: Any, spec: InputSpec, fit: Fit) -> Any:

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from spikehalt.errors import SpikehaltError
 
-class SensorError(Exception):
+
+class SensorError(SpikehaltError):
     """A sensor cannot be read; the text says why. Never leaves this package."""
 
 

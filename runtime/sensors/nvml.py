@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from runtime.sensors.base import SensorError
+from spikehalt.extras import require_extra
 
 _UPDATE_S = 0.1  # the counter moves every 20 to 100 ms
 
@@ -50,8 +51,4 @@ class NvmlSensor:
 
 
 def _import() -> Any:
-    try:
-        import pynvml
-    except ImportError as error:
-        raise SensorError("NVML needs nvidia-ml-py: pip install nvidia-ml-py") from error
-    return pynvml
+    return require_extra("pynvml", "nvml", "NVML", SensorError)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runtime.sensors.base import SensorError
+from spikehalt.extras import require_extra
 
 _WINDOW = "spikehalt"
 # Parts of Apple's chips that do not contain one another, in mJ.
@@ -64,11 +65,8 @@ def _total_mj(used: Any) -> float:
 
 
 def _make() -> Any:
+    module = require_extra("zeus.monitor", "energy", "the sensor zeus", SensorError)
     try:
-        from zeus.monitor import ZeusMonitor
-    except ImportError as error:
-        raise SensorError("zeus is not installed: pip install 'spikehalt[energy]'") from error
-    try:
-        return ZeusMonitor()
+        return module.ZeusMonitor()
     except Exception as error:
         raise SensorError(f"zeus does not work here: {error}") from error

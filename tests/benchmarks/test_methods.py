@@ -14,13 +14,13 @@ import yaml
 from benchmarks import methods
 from benchmarks.common.method_table import METHODS, SAME_TOKENS
 from benchmarks.methods import base_config, configuration, main, matching_shares, named
+from spikehalt.strict import to_dict
 from tests.train.samples import quick_run
 from train.checkpoint import Checkpoint
 from train.config import ModelConfig, TrainConfig
 from train.measure.evaluate import Evaluation
 from train.measure.exits import Trace
 from train.models import SpikingTransformer
-from train.strict import to_dict
 
 
 def base(out: Path, recipe: str = "cifar10-small") -> TrainConfig:

@@ -18,11 +18,11 @@ from runtime.bundle.read import Bundle, ExitSpec, HaltingSpec
 from runtime.errors import (
     BackendError,
     BundleIntegrityError,
-    ConfigError,
     EngineStateError,
     InputError,
     PolicyError,
 )
+from spikehalt.errors import ConfigError
 from tests.runtime.conftest import MakeBundle
 from tests.runtime.toy import toy_manifest, toy_reference
 

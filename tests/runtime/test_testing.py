@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from runtime import Engine
 from runtime.bundle.read import Bundle, EnergySpec
-from runtime.errors import BackendError, ConfigError, InputError
+from runtime.errors import BackendError, InputError
 from runtime.results import estimate
 from runtime.testing import ReplaySession, Trajectory
+from spikehalt.errors import ConfigError
 from tests.runtime.conftest import MakeBundle
 
 Images = NDArray[np.uint8]

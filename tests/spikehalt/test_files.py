@@ -96,8 +96,8 @@ def test_a_full_disk_leaves_the_old_bundle(tmp_path: Path, monkeypatch: pytest.M
 KILLED = """
 import os, sys
 from pathlib import Path
-from runtime import atomic
-from runtime.bundle import Bundle, update_manifest, write_bundle
+
+from runtime.bundle.read import Bundle, update_manifest, write_bundle
 from tests.runtime.manifests import small_manifest
 calls, limit, what = 0, int(sys.argv[2]), sys.argv[3]
 real = os.fsync

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikehalt.strict import build
 from train.baselines.build import build_network
 from train.config import HaltingConfig, ModelConfig, StemConfig, TrainConfig
 from train.models import SpikingTransformer
 from train.recipes import merge
-from train.strict import from_dict
 
 
 def tiny_model(**changes: Any) -> ModelConfig:
@@ -104,7 +104,7 @@ def quick_run(out: Path, **changes: Any) -> TrainConfig:
         "accelerator": "cpu",
         "out": str(out),
     }
-    return from_dict(TrainConfig, merge(plain, changes))
+    return build(TrainConfig, merge(plain, changes))
 
 
 def same_tensors(a: dict[str, Any], b: dict[str, Any]) -> bool:

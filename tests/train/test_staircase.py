@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spikehalt.errors import ConfigError
 from train.config import LIFConfig
-from train.errors import ConfigError
 from train.models.neurons import LIF, Rate
 from train.staircase import evaluate, folded_counts, lif_counts, staircase
 

@@ -10,10 +10,10 @@ import argparse
 from pathlib import Path
 
 from spikehalt.console import say
+from spikehalt.errors import ConfigError
 from train.cli.options.fields import Original, add_changes, named, read_changes
 from train.cli.options.outputs import check_writable
 from train.config import NAMED_MODELS, ModelConfig, named_model
-from train.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

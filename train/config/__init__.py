@@ -7,7 +7,7 @@
     data      images and their augmentation
     run       phases, losses, the machine
 
-Read with `train.strict.from_dict`, so that unknown keys and wrong types are refused. Imports no
+Read with `spikehalt.strict.build`, so that unknown keys and wrong types are refused. Imports no
 torch.
 """
 

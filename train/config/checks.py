@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train.errors import ConfigError
+from spikehalt.errors import ConfigError
 
 
 def require(condition: bool, message: str) -> None:

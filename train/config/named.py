@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from spikehalt.errors import ConfigError
 from spikehalt.vocabulary import Arch
 from train.config.model import ModelConfig, StemConfig
-from train.errors import ConfigError
 
 _IMAGENET: dict[str, Any] = {
     "image_size": (224, 224),

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from spikehalt.extras import require_extra
 from train.config import DataConfig, ModelConfig
 from train.data.base import Dataset, Split, check_classes, without_validation
 from train.data.images import decode_image
@@ -43,12 +44,7 @@ def load_huggingface(data: DataConfig, model: ModelConfig) -> Dataset:
 
 
 def _load(path: str) -> Any:
-    try:
-        import datasets
-    except ImportError:
-        raise DataError(
-            "data.name 'huggingface' needs the package `datasets`: pip install datasets"
-        ) from None
+    datasets = require_extra("datasets", "huggingface", "data.name 'huggingface'")
     try:
         if Path(path).is_dir():
             return datasets.load_from_disk(path)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from train.errors import ConfigError
+from spikehalt.errors import ConfigError
+from spikehalt.extras import require_extra
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -22,11 +23,8 @@ def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> tupl
     Raises:
         ConfigError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ConfigError("figures need matplotlib: pip install 'spikehalt[figures]'") from None
-    figure = Figure(figsize=(width, height), layout="constrained")
+    module = require_extra("matplotlib.figure", "figures", "drawing figures")
+    figure = module.Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 

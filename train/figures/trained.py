@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from spikehalt.errors import ConfigError
 from train.checkpoint import load_checkpoint
 from train.data import Split
-from train.errors import ConfigError
 from train.figures.curves import PANELS, draw_curves
 from train.figures.energy import draw_energy
 from train.figures.heatmap import draw_heatmaps

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from train.errors import ConfigError
+from spikehalt.errors import ConfigError
 
 COLUMNS = (
     "phase",

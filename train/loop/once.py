@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from spikehalt.errors import ConfigError
+from spikehalt.strict import to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import TrainConfig
-from train.errors import ConfigError
 from train.loop.run import resume, run
-from train.strict import to_dict
 
 
 def train_once(config: TrainConfig, start: Checkpoint | None = None) -> Path:

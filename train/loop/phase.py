@@ -18,6 +18,7 @@ import torch
 from lightning_fabric import Fabric, seed_everything
 from torch import Tensor
 
+from spikehalt.strict import to_dict
 from train.baselines.sml import WithSurrogateModules
 from train.checkpoint import (
     Checkpoint,
@@ -34,7 +35,6 @@ from train.loop.log import CsvLog
 from train.loop.schedule import cosine_with_warmup, derived_seed, parameter_groups, shuffled
 from train.models import SpikingTransformer
 from train.parallel.distributed import gather, rank_and_world
-from train.strict import to_dict
 
 
 @dataclass

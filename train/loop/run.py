@@ -18,11 +18,13 @@ from typing import Any
 
 from lightning_fabric import Fabric, seed_everything
 
+from spikehalt.errors import ConfigError
+from spikehalt.strict import build
 from train.baselines.build import build_network
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.config import ModelConfig, TrainConfig
 from train.data import load_data
-from train.errors import CheckpointError, ConfigError
+from train.errors import CheckpointError
 from train.loop.interrupt import Interrupt
 from train.loop.log import CsvLog
 from train.loop.phase import Phase
@@ -32,7 +34,6 @@ from train.measure.evaluate import Evaluation, evaluate
 from train.models import SpikingTransformer
 from train.models.kernels import choose_kernels, use_kernels
 from train.parallel.devices import launch
-from train.strict import from_dict
 
 PHASES = ("static", "halting")
 
@@ -96,7 +97,7 @@ def resume(path: str | Path) -> RunResult:
             f"{path} is a finished checkpoint and holds no training state; resume from last.pt, or "
             f"start from its weights: python -m train run RECIPE --start {path}"
         )
-    config = replace(from_dict(TrainConfig, checkpoint.run), out=str(Path(path).parent))
+    config = replace(build(TrainConfig, checkpoint.run), out=str(Path(path).parent))
     return run(config, start=checkpoint)
 
 

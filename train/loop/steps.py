@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from spikehalt.errors import OutOfMemoryError
 from train.data import Split
-from train.errors import OutOfMemoryError
 from train.loop.losses import total_loss
 from train.loop.memory import is_out_of_memory, largest_fitting_batch
 from train.loop.phase import Phase

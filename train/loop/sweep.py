@@ -14,12 +14,12 @@ from typing import Any
 
 import yaml
 
+from spikehalt.errors import ConfigError
+from spikehalt.strict import build, to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import PhaseConfig, TrainConfig
-from train.errors import ConfigError
 from train.loop.once import train_once
 from train.recipes import merge
-from train.strict import from_dict, to_dict
 
 # What a static phase does not look at.
 _HALTING_ONLY = (
@@ -115,7 +115,7 @@ def _with_values(config: TrainConfig, values: dict[str, Any]) -> TrainConfig:
             nested = {part: nested}
         plain = merge(plain, nested)
     folder = ",".join(f"{key}={value}" for key, value in values.items())
-    return replace(from_dict(TrainConfig, plain), out=str(Path(config.out) / folder))
+    return replace(build(TrainConfig, plain), out=str(Path(config.out) / folder))
 
 
 def _shared_static(config: TrainConfig, axes: list[Axis]) -> Checkpoint | None:

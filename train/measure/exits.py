@@ -15,10 +15,10 @@ from typing import get_args
 import torch
 from torch import Tensor
 
+from spikehalt.errors import ConfigError
 from spikehalt.vocabulary import PolicyName
 from train.config.checks import check_max_drop
 from train.data.base import ImageSource, Split
-from train.errors import ConfigError
 from train.models.network import SpikingTransformer
 from train.parallel.devices import exact_float32
 from train.parallel.distributed import gather, rank_and_world

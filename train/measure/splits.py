@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from spikehalt.errors import ConfigError
+from spikehalt.strict import build
 from train.checkpoint import Checkpoint
 from train.config import TrainConfig
 from train.data import Dataset, load_data
-from train.errors import ConfigError
-from train.strict import from_dict
 
 
 def checkpoint_data(checkpoint: Checkpoint, path: str = "") -> Dataset:
@@ -26,5 +26,5 @@ def checkpoint_data(checkpoint: Checkpoint, path: str = "") -> Dataset:
     run = dict(checkpoint.run)
     if path:
         run["data"] = {**run["data"], "path": path}
-    config = from_dict(TrainConfig, run)
+    config = build(TrainConfig, run)
     return load_data(config.data, checkpoint.model, config.seed)

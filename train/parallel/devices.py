@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
+from spikehalt.errors import ConfigError
 from train.config import TrainConfig
-from train.errors import ConfigError
 
 
 def launch(config: TrainConfig) -> Fabric:

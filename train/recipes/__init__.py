@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
+from spikehalt.errors import ConfigError
+from spikehalt.strict import build, to_dict
 from train.config import ModelConfig, TrainConfig, named_model
-from train.errors import ConfigError
-from train.strict import from_dict, to_dict
 
 _FOLDER = Path(__file__).parent
 _SHORT = "-short"
@@ -41,7 +41,7 @@ def load_recipe(name: str) -> TrainConfig:
     recipe = _read_short(name.removesuffix(_SHORT)) if _is_short(name) else _read(name)
     recipe.pop("short", None)
     recipe.setdefault("out", f"runs/{Path(name).stem}")
-    return from_dict(TrainConfig, _resolve_model(recipe))
+    return build(TrainConfig, _resolve_model(recipe))
 
 
 def _is_short(name: str) -> bool:

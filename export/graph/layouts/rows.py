@@ -2,7 +2,7 @@
 
     FullRows     every slot of every image has a row; absent ones are masked
     PackedRows   only live tokens have rows; nothing is computed for the others
-    LaggedRows   tokens live at the end of the previous chunk have rows (export/graph/layouts/lagged.py)
+    LaggedRows   tokens live at the end of the previous chunk have rows (layouts/lagged.py)
 
 Attention needs the grid [B, K, C], zero where a token is absent. In a chunk of several timesteps
 (export/graph/steps.py) B counts the images of all of them, timestep after timestep.

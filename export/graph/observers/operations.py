@@ -1,8 +1,8 @@
 """Graphs that also count the operations their spikes cause (STAS appendix A, eq. 11-12).
 
 Outputs `mac_ops` and `ac_ops`, float32 [B, chunk]: multiply-accumulates and accumulates of each
-timestep, by the rules of train/measure/energy.py, from the spikes of the very image. An accumulate is
-counted for every unit of a layer's input and every weight it meets; what is computed once and
+timestep, by the rules of train/measure/energy.py, from the spikes of the very image. An accumulate
+is counted for every unit of a layer's input and every weight it meets; what is computed once and
 reused (I-SPS, block 1's currents) is counted as if iterated, which is what eq. 12 does. The first
 convolution of an image, the head and the halting decision multiply.
 """

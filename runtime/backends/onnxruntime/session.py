@@ -23,8 +23,9 @@ from runtime.errors import (
     DeviceError,
     EngineStateError,
     OutOfMemoryError,
-    SpikehaltError,
 )
+from spikehalt.errors import SpikehaltError
+from spikehalt.extras import require_extra
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 PROVIDER_OPTIONS = {"cpu": {}, "cuda": dict(onnxruntime_cuda.PROVIDER_OPTIONS)}
@@ -137,13 +138,7 @@ class OnnxRuntimeSession:
 
 
 def _import() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise BackendMissingError(
-            "ONNX Runtime is not installed: pip install 'spikehalt[onnxruntime]'"
-        ) from error
-    return onnxruntime
+    return require_extra("onnxruntime", "onnxruntime", "this backend", BackendMissingError)
 
 
 def check_device(device: str) -> None:

@@ -14,7 +14,8 @@ from runtime.backends.lagged import PADDING
 from runtime.backends.ports import NEXT_STATE, ROWS, STATE
 from runtime.backends.tensorrt.engine import LoadedEngine, Tensor
 from runtime.bundle.engine_manifest import EngineSidecar
-from runtime.errors import BackendError, ConfigError
+from runtime.errors import BackendError
+from spikehalt.errors import ConfigError
 
 Arrays = Mapping[str, NDArray[Any]]
 

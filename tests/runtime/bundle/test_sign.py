@@ -12,12 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from runtime import Engine
 from runtime.bundle.read import Bundle, add_files, sign_bundle, signature_notice, update_manifest
 from runtime.cli import main
-from runtime.errors import (
-    BundleIntegrityError,
-    BundleSignatureError,
-    ConfigError,
-    MissingExtraError,
-)
+from runtime.errors import BundleIntegrityError, BundleSignatureError
+from spikehalt.errors import ConfigError, MissingExtraError
 
 OWNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))

@@ -11,7 +11,8 @@ from runtime import Engine, Manifest
 from runtime.bundle.read import Bundle, EnergySpec, HaltingSpec
 from runtime.calibration import Goal, Observed, calibrate
 from runtime.calibration.evidence import thresholds
-from runtime.errors import CalibrationError, ConfigError, PolicyError
+from runtime.errors import CalibrationError, PolicyError
+from spikehalt.errors import ConfigError
 from tests.runtime.conftest import MakeBundle
 
 ENERGY = EnergySpec(once_mj=1.0, per_timestep_mj=0.5, per_token_mj=(0.1, 0.01), source="tests")

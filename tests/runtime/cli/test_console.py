@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime.bundle.read import Bundle
-from runtime.cli import console, main
+from runtime.cli import main
 from runtime.cli.info import identity
 from tests.runtime.conftest import MakeBundle
 
@@ -18,23 +18,6 @@ def without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [each for each in sys.modules if each == "rich" or each.startswith("rich.")]:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "rich", None)
-
-
-def test_plain_columns_are_aligned() -> None:
-    text = console.plain_table("t", ["what", ">many"], [["a", "5"], ["longer", "1234567"]], "end")
-
-    assert text.splitlines() == [
-        "t",
-        "what       many",
-        "------  -------",
-        "a             5",
-        "longer  1234567",
-        "end",
-    ]
-
-
-def test_a_plain_table_may_be_empty() -> None:
-    assert console.plain_table("t", ["a", ">b"], []) == "t\na  b\n-  -\n"
 
 
 @pytest.mark.usefixtures("without_rich")

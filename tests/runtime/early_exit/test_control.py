@@ -14,8 +14,9 @@ from runtime.bundle.read import EnergySpec, ExitSpec
 from runtime.early_exit import loop as batch
 from runtime.early_exit.control import Controller
 from runtime.early_exit.settings import Settings
-from runtime.errors import BundleFormatError, ConfigError, PolicyError
+from runtime.errors import BundleFormatError, PolicyError
 from runtime.testing import ReplaySession
+from spikehalt.errors import ConfigError
 from tests.runtime.conftest import MakeBundle
 from tests.runtime.sensors.fakes import Clock
 from tests.runtime.toy import toy_manifest

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from runtime import Engine
 from runtime.bundle.read import Bundle
 from runtime.early_exit.stream import frames_of
-from runtime.errors import ConfigError, EngineStateError, InputError
+from runtime.errors import EngineStateError, InputError
+from spikehalt.errors import ConfigError
 from tests.runtime.conftest import MakeBundle
 
 Images = NDArray[np.uint8]

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from runtime import Engine, ImageResult
 from runtime.backends.registry import StepOutputs
 from runtime.bundle.read import Bundle
-from runtime.errors import BackendError, ConfigError, EngineStateError, InputError
+from runtime.errors import BackendError, EngineStateError, InputError
 from runtime.testing import ReplaySession
+from spikehalt.errors import ConfigError
 
 Images = NDArray[np.uint8]
 EXIT: dict[str, Any] = {"policy": "halting", "threshold": 1.5}

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from runtime.bundle.read import InputSpec
-from runtime.errors import InputError, MissingExtraError
+from runtime.errors import InputError
 from runtime.inputs.files import (
     batches,
     class_indices,
@@ -22,6 +22,7 @@ from runtime.inputs.files import (
     load_sample,
     spread,
 )
+from spikehalt.errors import MissingExtraError
 
 IMAGE = InputSpec(kind="image", height=4, width=6, channels=3)
 FRAMES = InputSpec(kind="frames", height=4, width=6, channels=2, timesteps=3)

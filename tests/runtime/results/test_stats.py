@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from runtime import Engine, backends
 from runtime.bundle.read import Bundle, EnergySpec
-from runtime.errors import ConfigError, InputError
+from runtime.errors import InputError
 from runtime.results.stats import StatsKeeper
 from runtime.results.timing import ChunkTime, Timings
 from runtime.sensors import EnergyMeter
+from spikehalt.errors import ConfigError
 from tests.runtime.conftest import MakeBundle
 from tests.runtime.sensors.fakes import Clock, Sensor
 

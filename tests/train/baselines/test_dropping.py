@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from spikehalt.errors import ConfigError
+from spikehalt.strict import build, to_dict
 from tests.train.models.test_network import _Disturb
 from tests.train.samples import lively_network, random_images, tiny_model
 from train.baselines.dropping import (
@@ -17,9 +19,7 @@ from train.baselines.dropping import (
 )
 from train.checkpoint import Checkpoint
 from train.config import ARCHITECTURES, DropConfig, HaltingConfig, ModelConfig
-from train.errors import ConfigError
 from train.models import SpikingTransformer
-from train.strict import from_dict, to_dict
 
 KEEP = (1.0, 0.5, 0.25)
 
@@ -100,7 +100,7 @@ def test_a_checkpoint_of_before_loads_and_drops() -> None:
     """`model.drop` is a key of the stored configuration, and weights have no names of their own."""
     config = tiny_model(drop=DropConfig("anchor", KEEP))
     plain = SpikingTransformer(config.static()).state_dict()
-    stored = from_dict(ModelConfig, to_dict(config))
+    stored = build(ModelConfig, to_dict(config))
     network = Checkpoint(stored, plain, (), "halting").network()
     assert isinstance(network, DroppingTransformer)
     assert network.state_dict().keys() == plain.keys()

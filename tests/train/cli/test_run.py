@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from spikehalt.strict import to_dict
 from tests.train.cli.calling import call
 from tests.train.samples import quick_run
 from train.checkpoint import load_checkpoint
 from train.cli import main
 from train.recipes import recipe_names
-from train.strict import to_dict
 
 
 @pytest.fixture

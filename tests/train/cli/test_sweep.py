@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from spikehalt.strict import to_dict
 from tests.train.cli.calling import call
 from tests.train.samples import quick_run
 from train.cli import main
-from train.strict import to_dict
 
 
 def test_a_sweep_prints_a_row_per_point(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from spikehalt.errors import ConfigError
+from spikehalt.strict import build
 from train.checkpoint import load_checkpoint
 from train.config import (
     AugmentConfig,
@@ -17,8 +19,6 @@ from train.config import (
     StemConfig,
     TrainConfig,
 )
-from train.errors import ConfigError
-from train.strict import from_dict
 
 ZOO = Path(__file__).parents[3] / "zoo"
 
@@ -118,4 +118,4 @@ def test_static_removes_halting_and_merging_alone() -> None:
 
 @pytest.mark.parametrize("path", sorted(ZOO.glob("*/*.pt")), ids=lambda path: path.stem)
 def test_the_runs_of_the_shipped_checkpoints_are_still_valid(path: Path) -> None:
-    from_dict(TrainConfig, load_checkpoint(path).run)
+    build(TrainConfig, load_checkpoint(path).run)

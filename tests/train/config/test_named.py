@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from spikehalt.errors import ConfigError
 from train.config import ARCHITECTURES, ModelConfig
-from train.errors import ConfigError
 from train.models import NAMED_MODELS, SpikingTransformer, named_model
 
 

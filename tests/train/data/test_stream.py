@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from spikehalt.errors import ConfigError
 from tests.train.samples import quick_run, same_tensors, tiny_model, write_image
 from train.checkpoint import load_checkpoint
 from train.config import DataConfig
 from train.data import load_data
-from train.errors import ConfigError, DataError
+from train.errors import DataError
 from train.loop.run import run
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from train.errors import ConfigError
+from spikehalt.errors import ConfigError
 from train.figures import draw_curves, draw_energy, draw_heatmaps, draw_tokens, draw_tradeoff
 from train.figures.canvas import canvas, write
 from train.measure.energy import MODULES, ModuleEnergy

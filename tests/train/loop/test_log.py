@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from train.errors import ConfigError
+from spikehalt.errors import ConfigError
 from train.loop.log import COLUMNS, CsvLog, read_log
 
 

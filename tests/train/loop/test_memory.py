@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 
+from spikehalt.errors import OutOfMemoryError
 from tests.train.samples import quick_run
 from train.data import Split
-from train.errors import OutOfMemoryError
 from train.loop import steps as loop
 from train.loop.memory import is_out_of_memory, largest_fitting_batch
 from train.loop.run import run

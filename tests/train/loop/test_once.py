@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from spikehalt.errors import ConfigError
 from tests.train.samples import quick_run
-from train.errors import ConfigError
 from train.loop import once as module
 from train.loop.once import train_once
 

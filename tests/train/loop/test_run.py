@@ -15,14 +15,15 @@ import yaml
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 
+from spikehalt.errors import ConfigError
+from spikehalt.strict import to_dict
 from tests.train.samples import quick_run, same_tensors
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import PhaseConfig, TrainConfig
-from train.errors import CheckpointError, ConfigError, DivergedError
+from train.errors import CheckpointError, DivergedError
 from train.loop import steps as loop
 from train.loop.log import CsvLog
 from train.loop.run import phases_left, resume, run
-from train.strict import to_dict
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from spikehalt.errors import ConfigError
 from tests.train.samples import quick_run
 from train.checkpoint import load_checkpoint
-from train.errors import ConfigError
 from train.loop import once as module
 from train.loop.sweep import parse_axis, sweep
 

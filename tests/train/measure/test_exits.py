@@ -6,9 +6,9 @@ from unittest.mock import ANY
 import pytest
 import torch
 
+from spikehalt.errors import ConfigError
 from tests.train.samples import lively_network, random_images, tiny_model
 from train.data import Split
-from train.errors import ConfigError
 from train.measure.evaluate import evaluate
 from train.measure.exits import (
     Policy,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from spikehalt.errors import ConfigError
 from tests.train.samples import lively_network, quick_run, tiny_model
 from train.data import Split
-from train.errors import ConfigError
 from train.measure.evaluate import evaluate
 from train.measure.exits import record
 from train.measure.firing_rates import measure_firing_rates

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from spikehalt.errors import ConfigError
 from train.config import TrainConfig
-from train.errors import ConfigError
 from train.models import SpikingTransformer, named_model
 from train.recipes import load_recipe, merge, recipe_names
 

@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from spikehalt.errors import SpikehaltError
+from spikehalt.errors import ConfigError, SpikehaltError
 from train.cli.options.helps import field_helps, summary
-from train.errors import ConfigError
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikehalt.console import json_text, note, say, speaks, write_json
-from train.errors import ConfigError
+from spikehalt.errors import ConfigError
 
 if TYPE_CHECKING:
     from train.loop.run import RunResult

@@ -20,7 +20,8 @@ from runtime import Engine
 from runtime.backends.registry import SessionOptions, open_session
 from runtime.backends.tensorrt.graph import batch_buckets
 from runtime.bundle.read import Bundle
-from runtime.errors import BackendError, ConfigError, DeviceError, OutOfMemoryError
+from runtime.errors import BackendError, DeviceError, OutOfMemoryError
+from spikehalt.errors import ConfigError
 from tests.export.dyadic import pictures
 from tests.fakes.bundles import write_small_bundle
 from tests.fakes.cuda import FakeCuda

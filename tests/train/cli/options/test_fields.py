@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 
 from spikehalt.commands import FAILED, Parser
+from spikehalt.errors import ConfigError
 from train.cli.options.fields import (
     Original,
     add_changes,
@@ -18,7 +19,6 @@ from train.cli.options.fields import (
     read_fields,
 )
 from train.config import require
-from train.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from spikehalt.errors import ConfigError
 from train.cli.options.outputs import check_writable
-from train.errors import ConfigError
 
 
 def test_a_file_that_can_be_written_is_not_touched(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ from typing import Any, Literal
 import pytest
 
 from runtime.errors import BundleFormatError
-from runtime.strict import build, parse_json
+from spikehalt.errors import ConfigError
+from spikehalt.strict import build, parse_json, to_dict
+from train.config import ModelConfig, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def test_builds_nested_dataclasses_and_converts_only_int_to_float() -> None:
 )
 def test_refuses_unknown_and_mistyped_keys(change: dict[str, Any], message: str) -> None:
     with pytest.raises(BundleFormatError, match=message):
-        build(Outer, {**GOOD, **change}, "file")
+        build(Outer, {**GOOD, **change}, "file", BundleFormatError)
 
 
 @pytest.mark.parametrize(
@@ -82,14 +84,14 @@ def test_refuses_unknown_and_mistyped_keys(change: dict[str, Any], message: str)
 )
 def test_refuses_what_is_not_plain_json(text: str, message: str) -> None:
     with pytest.raises(BundleFormatError, match=message):
-        parse_json(text, "file")
+        parse_json(text, "file", BundleFormatError)
 
 
 def test_infinity_written_as_a_large_number_is_refused() -> None:
     data = parse_json('{"size": 1, "deep": {"x": 1e999}}', "file")
 
     with pytest.raises(BundleFormatError, match="finite"):
-        build(Outer, {**GOOD, "free": data}, "file")
+        build(Outer, {**GOOD, "free": data}, "file", BundleFormatError)
 
 
 def test_free_form_json_is_kept_but_not_endlessly_deep() -> None:
@@ -99,4 +101,73 @@ def test_free_form_json_is_kept_but_not_endlessly_deep() -> None:
 
     assert build(Outer, {**GOOD, "free": {"a": [1, None]}}, "file").free == {"a": [1, None]}
     with pytest.raises(BundleFormatError, match="levels deep"):
-        build(Outer, {**GOOD, "free": deep}, "file")
+        build(Outer, {**GOOD, "free": deep}, "file", BundleFormatError)
+
+
+@dataclass(frozen=True)
+class Part:
+    rate: float = 0.5
+    kind: Literal["one", "two"] = "one"
+
+
+@dataclass(frozen=True)
+class Whole:
+    count: int = 1
+    flag: bool = False
+    reset: float | None = 0.0
+    size: tuple[int, int] = (1, 2)
+    means: tuple[float, ...] = (0.5,)
+    inner: Part = field(default_factory=Part)
+
+
+def test_missing_keys_take_their_defaults() -> None:
+    assert build(Whole, {"inner": {"kind": "two"}}) == Whole(inner=Part(kind="two"))
+
+
+def test_what_is_written_reads_back() -> None:
+    config = Whole(3, True, None, (4, 5), (0.1, 0.2, 0.3), Part(2.0, "two"))
+    assert build(Whole, to_dict(config)) == config
+
+
+def test_whole_training_configuration_reads_back() -> None:
+    assert build(TrainConfig, to_dict(TrainConfig())) == TrainConfig()
+
+
+def test_an_integer_is_taken_as_a_float() -> None:
+    value = build(Whole, {"inner": {"rate": 2}}).inner.rate
+    assert value == 2.0 and isinstance(value, float)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"cuont": 2}, r"unknown key 'cuont'; did you mean 'count'\?"),
+        ({"inner": {"raet": 2}}, r"inner has unknown key 'raet'; did you mean 'rate'\?"),
+        ({"xyz": 2}, r"configuration has unknown key 'xyz' \(valid: count, flag"),
+        ({"count": "2"}, "count must be an integer, not str '2'"),
+        ({"count": True}, "count must be an integer, not true"),
+        ({"flag": 1}, "flag must be true or false"),
+        (
+            {"inner": {"kind": "tow"}},
+            "inner.kind has unknown value 'tow'; did you mean 'two'",
+        ),
+        ({"size": [1]}, "size must have 2 values, not 1"),
+        ({"size": 3}, "size must be a list"),
+        ({"means": [0.1, "x"]}, r"means\[1\] must be a number"),
+        ({"inner": 3}, "inner must be an object"),
+        ({"reset": "none"}, "reset must be a number"),
+    ],
+)
+def test_what_is_not_declared_is_refused(data: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build(Whole, data)
+
+
+def test_a_refused_value_names_the_part_of_the_configuration() -> None:
+    with pytest.raises(ConfigError, match=r"model\.lif: tau is 0\.5, must be > 1"):
+        build(TrainConfig, {"model": {"lif": {"tau": 0.5}}})
+
+
+def test_a_list_is_not_a_configuration() -> None:
+    with pytest.raises(ConfigError, match="configuration must be an object, not a list"):
+        build(ModelConfig, [1, 2])
