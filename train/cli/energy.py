@@ -27,7 +27,7 @@ class EnergyOptions:
         split: images to measure firing rates and live tokens on.
         count: how many of them for the firing rates.
         epsilon: halting margin; none = the configured one.
-        data_path: the folder or zip, where it is not the one that the checkpoints were trained on.
+        data_path: the folder or zip, where it is not the one of the training.
         constants: energy of an operation, and of a byte moved.
         out: also write the figures there, as JSON.
         json: print JSON instead of text.

@@ -32,7 +32,7 @@ class EvaluateOptions:
         max_drop: a policy's threshold is the one with the fewest timesteps that loses at most this
             share of accuracy on the validation images, as 0.003 or 0.3%; where every exit loses
             more, none is taken. `python -m runtime calibrate` allows 0.5% unless told otherwise.
-        data_path: the folder or zip, where it is not the one that the checkpoint was trained on.
+        data_path: the folder or zip, where it is not the one of the training.
         batch: images at once.
         out: also write the figures there, as JSON; a threshold at which no exit is taken is null.
         json: print JSON instead of text.

@@ -24,7 +24,7 @@ class FigureOptions:
         count: so many images of the test split are drawn (heatmap), or measured on (the others);
             0 = the figure's own number.
         epsilon: halting margins for `tradeoff`.
-        data_path: the folder or zip, where it is not the one that the checkpoint was trained on.
+        data_path: the folder or zip, where it is not the one of the training.
     """
 
     kind: Literal["heatmap", "tokens", "tradeoff", "energy", "curves"] = given(

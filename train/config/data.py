@@ -69,7 +69,7 @@ class DataConfig:
     """
 
     name: DatasetName = "digits"
-    path: str = ""
+    path: str = field(default="", metadata={"metavar": "PATH"})
     validation_fraction: float = 0.1
     test_fraction: float = 0.1
     fit: Fit = "resize"

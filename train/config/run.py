@@ -118,7 +118,7 @@ class TrainConfig:
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compile: bool | None = None
     seed: int = 0
-    out: str = "runs/default"
+    out: str = field(default="runs/default", metadata={"metavar": "DIR"})
     save_every_minutes: float = 5.0
 
     def __post_init__(self) -> None:
