@@ -17,7 +17,7 @@ from train.figures.energy import draw_energy
 from train.figures.heatmap import draw_heatmaps
 from train.figures.tokens import draw_tokens
 from train.figures.tradeoff import draw_tradeoff
-from train.loop.log import read_log
+from train.loop.reports.log import read_log
 from train.measure.constants import Constants
 from train.measure.energy_report import energy_report
 from train.measure.exits import POLICIES, ExitPoint, candidate_thresholds, exit_point, record

@@ -118,4 +118,6 @@ def test_static_removes_halting_and_merging_alone() -> None:
 
 @pytest.mark.parametrize("path", sorted(ZOO.glob("*/*.pt")), ids=lambda path: path.stem)
 def test_the_runs_of_the_shipped_checkpoints_are_still_valid(path: Path) -> None:
-    build(TrainConfig, load_checkpoint(path).run)
+    checkpoint = load_checkpoint(path)
+    run = build(TrainConfig, checkpoint.run)
+    assert checkpoint.model == (run.model if checkpoint.phase == "halting" else run.model.static())

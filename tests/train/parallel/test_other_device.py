@@ -16,7 +16,7 @@ import train.loop.run
 import train.measure.energy_report
 import train.measure.policies
 from tests.fakes.other_device import DEVICE, OtherTensor, other_device
-from tests.train.samples import lively_network, quick_run, tiny_model
+from tests.train.samples import lively_network, quick_run, same_tensors, tiny_model
 from train.checkpoint import load_checkpoint
 from train.cli import main
 from train.config import ARCHITECTURES, DropConfig, TrainConfig
@@ -117,7 +117,11 @@ def test_a_run_resumes_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(train.loop.run, "launch", launch)
     with other_device():
         run(quick_run(tmp_path))
-        resume(tmp_path / "last.pt")
+        unbroken = load_checkpoint(tmp_path / "halting.pt")
+        (tmp_path / "halting.pt").unlink()
+        resumed = load_checkpoint(resume(tmp_path / "last.pt").checkpoints["halting"])
+    assert same_tensors(resumed.weights, unbroken.weights)
+    assert resumed.metrics == unbroken.metrics
 
 
 def test_checkpoints_are_evaluated_and_drawn_there(

@@ -13,11 +13,11 @@ from tests.train.samples import random_images
 from train.baselines.build import build_network
 from train.config import PhaseConfig, StemConfig, TrainConfig
 from train.data import Dataset, Split
-from train.loop.interrupt import Interrupt
-from train.loop.log import CsvLog
 from train.loop.phase import Phase
+from train.loop.phase.interrupt import Interrupt
+from train.loop.phase.steps import train_step
+from train.loop.reports.log import CsvLog
 from train.loop.run import phase_model
-from train.loop.steps import train_step
 from train.recipes import load_recipe, recipe_names
 
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from tests.train.samples import quick_run
-from train.loop.progress import Bar, Extent, Lines, Silence, duration, progress
+from train.loop.reports.progress import Bar, Extent, Lines, Silence, duration, progress
 from train.loop.run import run
 
 EXTENT = Extent("static", epochs=20, steps=10, images=64)

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 
-from train.loop.interrupt import Interrupt
+from train.loop.phase.interrupt import Interrupt
 
 
 def test_a_signal_only_sets_the_flag_and_the_handler_is_put_back() -> None:

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 from tests.train.samples import lively_network, random_images, tiny_model
 from train.config import LossConfig
 from train.halting import ponder_loss
-from train.loop.losses import own_logits, task_loss, total_loss
+from train.loop.phase.losses import own_logits, task_loss, total_loss
 
 LOGITS = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.tensor([0, 1, 2, 3, 0])

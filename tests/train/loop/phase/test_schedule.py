@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from train.loop.schedule import cosine_with_warmup, parameter_groups, shuffled
+from train.loop.phase.schedule import cosine_with_warmup, parameter_groups, shuffled
 
 
 def test_the_rate_rises_linearly_and_falls_to_zero() -> None:

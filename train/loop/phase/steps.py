@@ -11,10 +11,11 @@ from torch import Tensor
 
 from spikehalt.errors import OutOfMemoryError
 from train.data import Split
-from train.loop.losses import total_loss
-from train.loop.memory import is_out_of_memory, largest_fitting_batch
-from train.loop.phase import Phase
-from train.loop.progress import Extent, progress
+from train.loop.phase import saving
+from train.loop.phase.losses import total_loss
+from train.loop.phase.memory import is_out_of_memory, largest_fitting_batch
+from train.loop.phase.phase import Phase
+from train.loop.reports.progress import Extent, progress
 from train.measure.evaluate import evaluate
 from train.parallel.distributed import rank_and_world, sum_over_processes
 
@@ -52,9 +53,9 @@ def train_phase(phase: Phase) -> None:
         while phase.position.epoch < phase.settings.epochs:
             for report in epoch(phase):
                 reporter.step(phase.steps_done, report.loss)
-                phase.check_finite(report.loss)
+                saving.check_finite(phase, report.loss)
                 if report.save or report.stop:
-                    phase.save()
+                    saving.save(phase)
                 if report.stop:
                     raise KeyboardInterrupt
             figures = finish_epoch(phase)
@@ -114,7 +115,9 @@ def train_step(phase: Phase, batch: Split) -> Tensor:
     phase.optimizer.step()
     advance_schedule(phase)
     phase.position.step += 1
-    flags = torch.tensor([phase.interrupt.requested, phase.save_due], dtype=torch.float64)
+    flags = torch.tensor(
+        [phase.interrupt.requested, saving.save_is_due(phase)], dtype=torch.float64
+    )
     mean = loss.detach().double() / rank_and_world()[1]
     said = sum_over_processes(torch.cat([mean.view(1), flags.to(loss.device)]))
     phase.position.loss_sum += said[0]
@@ -166,7 +169,7 @@ def finish_epoch(phase: Phase) -> EpochFigures:
     """Evaluate, log, leave a resumable checkpoint."""
     done = phase.position
     loss = float(done.loss_sum) / phase.steps_per_epoch
-    phase.check_finite(loss)
+    saving.check_finite(phase, loss)
     result = evaluate(phase.network, phase.data.validation)
     phase.log.write(
         phase=phase.name,
@@ -178,5 +181,5 @@ def finish_epoch(phase: Phase) -> EpochFigures:
         average_tokens=round(result.average_tokens, 5),
     )
     phase.start_epoch(done.epoch + 1)
-    phase.save()
+    saving.save(phase)
     return EpochFigures(loss, result.accuracy[-1])

@@ -9,8 +9,8 @@ import torch
 from spikehalt.errors import OutOfMemoryError
 from tests.train.samples import quick_run
 from train.data import Split
-from train.loop import steps as loop
-from train.loop.memory import is_out_of_memory, largest_fitting_batch
+from train.loop.phase import steps as loop
+from train.loop.phase.memory import is_out_of_memory, largest_fitting_batch
 from train.loop.run import run
 
 

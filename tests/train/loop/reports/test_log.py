@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spikehalt.errors import ConfigError
-from train.loop.log import COLUMNS, CsvLog, read_log
+from train.loop.reports.log import COLUMNS, CsvLog, read_log
 
 
 def row(phase: str, epoch: int) -> dict[str, object]:
