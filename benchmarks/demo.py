@@ -26,7 +26,7 @@ from rich.table import Table
 
 from export.bundle.write import export_bundle
 from runtime import Engine
-from runtime.bundle.read import Bundle, update_manifest
+from runtime.bundle import Bundle, update_manifest
 from runtime.calibration import Goal, Observed, calibrate
 from train.checkpoint import load_checkpoint
 from train.config import TrainConfig

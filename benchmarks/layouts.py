@@ -29,7 +29,7 @@ from benchmarks.cpu import models as models
 from benchmarks.cpu.curve import thinned
 from benchmarks.cpu.worker import Ours
 from export.choose_layout import merging_advice, packing_pays
-from export.graph.emitter import Layout
+from spikehalt.vocabulary import Layout
 from train.config import HaltingConfig, ModelConfig, StemConfig
 
 console = Console()

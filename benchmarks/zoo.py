@@ -27,9 +27,11 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.demo import Row, as_pixels, choose_threshold, summarise
-from export.bundle.write import ExportOptions, Precision, export_bundle
+from export.bundle.write import export_bundle
+from export.options import ExportOptions
 from runtime import Engine
 from spikehalt.strict import build
+from spikehalt.vocabulary import Precision
 from train.checkpoint import load_checkpoint
 from train.config import TrainConfig
 from train.data import Dataset, load_data

@@ -10,7 +10,6 @@ InputKind = Literal["image", "frames"]
 HaltingMode = Literal["none", "block", "block_time"]
 Precision = Literal["fp32", "fp16", "int8"]
 Layout = Literal["packed", "dense", "lagged"]
-PolicyName = Literal["halting", "entropy", "confidence", "never"]
 Fit = Literal["resize", "crop"]
 
 ARCHITECTURES: tuple[Arch, ...] = get_args(Arch)

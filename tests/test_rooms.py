@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("spikehalt", "train")
 MAPPED = ("train",)  # their `__init__` has a map of their rooms alone
-MOST_FILES = 10
+MOST_FILES = 10  # besides `__init__` and `__main__`
 CROWDED: set[str] = {"train/data"}
 
 
@@ -94,7 +94,7 @@ def test_no_folder_is_crowded(package: str) -> None:
     crowded = {
         str(folder.relative_to(ROOT))
         for folder in folders
-        if len(list(folder.glob("*.py"))) > MOST_FILES
+        if len(list(folder.glob("[!_]*.py"))) > MOST_FILES
     }
     assert crowded <= CROWDED
 

@@ -41,6 +41,7 @@ from benchmarks.cpu.process import Setup, workers
 from benchmarks.demo import as_pixels, choose_threshold, train_and_export
 from benchmarks.zoo import ZOO, images_of
 from export.bundle.write import export_bundle
+from train.architectures.attention import SSA
 from train.data import load_data
 from train.models import NAMED_MODELS, named_model
 from train.recipes import load_recipe
@@ -50,7 +51,7 @@ console.width = max(console.width, 150)  # the table is useless when cut
 PEERS = ("spikingjelly", "ann")  # ratios are given to these
 ZOO_IMAGES = 1000
 # The shapes whose products `cpu_models` counts and whose peer SpikingJelly has.
-MODELS = [name for name, config in NAMED_MODELS.items() if config.arch != "sdt"]
+MODELS = [name for name, config in NAMED_MODELS.items() if config.architecture.attention is SSA]
 
 
 class Effort(NamedTuple):

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from benchmarks.common.replay import SILENT, imposed
 from export.fold.network import make_plan
-from export.graph.emitter import Layout
-from export.graph.unroll import GraphOptions, unroll
+from export.graph.unroll import unroll
+from export.options import ExportOptions
+from spikehalt.vocabulary import Layout
+from train.architectures.spikformer import SPIKFORMER
 from train.config import HaltingConfig, ModelConfig
 from train.models import SpikingTransformer, named_model
 
@@ -48,7 +50,7 @@ def our_graphs(
 ) -> dict[str, onnx.ModelProto]:
     """`chunk` timesteps per graph; replayed where tokens halt, dense where they do not."""
     halting = config.halting.mode != "none"
-    options = GraphOptions(chunk=chunk, layout=layout if halting else "dense", int8=int8)
+    options = ExportOptions(chunk, layout if halting else "dense", "int8" if int8 else "fp32")
     plan = make_plan(random_network(config))
     if not halting:
         return unroll(plan, options)
@@ -78,11 +80,15 @@ def spikingjelly_model(config: ModelConfig) -> nn.Module:
     return network.eval()
 
 
+def has_peer(config: ModelConfig) -> bool:
+    """Whether SpikingJelly's model is of this very architecture."""
+    return config.architecture is SPIKFORMER
+
+
 def spikingjelly_name(config: ModelConfig) -> str:
     """What it is, in words."""
-    if config.arch == "spikformer":
-        return "Spikformer of this shape"
-    return f"Spikformer of this shape (it has no {config.arch.capitalize()})"
+    missing = "" if has_peer(config) else f" (it has no {config.arch.capitalize()})"
+    return f"Spikformer of this shape{missing}"
 
 
 class Fresh(nn.Module):
@@ -203,13 +209,13 @@ def dense_macs(config: ModelConfig) -> int:
 def spiking_macs(config: ModelConfig, live: np.ndarray, timesteps: int) -> int:
     """Multiply-accumulates our graphs do for one image with these live tokens [T, L].
 
-    With I-SPS the tokens that enter block 1 do not depend on t; Spikformer's block begins with the
-    q/k/v product, which then runs once; the others begin with a neuron, whose spikes do depend.
+    With I-SPS the tokens that enter block 1 do not depend on t. A block that begins with the q/k/v
+    product runs it once then; one that begins with a neuron does not, since its spikes do depend.
     """
     first, *rest = stem_macs(config)
     static = config.stem.kind == "isps"
     passes = 1 if static else timesteps
-    hoisted = static and config.arch == "spikformer"
+    hoisted = static and not config.architecture.lif_first
     once = config.tokens * 3 * config.dim**2 if hoisted else 0
     blocks = int(live[:timesteps].sum()) * token_macs(config)
     attention = timesteps * config.depth * attention_macs(config)

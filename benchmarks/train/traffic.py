@@ -39,7 +39,7 @@ from train.models.neurons import LIF
 console = Console()
 META = torch.device("meta")
 PEER = "spikingjelly"
-MODELS = [name for name, config in NAMED_MODELS.items() if config.arch == "spikformer"]
+MODELS = [name for name, config in NAMED_MODELS.items() if models.has_peer(config)]
 KINDS = {
     "products": ("mm", "addmm", "bmm", "baddbmm", "convolution", "convolution_backward"),
     "normalisation": ("native_batch_norm", "native_batch_norm_backward"),

@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.demo import Row
 from benchmarks.zoo import ENTRIES, RESULTS, TOLERANCES, ZOO, compare
-from export.bundle.write import ExportOptions, export_bundle
+from export.bundle.write import export_bundle
+from export.options import ExportOptions
 from runtime.bundle.read import Bundle
 from train.checkpoint import load_checkpoint
 

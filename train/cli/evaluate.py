@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from spikehalt.commands import share
 from spikehalt.console import write_table
-from spikehalt.vocabulary import PolicyName
+from spikehalt.exits import CONFIDENCE, ENTROPY, HALTING, NEVER, PolicyName
 from train.cli.options.fields import add_fields, given, read_fields
 from train.cli.options.outputs import check_writable, give_figures
 from train.config import check_epsilon, check_max_drop, require
@@ -41,7 +41,7 @@ class EvaluateOptions:
     checkpoint: str = given(positional=True, metavar="CKPT")
     split: Literal["test", "validation"] = "test"
     epsilon: tuple[float, ...] = ()
-    policy: tuple[PolicyName, ...] = ("never", "entropy", "confidence", "halting")
+    policy: tuple[PolicyName, ...] = (NEVER.name, ENTROPY.name, CONFIDENCE.name, HALTING.name)
     max_drop: float = given(0.003, type=share, metavar="SHARE")
     data_path: str = given("", metavar="PATH")
     batch: int = given(256, metavar="N")

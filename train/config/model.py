@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from spikehalt.vocabulary import Arch, InputKind, StemKind
+from train.architectures import Architecture, architecture
 from train.config.checks import require
 from train.config.tokens import DropConfig, HaltingConfig
 
@@ -63,7 +64,7 @@ class ModelConfig:
     """A spiking vision transformer.
 
     Attributes:
-        arch: block type.
+        arch: name of the architecture (`train/architectures`).
         depth: number of blocks L.
         dim: embedding D, a multiple of 8 and of `heads`.
         heads: attention heads.
@@ -138,6 +139,11 @@ class ModelConfig:
             not dropping or len(self.drop.keep) == self.depth,
             f"drop.keep has {len(self.drop.keep)} shares for {self.depth} blocks",
         )
+
+    @property
+    def architecture(self) -> Architecture:
+        """What is particular to `arch`."""
+        return architecture(self.arch)
 
     def resolution(self, stages: int) -> tuple[int, int]:
         """Height and width after so many of the stem's stages; a pool maps n to ceil(n / 2)."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from spikehalt.errors import ConfigError
+from spikehalt.exits import NEVER, calibrated_names
 from train.checkpoint import load_checkpoint
 from train.data import Split
 from train.figures.curves import PANELS, draw_curves
@@ -20,7 +21,7 @@ from train.figures.tradeoff import draw_tradeoff
 from train.loop.reports.log import read_log
 from train.measure.constants import Constants
 from train.measure.energy_report import energy_report
-from train.measure.exits import POLICIES, ExitPoint, candidate_thresholds, exit_point, record
+from train.measure.exits import ExitPoint, candidate_thresholds, exit_point, record
 from train.measure.lifetimes import fates, patches_alive
 from train.measure.splits import checkpoint_data
 from train.models import SpikingTransformer
@@ -77,17 +78,17 @@ def _tokens(source: Source) -> Any:
 
 def _tradeoff(source: Source) -> Any:
     network, batch = _test_images(source, 10_000)
-    halts = network.config.halting.mode != "none"
+    mode = network.config.halting.mode
     trace = record(network, batch)
-    policies = [p for p in POLICIES if p != "never" and (halts or p != "halting")]
     exits: dict[str, list[ExitPoint]] = {
-        policy: [exit_point(trace, policy, t) for t in candidate_thresholds(trace, policy, 30)]
-        for policy in policies
+        name: [exit_point(trace, name, t) for t in candidate_thresholds(trace, name, 30)]
+        for name in calibrated_names(mode)
     }
     margins = [
-        exit_point(record(network, batch, epsilon=epsilon), "never") for epsilon in source.margins
+        exit_point(record(network, batch, epsilon=epsilon), NEVER.name)
+        for epsilon in source.margins
     ]
-    return draw_tradeoff(margins if halts else [], exits)
+    return draw_tradeoff(margins if mode != "none" else [], exits)
 
 
 def _energy(source: Source) -> Any:

@@ -216,10 +216,8 @@ def _block(network: SpikingTransformer, rates: dict[str, float], index: int) -> 
 
 
 def _attention_acs(config: ModelConfig, rates: dict[str, float], index: int) -> float:
-    """Both products of q, k, v per token, in the cheaper order; SDT masks and sums instead."""
+    """Both products of q, k, v per token, in the attention's cheaper order."""
     name = f"blocks.{index}.attention"
     rate = rates.get(f"{name}.qkv_lif", rates.get(f"{name}.proj.linear", 0.0))
-    if config.arch == "sdt":
-        return 2 * config.dim * rate
     tokens, head = config.tokens_per_block[index], config.dim // config.heads
-    return 2 * config.dim * min(tokens, head) * rate
+    return 2 * config.dim * config.architecture.attention.meets(tokens, head) * rate

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from spikehalt.exits import POLICIES, PolicyName
 from train.checkpoint import Checkpoint
 from train.data import Dataset
-from train.measure.exits import ExitPoint, Policy, exit_point, fewest_timesteps, record
+from train.measure.exits import ExitPoint, exit_point, fewest_timesteps, record
 from train.parallel.devices import best_device
 
 
@@ -22,7 +23,7 @@ class PolicyFigures:
 def evaluate_policies(
     checkpoint: Checkpoint,
     data: Dataset,
-    policies: Sequence[Policy],
+    policies: Sequence[PolicyName],
     *,
     split: str = "test",
     margins: Sequence[float] = (),
@@ -49,7 +50,7 @@ def evaluate_policies(
             for part in (data.validation, getattr(data, split))
         )
         for policy in policies:
-            if policy == "halting" and checkpoint.model.halting.mode == "none":
+            if not POLICIES[policy].fits(checkpoint.model.halting.mode):
                 continue  # no token ever halts, so the score says nothing
             chosen = fewest_timesteps(seen, policy, max_drop)
             point = exit_point(reported, chosen.policy, chosen.threshold)

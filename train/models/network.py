@@ -54,7 +54,7 @@ class Tokens(NamedTuple):
 
 
 class SpikingTransformer(nn.Module):
-    """Spikformer, Spikingformer or Spike-driven Transformer with halting and merging.
+    """A spiking transformer (`train/architectures`) with halting and merging.
 
     Args:
         config: the model's configuration; nothing else decides what is computed.

@@ -1,4 +1,4 @@
-"""When an image may leave: pure functions on the running outputs (design section 4).
+"""What exit policies look at, in numpy (design section 4); the policies: `spikehalt.exits`.
 
 Axes: B images, N_c classes. Every score is computed per image, so an image exits when it would
 exit alone.
@@ -6,15 +6,15 @@ exit alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikehalt.exits import POLICIES
+
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
-
-POLICIES = ("halting", "entropy", "confidence", "never")
 
 
 def softmax(logits: Floats) -> Floats:
@@ -59,68 +59,63 @@ def confidence(logits: Floats) -> Floats:
     return np.asarray(softmax(logits).max(axis=-1), dtype=np.float32)
 
 
-def score(policy: str, logits: Floats, halt_score: Floats) -> Floats:
-    """The number a policy compares with its threshold.
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The score of every policy, computed when it is asked for.
 
-    Args:
-        policy: "halting", "entropy" or "confidence".
+    Attributes:
         logits: float32 [B, N_c].
         halt_score: float32 [B], mean over tokens of C(L, t).
-
-    Returns:
-        float32 [B].
     """
-    scores: dict[str, Callable[[], Floats]] = {
-        "halting": lambda: np.asarray(halt_score, dtype=np.float32),
-        "entropy": lambda: normalised_entropy(logits),
-        "confidence": lambda: confidence(logits),
-    }
-    return scores[policy]()
 
+    logits: Floats
+    halt_score: Floats
 
-def passes(policy: str, scores: Floats, threshold: float) -> Bools:
-    """Whether scores let their images leave: ≤ for "entropy", ≥ for the others.
+    @property
+    def halting(self) -> Floats:
+        """float32 [B]: the halting score."""
+        return np.asarray(self.halt_score, dtype=np.float32)
 
-    Args:
-        policy: "halting", "entropy" or "confidence".
-        scores: float32, any shape.
-        threshold: compared in float32, as the scores are.
+    @property
+    def entropy(self) -> Floats:
+        """float32 [B] in [0, 1]; see `normalised_entropy`."""
+        return normalised_entropy(self.logits)
 
-    Returns:
-        bool, shape of `scores`.
-    """
-    limit = np.float32(threshold)
-    return scores <= limit if policy == "entropy" else scores >= limit
+    @property
+    def confidence(self) -> Floats:
+        """float32 [B] in [1/N_c, 1]; see `confidence`."""
+        return confidence(self.logits)
 
 
 def should_exit(policy: str, threshold: float | None, logits: Floats, halt_score: Floats) -> Bools:
     """Which images leave after this chunk.
 
     Args:
-        policy: one of `POLICIES`.
-        threshold: None for "never" only.
+        policy: a name in `spikehalt.exits.POLICIES`.
+        threshold: None for a policy without one: no image leaves early.
         logits: float32 [B, N_c].
         halt_score: float32 [B].
 
     Returns:
         bool [B].
     """
-    if policy == "never" or threshold is None:
+    if threshold is None:
         return np.zeros(len(logits), np.bool_)
-    return passes(policy, score(policy, logits, halt_score), threshold)
+    rule = POLICIES[policy]
+    return np.asarray(rule.passes(rule.score(Scores(logits, halt_score)), threshold))
 
 
 def first_exit(policy: str, scores: Floats, threshold: float) -> NDArray[np.int64]:
     """At which exit point each image leaves.
 
     Args:
-        policy: "halting", "entropy" or "confidence".
+        policy: a name in `spikehalt.exits.POLICIES`, of a policy with a threshold.
         scores: float32 [B, S], the policy's score at every exit point.
         threshold: of the policy.
 
     Returns:
         int64 [B]: index of the first point that passes, S − 1 if none does.
     """
-    leaves = passes(policy, scores, threshold)
+    leaves = POLICIES[policy].passes(scores, threshold)
     leaves[:, -1] = True
     return np.asarray(leaves.argmax(axis=1), dtype=np.int64)

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from runtime.early_exit import policies as rules
+from runtime.results import scores as rules
+from spikehalt.exits import POLICIES
 
 LOGITS = arrays(
     np.float32,
@@ -66,5 +67,5 @@ def test_each_policy_looks_at_its_own_score(
 def test_the_threshold_is_compared_in_single_precision() -> None:
     scores = np.array([0.1], np.float32)  # above 0.1 in double precision
 
-    assert rules.passes("entropy", scores, 0.1).all()
-    assert rules.passes("confidence", scores, 0.1).all()
+    assert POLICIES["entropy"].passes(scores, 0.1).all()
+    assert POLICIES["confidence"].passes(scores, 0.1).all()
