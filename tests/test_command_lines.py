@@ -19,6 +19,7 @@ import runtime.cli as runtime_command
 import train.cli as train_command
 from export import to_trt
 from runtime.bundle.read import Bundle
+from spikehalt.commands import Parser
 from tests.export.dyadic import pictures
 from tests.fakes.bundles import write_small_bundle
 from tests.train.samples import quick_run
@@ -32,12 +33,21 @@ MAINS: dict[str, Callable[[list[str]], int]] = {
     "runtime": runtime_command.main,
     "plugins": plugins_command.main,
 }
+
+
+def plugins_parser() -> argparse.ArgumentParser:
+    """The parser of `python -m plugins`."""
+    parser = Parser(prog="python -m plugins")
+    plugins_command.add_arguments(parser)
+    return parser
+
+
 PARSERS = {
     "train": train_command.build_parser,
     "export": export_command.parser,
     "export.to_trt": to_trt.parser,
     "runtime": runtime_command.build_parser,
-    "plugins": plugins_command._parser,
+    "plugins": plugins_parser,
 }
 # What each command takes at least; none of what is named exists.
 LINES = [
