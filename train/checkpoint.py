@@ -21,6 +21,7 @@ from torch import Tensor
 from spikehalt.errors import ConfigError, OutputError
 from spikehalt.files import make_folder, replace_file
 from spikehalt.strict import build, to_dict
+from train.baselines.build import build_network
 from train.config import ModelConfig
 from train.errors import CheckpointError
 from train.models.network import SpikingTransformer
@@ -57,7 +58,7 @@ class Checkpoint:
         Raises:
             CheckpointError: weights and configuration do not belong together.
         """
-        network = SpikingTransformer(self.model)
+        network = build_network(self.model)
         try:
             network.load_state_dict(self.weights)
         except RuntimeError as error:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from spikehalt.errors import ConfigError
 from spikehalt.exits import POLICIES, ExitPolicy, PolicyName
+from train.config.checks import check_max_drop
 from train.data.base import ImageSource, Split
 from train.models.network import SpikingTransformer
 from train.parallel.devices import exact_float32
@@ -169,16 +170,3 @@ def fewest_timesteps(trace: Trace, policy: PolicyName, max_drop: float) -> ExitP
     points = [exit_point(trace, policy, t) for t in candidate_thresholds(trace, policy)]
     allowed = [point for point in points if point.accuracy >= full.accuracy - max_drop]
     return min([*allowed, full], key=lambda point: point.average_timesteps)
-
-
-def check_max_drop(max_drop: float) -> None:
-    """Refuse a negative share of accuracy.
-
-    Raises:
-        ConfigError: with what to give instead.
-    """
-    if not max_drop >= 0:
-        raise ConfigError(
-            f"max_drop is {max_drop}, must be >= 0: the share of accuracy that exits may cost, as "
-            "0.003; 0 allows none"
-        )
