@@ -7,6 +7,7 @@ TokenPack, SpikeAttention, SpikeCount and Patches are for CPUs. Each op folder h
 functions that make ONNX objects.
 """
 
+import spikehalt  # noqa: F401  first of all: it switches the telemetry of libraries off
 from plugins.common.contract import (
     DOMAIN,
     IR_VERSION,

@@ -20,3 +20,5 @@
 
 Axes are named T (timesteps), B (images), K (tokens), D (embedding), L (blocks) throughout.
 """
+
+import spikehalt  # noqa: F401  first of all: it switches the telemetry of libraries off
