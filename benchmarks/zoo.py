@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +30,10 @@ from benchmarks.demo import Row, as_pixels, choose_threshold, summarise
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
 from runtime import Engine
-from spikehalt.strict import build
 from spikehalt.vocabulary import Precision
 from train.checkpoint import load_checkpoint
-from train.config import TrainConfig
-from train.data import Dataset, load_data
+from train.data import Dataset
+from train.measure.splits import checkpoint_data
 
 console = Console()
 console.width = max(console.width, 100)
@@ -99,8 +98,7 @@ def parser() -> argparse.ArgumentParser:
 
 def images_of(checkpoint: Path, path: str) -> Dataset:
     """The images, split as when the checkpoint was trained."""
-    config = build(TrainConfig, load_checkpoint(checkpoint).run)
-    return load_data(replace(config.data, path=path), config.model, config.seed)
+    return checkpoint_data(load_checkpoint(checkpoint), path)
 
 
 def evaluate(folder: Path, data: Dataset) -> list[Row]:
