@@ -1,4 +1,4 @@
-"""The floor plan: imports run one way, folders can be seen at a glance, and maps name what is there.
+"""The floor plan: imports run one way, folders can be seen at a glance, maps name what is there.
 
 Counted is every import statement, those inside functions included; those for type checkers alone
 are not. In every folder each subfolder is one room, whatever is inside.
