@@ -28,7 +28,7 @@ from rich.table import Table
 
 import plugins
 from benchmarks.cpu.worker import our_session
-from plugins.common.references import run_reference
+from plugins.ops import run_reference
 
 console = Console()
 SLOTS, DIM, HIDDEN, HEADS = 64, 384, 1536, 12

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from plugins.common.body import Body
-from plugins.common.contract import UINT8
+from plugins.common.types import UINT8
 
 
 def spike_count_function(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import plugins
-from plugins.common.references import run_reference
+from plugins.ops import run_reference
 from plugins.polygraphy import register_references
 from tests.plugins import samples
 from tests.plugins.onnx_models import INPUTS, OUTPUTS, one_node_model
