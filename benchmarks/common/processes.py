@@ -18,6 +18,8 @@ from typing import IO, Any
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.common import figures
+
 PATIENCE_S = 900.0
 
 
@@ -81,8 +83,7 @@ class Worker:
 
     def spread(self, key: str) -> float:
         """Interquartile range over the rounds, of which there are at least two."""
-        low, _, high = statistics.quantiles([each[key] for each in self.rounds], n=4)
-        return high - low
+        return figures.spread([each[key] for each in self.rounds])
 
     def _start(self, patience_s: float) -> str | None:
         """Wait until it is ready; returns why it is not."""

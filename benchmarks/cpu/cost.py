@@ -36,19 +36,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.common import native
-from benchmarks.cpu import models as models
+from benchmarks.common import native, networks
+from benchmarks.common.table import Row, Table, console, number, words
 from benchmarks.cpu.curve import SHARES, Line, chart, fit, thinned
 from benchmarks.cpu.products import Products
 from benchmarks.cpu.turns import Times, clocked, measure, medians, with_sets
 from benchmarks.cpu.worker import Ours
 from train.config import HaltingConfig, ModelConfig
 
-console = Console()
-console.width = max(console.width, 100)
 DRAWS = 200
 
 
@@ -148,15 +144,15 @@ def candidates(
     everyone = thinned(1.0, config=config)
     never = replace(config, halting=HaltingConfig())
     graphs = [
-        (config, models.our_graphs(config, int8=int8)),
-        (config, models.our_graphs(config, int8=int8, layout="dense")),
-        (never, models.our_graphs(never, int8=int8)),
+        (config, networks.our_graphs(config, int8=int8)),
+        (config, networks.our_graphs(config, int8=int8, layout="dense")),
+        (never, networks.our_graphs(never, int8=int8)),
     ]
     halting, dense, static = (
         clocked(Ours(each, built, everyone, **common)) for each, built in graphs
     )
     half = thinned(costs.half_share, config=config)
-    together = models.our_graphs(config, int8=int8, chunk=steps)
+    together = networks.our_graphs(config, int8=int8, chunk=steps)
     whole = Ours(config, together, everyone, chunk=steps, **common)
     shares = {share_name(s): with_sets(halting, thinned(s, config=config), steps) for s in SHARES}
     exits = {f"all-t{t}": with_sets(halting, everyone, t) for t in range(1, steps)}
@@ -189,13 +185,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="the line as an SVG picture")
     native.add_option(parser)
     arguments = parser.parse_args(argv)
-    config = models.config_of("isps", halting=True)
+    config = networks.config_of("isps", halting=True)
     costs = Costs(config)
     ops, precision = arguments.native_ops, "int8" if arguments.int8 else "fp32"
     timed = candidates(config, int8=arguments.int8, native_ops=ops)
     rounds = measure(timed, arguments.rounds, console)
-    title = f"{models.MODEL}, {precision}, {native.in_words(ops)}, {len(rounds)} rounds"
-    console.print(table(costs, rounds, title))
+    title = f"{networks.MODEL}, {precision}, {native.in_words(ops)}, {len(rounds)} rounds"
+    table(title).print(rows_of(costs, rounds))
     console.print(details(costs, medians(rounds)), highlight=False)
     console.print(products(costs, int8=arguments.int8), highlight=False)
     if arguments.plot:
@@ -206,20 +202,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def table(costs: Costs, rounds: Sequence[Times], title: str) -> Table:
-    """Every claim with its figure, its target, and whether that is reached."""
-    result = Table(title=title)
-    for column in ("claim", "measured", "±", "target", ""):
-        result.add_column(column, justify="left" if column in ("claim", "") else "right")
-    for claim in costs.claims:
-        value = claim.figure(medians(rounds))
-        error = standard_error(claim, rounds)
-        sign = "≥" if claim.at_least else "≤"
-        verdict = "reached" if claim.reached(value) else "not reached"
-        result.add_row(
-            claim.name, f"{value:.4f}", f"{error:.4f}", f"{sign} {claim.limit:g}", verdict
-        )
-    return result
+def rows_of(costs: Costs, rounds: Sequence[Times]) -> list[Row]:
+    """Every claim with its figure, its standard error, its target, and whether that is reached."""
+    return [row_of(claim, rounds) for claim in costs.claims]
+
+
+def row_of(claim: Claim, rounds: Sequence[Times]) -> Row:
+    """One claim."""
+    value = claim.figure(medians(rounds))
+    figures = {
+        "value": value,
+        "error": standard_error(claim, rounds),
+        "target": f"{'≥' if claim.at_least else '≤'} {claim.limit:g}",
+        "verdict": "reached" if claim.reached(value) else "not reached",
+    }
+    return Row(claim.name, figures)
+
+
+def table(title: str) -> Table:
+    """The claims."""
+    columns = [
+        words("claim"),
+        number("measured", "value", ".4f"),
+        number("±", "error", ".4f"),
+        words("target", "target"),
+        words("", "verdict"),
+    ]
+    return Table(title, columns)
 
 
 def details(costs: Costs, times: Times) -> str:

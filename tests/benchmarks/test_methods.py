@@ -99,7 +99,7 @@ def test_a_network_whose_exits_all_cost_too_much_is_shown_without_any(
     checkpoint = Checkpoint(model, SpikingTransformer(model).state_dict(), (), "halting")
     data: Any = SimpleNamespace(validation="validation", test="test")
     row = methods.row_of("STAS", "", checkpoint, data, epsilon=0.1)
-    assert (row.exit_accuracy, row.exit_timesteps) == (1.0, 2.0)
+    assert (row["exit_accuracy"], row["exit_timesteps"]) == (1.0, 2.0)
 
 
 def test_what_is_asked_for_is_trained_with_what_it_needs(
