@@ -46,6 +46,11 @@ class Row:
             raise KeyError(f"{self.name} has no figure {figure!r}; it has {known}")
         return float(value)
 
+    @property
+    def reason(self) -> str:
+        """Why there are no figures of this candidate, in one line."""
+        return f"{self.what or self.name}: {self.failed}"
+
     def plain(self) -> dict[str, Any]:
         """For a JSON file."""
         return {"name": self.name, "what": self.what, **self.figures, "failed": self.failed}
@@ -68,16 +73,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of rows; those that failed have their reason in place of figures."""
+    """A table of the rows that have figures; the others have their reasons under it."""
 
     title: str
     columns: Sequence[Column]
     caption: str = ""
 
     def cells(self, row: Row) -> list[str]:
-        """What stands in a row."""
-        if row.failed is not None:
-            return [f"{row.what or row.name}: {row.failed}"]
+        """What stands in a row that has figures."""
         return [column.shown(row) for column in self.columns]
 
     def print(self, rows: Sequence[Row]) -> None:
@@ -87,8 +90,12 @@ class Table:
             justify: Any = "left" if column.text else "right"
             drawn.add_column(escape(column.title), justify=justify, no_wrap=not column.text)
         for row in rows:
-            drawn.add_row(*map(escape, self.cells(row)))
+            if row.failed is None:
+                drawn.add_row(*map(escape, self.cells(row)))
         console.print(drawn)
+        for row in rows:
+            if row.failed is not None:
+                console.print(f"  {row.reason}", highlight=False, markup=False, soft_wrap=True)
 
 
 def words(title: str, figure: str = "") -> Column:
