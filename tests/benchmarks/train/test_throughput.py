@@ -93,3 +93,33 @@ def test_ratios_are_medians_over_rounds() -> None:
     assert (figure["ratio"], figure["images_per_s"]) == (3.0, 8.0)
     assert (figure["lowest"], figure["highest"]) == (2.0, 30.0)
     assert (figure["cpu_ms"], figure["cpu_ratio"]) == (3.0, 3.0)
+
+
+def test_a_turn_counts_images_of_all_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock:
+        now = 0.0
+
+        def perf_counter(self) -> float:
+            return self.now
+
+        def process_time(self) -> float:
+            return 2 * self.now  # two threads
+
+    clock, waited = Clock(), []
+    monkeypatch.setattr(benchmark, "time", clock)
+    monkeypatch.setattr(benchmark, "synchronise", lambda: waited.append(clock.now))
+
+    def step() -> None:
+        clock.now += 0.5
+
+    found = benchmark.turn(step, benchmark.Options(batch=8, steps=4))
+    assert found == benchmark.Turn(images_per_s=16.0, cpu_ms=125.0)
+    assert waited == [0.0, 2.0]  # the device is waited for before and after
+
+
+def test_the_table_shows_the_range_of_the_rounds() -> None:
+    turn = benchmark.Turn
+    turns = [turn(1.0, 8.0), turn(3.0, 10.0), turn(2.0, 9.0)]
+    candidate = benchmark.Candidate("ours", "in place, fp32", lambda: None)
+    cells = benchmark.table(benchmark.Options()).cells(benchmark.figure(candidate, turns, turns))
+    assert cells == ["ours", "in place, fp32", "2.00", "1.00-3.00", "1.00", "9.0", "1.00"]
