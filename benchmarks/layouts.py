@@ -141,7 +141,7 @@ def table() -> Table:
 
 
 def columns(first: str, second: str, gained: str, chosen: str) -> list[Column]:
-    """Of both tables."""
+    """Return the columns of both tables."""
     return [
         number("width", "dim", ".0f"),
         number("tokens", "tokens", ".0f"),

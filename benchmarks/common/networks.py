@@ -19,14 +19,14 @@ LARGE = "spikingformer-8-384"
 
 
 def config_of(kind: str, *, halting: bool, model: str = MODEL) -> ModelConfig:
-    """A named model with the stem `kind`, with replayed halting or without."""
+    """Return a named model with the stem `kind`, with replayed halting or without."""
     base = named_model(model)
     chosen = SILENT if halting else HaltingConfig()
     return replace(base, stem=replace(base.stem, kind=kind), halting=chosen)  # type: ignore[arg-type]
 
 
 def random_network(config: ModelConfig) -> SpikingTransformer:
-    """Random weights of a size under which a fair share of neurons fires."""
+    """Return a network whose random weights let a fair share of neurons fire."""
     generator = torch.Generator().manual_seed(0)
     network = SpikingTransformer(config).eval()
     for name, parameter in network.named_parameters():
@@ -41,7 +41,7 @@ def random_network(config: ModelConfig) -> SpikingTransformer:
 def our_graphs(
     config: ModelConfig, *, int8: bool = False, layout: Layout = "packed", chunk: int = 1
 ) -> dict[str, onnx.ModelProto]:
-    """`chunk` timesteps per graph; replayed where tokens halt, dense where they do not."""
+    """Return graphs of `chunk` timesteps; halting is replayed, a static network is dense."""
     halting = config.halting.mode != "none"
     options = GraphOptions(chunk=chunk, layout=layout if halting else "dense", int8=int8)
     plan = make_plan(random_network(config))

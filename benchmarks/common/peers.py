@@ -16,7 +16,7 @@ from train.config import ModelConfig
 
 
 def spikingjelly_model(config: ModelConfig) -> nn.Module:
-    """SpikingJelly's Spikformer of this shape, evaluation mode.
+    """Return SpikingJelly's Spikformer of this shape, in evaluation mode.
 
     It has no Spikingformer: that differs in where neurons and residuals are, not in the products.
     """
@@ -36,7 +36,7 @@ def spikingjelly_model(config: ModelConfig) -> nn.Module:
 
 
 def spikingjelly_name(config: ModelConfig) -> str:
-    """What it is, in words."""
+    """Name SpikingJelly's network, and say where it differs from ours."""
     if config.arch == "spikformer":
         return "Spikformer of this shape"
     return f"Spikformer of this shape (it has no {config.arch.capitalize()})"

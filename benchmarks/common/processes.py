@@ -56,13 +56,13 @@ class Worker:
         self.failed: str | None = self._start(patience_s)
 
     def run(self) -> None:
-        """One timed round."""
+        """Have the process do one timed round, and keep its figures."""
         answer = self.ask("run")
         if self.failed is None:
             self.rounds.append(answer)
 
     def ask(self, word: str) -> dict[str, Any]:
-        """The process's answer to a word; nothing once it has failed."""
+        """Return the process's answer to a word; it is empty once the process has failed."""
         if self.failed is not None:
             return {}
         _pipe(self.process.stdin).write(f"{word}\n")
@@ -78,11 +78,11 @@ class Worker:
         _pipe(self.process.stdout).close()
 
     def median(self, key: str) -> float:
-        """Over the rounds."""
+        """Median of a figure over the rounds."""
         return statistics.median(each[key] for each in self.rounds)
 
     def spread(self, key: str) -> float:
-        """Interquartile range over the rounds, of which there are at least two."""
+        """Interquartile range of a figure over two rounds or more."""
         return figures.spread([each[key] for each in self.rounds])
 
     def _start(self, patience_s: float) -> str | None:

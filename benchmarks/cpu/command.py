@@ -155,7 +155,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def settled(arguments: argparse.Namespace) -> argparse.Namespace:
-    """With the defaults that depend on the size of the model."""
+    """Fill in the defaults that depend on the size of the model."""
     large = named_model(arguments.model).image_size[0] >= LARGE_FROM
     effort = LARGE_EFFORT if large else EFFORT
     arguments.batch = [1] if arguments.quick else arguments.batch or effort.batch
@@ -166,7 +166,7 @@ def settled(arguments: argparse.Namespace) -> argparse.Namespace:
 
 
 def fitted(recorded: Replay, model: str) -> Replay:
-    """For the depth and tokens of the model that is timed."""
+    """Stretch a recording to the depth and tokens of the model that is timed."""
     shape = named_model(model)
     return recorded.stretched(shape.depth, shape.tokens)
 
@@ -188,7 +188,7 @@ def measure(batch: int, arguments: argparse.Namespace, recorded: Replay) -> list
 
 
 def chosen_kinds(arguments: argparse.Namespace) -> list[str]:
-    """The candidates; those without native ops are left out where no other has them."""
+    """Return the candidates; function bodies are timed only beside native ops."""
     if arguments.only:
         return list(arguments.only)
     both = native.native_ops(arguments.native_ops).path is not None

@@ -50,7 +50,7 @@ DRAWS = 200
 
 @dataclass(frozen=True)
 class Claim:
-    """What should hold.
+    """A bound that a figure should keep.
 
     Attributes:
         name: as in the module's text.
@@ -65,7 +65,7 @@ class Claim:
     figure: Callable[[Times], float]
 
     def reached(self, value: float) -> bool:
-        """Does the value meet the target?"""
+        """Whether the value meets the target."""
         return value >= self.limit if self.at_least else value <= self.limit
 
 
@@ -77,7 +77,7 @@ class Costs:
 
     @property
     def claims(self) -> list[Claim]:
-        """All of them."""
+        """Every claim."""
         return [
             Claim("line: R²", 0.98, True, lambda times: self.line(times).r_squared),
             Claim("half: of a full timestep", 0.6, False, self.half),
@@ -88,7 +88,7 @@ class Costs:
 
     @property
     def half_share(self) -> float:
-        """Of the tokens in blocks 2..L, such that with all in block 1 half of them run or more."""
+        """Share of tokens that run in blocks 2..L so that half of all run, block 1 included."""
         depth, slots = self.config.depth, self.config.tokens
         return math.ceil((depth / 2 - 1) * slots / (depth - 1)) / slots
 
@@ -97,12 +97,12 @@ class Costs:
         return float(thinned(share, 1, self.config).live.sum())
 
     def line(self, times: Times) -> Line:
-        """Through all shares of the tokens, all timesteps executed."""
+        """Line through the times of all shares of tokens, all timesteps executed."""
         ms = np.array([times[share_name(share)] for share in SHARES])
         return fit(np.array([self.tokens(share) for share in SHARES]), ms)
 
     def half(self, times: Times) -> float:
-        """A timestep with half of the tokens over one with all."""
+        """Time of a timestep with half of the tokens, over that with all tokens."""
         return times["half:step"] / times["all:step"]
 
     def once(self, times: Times) -> float:
@@ -110,12 +110,12 @@ class Costs:
         return times["all-t1"] - times["all:step"]
 
     def half_whole(self, times: Times) -> float:
-        """All timesteps in one graph: with half of the tokens over with all, the blocks alone."""
+        """The same of all timesteps in one graph, less what is done once per image."""
         once = self.once(times)
         return (times["whole-half"] - once) / (times["whole"] - once)
 
     def decision(self, times: Times) -> float:
-        """What halting adds to a timestep in which it halts nobody, as a share of it."""
+        """Time that halting adds to a timestep in which no token halts, as a share of it."""
         return times["all:step"] / times["static:step"] - 1
 
     def predicted(self, times: Times, steps: int) -> float:
@@ -124,7 +124,7 @@ class Costs:
         return times["all-t1"] + (steps - 1) * more
 
     def exit(self, times: Times) -> float:
-        """How far an exit between 1 and T is from what it should cost, as a share, at worst."""
+        """Largest deviation of an exit's cost from what it should be, as a share of that."""
         return max(
             abs(times[f"all-t{t}"] / self.predicted(times, t) - 1) for t in range(2, self.timesteps)
         )
@@ -168,7 +168,7 @@ def candidates(
 
 
 def standard_error(claim: Claim, rounds: Sequence[Times]) -> float:
-    """Of the claim's figure, by drawing as many rounds again out of those measured."""
+    """Standard error of the claim's figure, by drawing the measured rounds again (bootstrap)."""
     rng = np.random.default_rng(0)
     draws = rng.integers(0, len(rounds), (DRAWS, len(rounds)))
     return statistics.stdev(claim.figure(medians([rounds[i] for i in draw])) for draw in draws)

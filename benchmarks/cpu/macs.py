@@ -20,25 +20,25 @@ def stem_macs(config: ModelConfig) -> list[int]:
 
 
 def token_macs(config: ModelConfig) -> int:
-    """Of the linear layers of one block, per live token."""
+    """Multiply-accumulates of one block's linear layers, per live token."""
     return 4 * config.dim**2 + 2 * config.dim * config.hidden
 
 
 def attention_macs(config: ModelConfig) -> int:
-    """Of both attention products of one block, over all slots, in the cheaper order."""
+    """Multiply-accumulates of one block's attention, over all slots, in the cheaper order."""
     width = config.dim // config.heads
     return 2 * config.tokens * config.dim * min(config.tokens, width)
 
 
 def dense_macs(config: ModelConfig) -> int:
-    """Of the dense ANN on one image; softmax leaves its attention no cheaper order."""
+    """Multiply-accumulates of the dense ANN on one image; softmax allows one order only."""
     attention = 2 * config.tokens**2 * config.dim
     blocks = config.depth * (config.tokens * token_macs(config) + attention)
     return sum(stem_macs(config)) + blocks
 
 
 def spiking_macs(config: ModelConfig, live: NDArray[np.int64], timesteps: int) -> int:
-    """Multiply-accumulates our graphs do for one image with these live tokens [T, L].
+    """Multiply-accumulates of our graphs on one image with these live tokens [T, L].
 
     With I-SPS the tokens that enter block 1 do not depend on t; Spikformer's block begins with the
     q/k/v product, which then runs once; the others begin with a neuron, whose spikes do depend.

@@ -41,14 +41,14 @@ def main() -> None:
 
 
 def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """In ONNX Runtime on the CPU, all optimisations."""
+    """Open a model in ONNX Runtime on the CPU with all optimisations."""
     return onnxruntime.InferenceSession(model, _options(threads), ["CPUExecutionProvider"])
 
 
 def our_session(
     model: bytes, threads: int, native_ops: bool | None
 ) -> onnxruntime.InferenceSession:
-    """The same with native ops where they are wanted.
+    """Open one of our graphs, with native ops where they are wanted.
 
     It shares the cores with the session of the other graph, so it stops spinning when a run ends,
     as runtime/backends/onnxruntime/session.py does.

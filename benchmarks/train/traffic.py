@@ -73,7 +73,7 @@ class Traffic(TorchDispatchMode):
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        """Every op."""
+        """Run an op, and count its bytes."""
         found = function(*args, **(kwargs or {}))
         name = function._schema.name.removeprefix("aten::")
         if name in ON_IMAGES:
@@ -85,7 +85,7 @@ class Traffic(TorchDispatchMode):
         return found
 
     def add(self, kind: str, *moved: Any) -> None:
-        """Each of the tensors once."""
+        """Count each of the tensors once."""
         tensors = {id(each): each for each in moved if isinstance(each, Tensor)}
         self.bytes[kind] += sum(each.numel() * each.element_size() for each in tensors.values())
 
