@@ -158,7 +158,8 @@ def test_rooms_are_rooms_and_not_halls() -> None:
 @pytest.mark.parametrize("package", MAPPED)
 def test_the_map_of_a_package_names_what_is_in_it(package: str) -> None:
     text = ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text())) or ""
-    named = {line.split()[0] for line in text.splitlines() if line.startswith("    ")}
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    named = {name for line in lines for name in line.partition("  ")[0].split(", ")}
     inside = {
         path.stem
         for path in (ROOT / package).iterdir()
