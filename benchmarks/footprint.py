@@ -102,7 +102,9 @@ def engine_rows(bundle: Path) -> list[Row]:
 def large_bundles(folder: Path) -> Iterator[Path]:
     """Bundles of 9.3 million random weights, float32 and int8, with I-SPS and halting."""
     from benchmarks.common import networks
-    from export.bundle.write import ExportOptions, Precision, export_bundle
+    from export.bundle.write import export_bundle
+    from export.options import ExportOptions
+    from spikehalt.vocabulary import Precision
     from train.checkpoint import Checkpoint, save_checkpoint
     from train.config import HaltingConfig
 

@@ -28,7 +28,7 @@ from benchmarks.common.table import Column, Row, Table, console, number, words
 from benchmarks.cpu.curve import thinned
 from benchmarks.cpu.worker import Ours
 from export.choose_layout import merging_advice, packing_pays
-from export.graph.emitter import Layout
+from spikehalt.vocabulary import Layout
 from train.config import HaltingConfig, ModelConfig, StemConfig
 
 SHARE = 0.5

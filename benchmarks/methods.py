@@ -24,6 +24,7 @@ import torch
 
 from benchmarks.common.method_table import METHODS, SAME_TOKENS, Method
 from benchmarks.common.table import Column, Row, Table, console, number, words
+from spikehalt.exits import ENTROPY, NEVER
 from spikehalt.strict import build, to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import TrainConfig
@@ -159,11 +160,11 @@ def row_of(name: str, what: str, checkpoint: Checkpoint, data: Dataset, epsilon:
     network = checkpoint.network().to(best_device())
     seen = record(network, data.validation, epsilon=epsilon)
     test = record(network, data.test, epsilon=epsilon)
-    chosen = fewest_timesteps(seen, "entropy", MAX_DROP)
+    chosen = fewest_timesteps(seen, ENTROPY.name, MAX_DROP)
     early = exit_point(test, chosen.policy, chosen.threshold)
     figures = {
         "accuracy": [float(at_t.float().mean()) for at_t in test.correct],
-        "tokens": exit_point(test, "never").average_tokens,
+        "tokens": exit_point(test, NEVER.name).average_tokens,
         "energy_mj": average_energy_mj(network, checkpoint, test),
         "exit_accuracy": early.accuracy,
         "exit_timesteps": early.average_timesteps,

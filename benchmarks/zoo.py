@@ -33,8 +33,10 @@ from benchmarks.common.trained import (
     images_of,
     summarise,
 )
-from export.bundle.write import ExportOptions, Precision, export_bundle
+from export.bundle.write import export_bundle
+from export.options import ExportOptions
 from runtime import Engine
+from spikehalt.vocabulary import Precision
 from train.data import Dataset
 
 RESULTS = ZOO / "results.json"

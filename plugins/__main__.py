@@ -29,7 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    parser = Parser(prog="python -m plugins", description=__doc__)
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the parsed command; returns the exit status.
+
+    Raises:
+        PluginError: it could not be done.
+    """
     try:
         return int(options.run(options))
     except KernelError as error:  # only the self-test runs kernels
@@ -40,8 +50,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         raise
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m plugins", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The commands and their arguments."""
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     making = subparsers.add_parser("build", help="compile the libraries")
     making.add_argument(
@@ -63,7 +73,6 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     testing.add_argument("--no-sanitizer", action="store_true", help="without compute-sanitizer")
     testing.set_defaults(run=_selftest)
-    return parser
 
 
 def _build(options: argparse.Namespace) -> int:

@@ -7,12 +7,30 @@
 
 Needs numpy and one backend (ONNX Runtime by default); never torch. Logs through `logging` under
 "runtime", silent by default; every exception is a `runtime.errors.SpikehaltError`.
+
+Rooms, each of which imports only those below it:
+
+    cli          the commands of `python -m runtime`
+    examples     complete programs
+    report       one HTML page about a bundle on some files
+    measure      speed and energy of a bundle
+    engine       Engine: the one call
+    opening      what an engine is made of
+    calibration  finding exit thresholds on labelled images
+    drawing      charts and pictures
+    early_exit   the loop over timesteps: who goes on, who leaves
+    testing      Engine without a backend, for tests of applications
+    backends     what runs the graphs
+    results      what an engine answers, and what it counts
+    inputs       files and arrays, checked
+    sensors      counters of energy
+    bundle       the folder that an engine opens
+    errors       every exception
 """
 
 import logging
 
-from runtime.bundle.manifest import Manifest
-from runtime.bundle.read import Bundle
+from runtime.bundle import Bundle, Manifest
 from runtime.engine import Engine
 from runtime.results.result import ImageResult, Result
 from runtime.results.trajectory import Trajectory

@@ -1,4 +1,4 @@
-"""The engine: a bundle, a backend, and the exit rules, behind one call."""
+"""The engine: a bundle, a backend and exit policies behind one call."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.backends import registry
-from runtime.backends.registry import BackendInfo, Session, SessionOptions
-from runtime.bundle.manifest import Manifest
-from runtime.bundle.read import Bundle, PathLike
-from runtime.bundle.sign import Key
+from runtime.backends.base import CLOSED, BackendInfo, Session, SessionOptions
+from runtime.bundle import Bundle, Key, Manifest, PathLike
 from runtime.early_exit.control import ControlState, make_controller
 from runtime.early_exit.loop import Job, run_batch
 from runtime.early_exit.record import record
@@ -33,18 +31,22 @@ from runtime.early_exit.stream import Prepare, Streamed, run_stream
 from runtime.early_exit.submit import Batcher
 from runtime.errors import EngineStateError, InputError
 from runtime.inputs.check import check_inputs, fit_frame
+from runtime.opening import (
+    check_positive,
+    check_sensor,
+    check_threads,
+    choose_sensor,
+    open_session,
+    open_source,
+)
 from runtime.results.result import ImageResult, Result, concatenate
 from runtime.results.stats import Stats, StatsKeeper
 from runtime.results.trajectory import Trajectory
-from runtime.sensors import EnergyMeter, EnergySensor, open_sensor, sensor_names
+from runtime.sensors import EnergyMeter, EnergySensor
 from spikehalt.errors import ConfigError
-from spikehalt.strict import unknown_name
+from spikehalt.exits import NEVER
 
 logger = logging.getLogger(__name__)
-
-MAX_THREADS = 1024  # no library starts more, and trying exhausts the machine
-
-_CLOSED = "this engine is closed: make a new Engine(bundle)"
 
 
 class Engine:
@@ -59,7 +61,7 @@ class Engine:
     Args:
         bundle: path of a bundle, an opened `Bundle`, or a `Manifest` together with a `Session`.
         backend: "auto", a name of `runtime.backends.registry.names()`, or a loaded `Session`.
-        policy: "halting", "entropy", "confidence" or "never"; None: as the bundle says.
+        policy: a name in `spikehalt.exits.POLICIES`; None: as the bundle says.
         threshold: of the policy; None: the bundle's calibrated one.
         epsilon: in [0, 1), larger halts tokens earlier; None: as the bundle says.
         max_timesteps: stop there at the latest; a multiple of the bundle's chunk.
@@ -107,14 +109,14 @@ class Engine:
     ) -> None:
         self._session: Session | None = None
         self._pid = os.getpid()
-        self._max_batch = _positive("max_batch", max_batch)
+        self._max_batch = check_positive("max_batch", max_batch)
         if threads is not None:
-            _check_threads(threads)
-        _check_sensor(energy_sensor)  # before anything is loaded that would have to be closed
+            check_threads(threads)
+        check_sensor(energy_sensor)  # before anything is loaded that would have to be closed
         self._submit_wait_ms = not_negative("submit_wait_ms", submit_wait_ms)
         self._batcher: Batcher | None = None
         self._lock, self._closing = threading.Lock(), False
-        source = _open(bundle, public_key)
+        source = open_source(bundle, public_key)
         self.manifest = source.manifest if isinstance(source, Bundle) else source
         self._overrides = Overrides(
             policy=policy, threshold=threshold, epsilon=epsilon, max_timesteps=max_timesteps
@@ -122,10 +124,10 @@ class Engine:
         self._controller = make_controller(self.manifest, latency_ms, energy_mj, self._overrides)
         self._settings = resolve(self.manifest, self._overrides)
         options = SessionOptions(threads=threads, spin=spin, device=device, native_ops=native_ops)
-        self._session = _session(backend, source, options)
+        self._session = open_session(backend, source, options)
         self._info = self._session.info
         self._max_batch = min(self._max_batch, self._info.max_batch or self._max_batch)
-        self._meter = EnergyMeter(_sensor(energy_sensor, self._info.device))
+        self._meter = EnergyMeter(choose_sensor(energy_sensor, self._info.device))
         self._stats = StatsKeeper(self._meter)
         self.notice = calibration_notice(self.manifest, self._overrides)
         if self.notice:
@@ -259,7 +261,7 @@ class Engine:
             InputError, ConfigError, BackendError, EngineStateError: as for a call.
         """
         session = self._usable_session()
-        settings = self._resolve(Overrides(policy="never", epsilon=epsilon))
+        settings = self._resolve(Overrides(policy=NEVER.name, epsilon=epsilon))
         data: NDArray[Any] = check_inputs(self.manifest.input, images)
         return record(Job(session, self.manifest, settings), self._parts(data))
 
@@ -308,7 +310,7 @@ class Engine:
     def _open_batcher(self) -> Batcher:
         with self._lock:
             if self._closing:
-                raise EngineStateError(_CLOSED)
+                raise EngineStateError(CLOSED)
             if self._batcher is None:
                 self._batcher = Batcher(self._classify, self._max_batch, self._submit_wait_ms)
             return self._batcher
@@ -349,7 +351,7 @@ class Engine:
                 "one in every process"
             )
         if self._session is None:
-            raise EngineStateError(_CLOSED)
+            raise EngineStateError(CLOSED)
         return self._session
 
     def _check_masks(self, wanted: bool) -> None:
@@ -358,45 +360,3 @@ class Engine:
                 f"{self.manifest.name} was exported without live masks: export it again with "
                 "--live-masks"
             )
-
-
-def _open(bundle: PathLike | Bundle | Manifest, public_key: Key | None) -> Bundle | Manifest:
-    if isinstance(bundle, Bundle | Manifest):
-        if public_key is not None:
-            raise ConfigError("public_key is checked while opening: pass the bundle's path")
-        return bundle
-    # Each backend reads, and thereby verifies, exactly the files it uses.
-    return Bundle.open(bundle, verify=False, public_key=public_key)
-
-
-def _session(backend: str | Session, source: Bundle | Manifest, options: SessionOptions) -> Session:
-    if not isinstance(backend, str):
-        return backend
-    if isinstance(source, Manifest):
-        raise ConfigError("a manifest alone has no graphs: pass backend=ReplaySession(...) with it")
-    return registry.open_session(backend, source, options)
-
-
-def _positive(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{name} must be a positive integer, not {value!r}")
-    return value
-
-
-def _check_threads(threads: int) -> None:
-    if _positive("threads", threads) > MAX_THREADS:
-        raise ConfigError(
-            f"threads {threads} is more than {MAX_THREADS}: pass at most the number of processors "
-            f"({os.cpu_count()} here), or None to let the backend choose"
-        )
-
-
-def _check_sensor(asked: str | EnergySensor | None) -> None:
-    if isinstance(asked, str) and asked not in sensor_names():
-        raise ConfigError(unknown_name("energy sensor", asked, sensor_names()))
-
-
-def _sensor(asked: str | EnergySensor | None, device: str) -> EnergySensor | str:
-    if asked is None:
-        return "no sensor was asked for: Engine(…, energy_sensor='auto')"
-    return open_sensor(asked, device) if isinstance(asked, str) else asked

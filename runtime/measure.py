@@ -1,7 +1,7 @@
 """Measuring a bundle: warm-up, alternating rounds, medians with their spread, energy.
 
-Variants (early exit against all timesteps, batch sizes) take turns round by round in one run, so
-that a machine that gets slower or faster meanwhile does so for all of them.
+Variants (early exit against all timesteps, batch sizes) take turns, round by round: a machine that
+gets slower or faster meanwhile does so for all of them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from runtime.engine import Engine
 from runtime.results.result import ImageResult, Result
 from runtime.sensors import EnergyMeter
+from spikehalt.exits import NEVER
 
 Clock = Callable[[], float]
 
@@ -81,9 +82,9 @@ def variants(
         batches: images per call.
         stream: also stream images one by one.
         overrides: of the early-exit variants.
-        exits: whether these let images leave at all; if not, only all timesteps are measured.
+        exits: whether early exit is measured too; False: all timesteps alone are.
     """
-    fixed = {"policy": "never", "epsilon": overrides.get("epsilon")}
+    fixed = {"policy": NEVER.name, "epsilon": overrides.get("epsilon")}
     ways = [("all timesteps", fixed)]
     if exits:
         ways.insert(0, ("early exit", overrides))
@@ -94,7 +95,7 @@ def variants(
 def measure(
     engine: Engine,
     images: NDArray[Any],
-    plan: Sequence[Variant],
+    compared: Sequence[Variant],
     *,
     rounds: int = 7,
     meter: EnergyMeter | None = None,
@@ -106,21 +107,21 @@ def measure(
     Args:
         engine: of the bundle.
         images: [N, …] inputs; every round runs all of them.
-        plan: what to compare.
+        compared: the variants.
         rounds: timed rounds per variant, after one to warm up.
         meter: measures energy, in windows of its own after the timed rounds; None measures none.
         ticking: wraps the steps to show progress, called with them and their number.
         clock: seconds that only grow.
     """
-    seconds: list[list[float]] = [[] for _ in plan]
-    totals = [_run(engine, images, variant) for variant in plan]  # this also warms up
-    steps: Iterable[int] = [number for _ in range(rounds) for number in range(len(plan))]
-    for number in steps if ticking is None else ticking(steps, rounds * len(plan)):
+    seconds: list[list[float]] = [[] for _ in compared]
+    totals = [_run(engine, images, variant) for variant in compared]  # this also warms up
+    steps: Iterable[int] = [number for _ in range(rounds) for number in range(len(compared))]
+    for number in steps if ticking is None else ticking(steps, rounds * len(compared)):
         begin = clock()
-        _run(engine, images, plan[number])
+        _run(engine, images, compared[number])
         seconds[number].append(clock() - begin)
-    energies = [_energy(engine, images, variant, meter, clock) for variant in plan]
-    return [_measured(*each) for each in zip(plan, totals, seconds, energies, strict=True)]
+    energies = [_energy(engine, images, variant, meter, clock) for variant in compared]
+    return [_measured(*each) for each in zip(compared, totals, seconds, energies, strict=True)]
 
 
 @dataclass

@@ -13,13 +13,14 @@ The ground that `train`, `export`, `runtime` and `plugins` stand on; of the stan
     strict      JSON or dict to frozen dataclasses
     files       writing so that a crash leaves the old or the new
     extras      optional packages, and the command that brings them
+    packages    the other packages, whose names a user's own files may have
+    catalogue   the commands of `spikehalt`
     vocabulary  names that several parts use
     exits       exit policies
 """
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from spikehalt.errors import (
@@ -30,6 +31,7 @@ from spikehalt.errors import (
     SpikehaltError,
 )
 from spikehalt.extras import version as _version
+from spikehalt.packages import import_ours
 
 __version__ = _version()
 __all__ = [
@@ -47,7 +49,7 @@ _LAZY = ("Bundle", "Engine", "Result")  # of `runtime`, which needs numpy
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return getattr(importlib.import_module("runtime"), name)
+        return getattr(import_ours("runtime"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

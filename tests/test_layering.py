@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = {
+    "spikehalt": ("numpy", "torch", "train", "export", "runtime", "plugins", "onnx", "PIL"),
     "runtime": ("torch", "train", "export", "plugins", "onnx", "spikingjelly"),
     "plugins": ("torch", "train", "export", "runtime"),
     "train": ("export", "runtime"),

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from export.bundle.write import ExportOptions, export_bundle
+from export.bundle.write import export_bundle
+from export.options import ExportOptions
 from runtime import Engine
 from tests.export.dyadic import EPSILON, as_input, dyadic_config, dyadic_network, pictures
 from train.checkpoint import Checkpoint, save_checkpoint

@@ -5,7 +5,7 @@ Written atomically, read with `weights_only=True`: a checkpoint cannot run code.
 
 from __future__ import annotations
 
-import os
+import io
 import pickle
 import random
 import warnings
@@ -18,8 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikehalt.errors import ConfigError
+from spikehalt.errors import ConfigError, OutputError
+from spikehalt.files import make_folder, replace_file
 from spikehalt.strict import build, to_dict
+from train.baselines.build import build_network
 from train.config import ModelConfig
 from train.errors import CheckpointError
 from train.models.network import SpikingTransformer
@@ -56,7 +58,7 @@ class Checkpoint:
         Raises:
             CheckpointError: weights and configuration do not belong together.
         """
-        network = SpikingTransformer(self.model)
+        network = build_network(self.model)
         try:
             network.load_state_dict(self.weights)
         except RuntimeError as error:
@@ -65,9 +67,13 @@ class Checkpoint:
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
-    """Write atomically: a crash leaves the file that was there before."""
+    """Write atomically: a crash leaves the file that was there before.
+
+    Raises:
+        OutputError: the disk refused.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     plain = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -79,15 +85,12 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "run": checkpoint.run,
         "training": checkpoint.training,
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    content = io.BytesIO()  # PyTorch tells a full disk by an internal assertion
+    torch.save(plain, content)
     try:
-        with temporary.open("wb") as file:
-            torch.save(plain, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        replace_file(path, content.getvalue())
+    except OSError as error:
+        raise OutputError(f"checkpoint {path} cannot be written: {error.strerror}") from error
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:

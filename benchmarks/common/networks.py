@@ -9,8 +9,9 @@ import torch
 
 from benchmarks.common.replay import SILENT, imposed
 from export.fold.network import make_plan
-from export.graph.emitter import Layout
-from export.graph.unroll import GraphOptions, unroll
+from export.graph.unroll import unroll
+from export.options import ExportOptions
+from spikehalt.vocabulary import Layout
 from train.config import HaltingConfig, ModelConfig
 from train.models import SpikingTransformer, named_model
 
@@ -43,7 +44,7 @@ def our_graphs(
 ) -> dict[str, onnx.ModelProto]:
     """Return graphs of `chunk` timesteps; halting is replayed, a static network is dense."""
     halting = config.halting.mode != "none"
-    options = GraphOptions(chunk=chunk, layout=layout if halting else "dense", int8=int8)
+    options = ExportOptions(chunk, layout if halting else "dense", "int8" if int8 else "fp32")
     plan = make_plan(random_network(config))
     if not halting:
         return unroll(plan, options)

@@ -12,6 +12,7 @@ from spikingjelly.activation_based.model.spikformer import Spikformer
 from spikingjelly.activation_based.precision import prepare_model_for_precision
 from torch import Tensor, nn
 
+from train.architectures.spikformer import SPIKFORMER
 from train.config import ModelConfig
 
 
@@ -35,11 +36,15 @@ def spikingjelly_model(config: ModelConfig) -> nn.Module:
     return network.eval()
 
 
+def has_peer(config: ModelConfig) -> bool:
+    """Whether SpikingJelly's model is of this very architecture."""
+    return config.architecture is SPIKFORMER
+
+
 def spikingjelly_name(config: ModelConfig) -> str:
     """Name SpikingJelly's network, and say where it differs from ours."""
-    if config.arch == "spikformer":
-        return "Spikformer of this shape"
-    return f"Spikformer of this shape (it has no {config.arch.capitalize()})"
+    missing = "" if has_peer(config) else f" (it has no {config.arch.capitalize()})"
+    return f"Spikformer of this shape{missing}"
 
 
 class Fresh(nn.Module):

@@ -19,9 +19,10 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
-from export.bundle.write import ExportOptions, export_bundle
+from export.bundle.write import export_bundle
 from export.graph import tokens as tokens_module
 from export.graph.emitter import Emitter
+from export.options import ExportOptions
 from runtime import Engine
 from train.config import HaltingConfig
 
@@ -120,7 +121,7 @@ def imposed() -> Iterator[None]:
     def history(e: Emitter, number: int, slots: int) -> str:
         step = seen[e.graph.name, number]
         seen[e.graph.name, number] += 1
-        name = _input_name(number, step % e.steps.count)  # `next` is unrolled twice
+        name = _input_name(number, step % e.steps.count)  # of each network unrolled inside
         return e.graph.input(name, tokens_module.FLOAT, ["B", slots])
 
     with mock.patch.object(tokens_module, "_history", history):

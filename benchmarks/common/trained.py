@@ -15,7 +15,7 @@ from benchmarks.common.replay import Replay, record
 from benchmarks.common.table import Column, Row, console, number, words
 from export.bundle.write import export_bundle
 from runtime import Engine
-from runtime.bundle.read import Bundle, update_manifest
+from runtime.bundle import Bundle, update_manifest
 from runtime.calibration import Goal, Observed, calibrate
 from spikehalt.strict import build
 from train.checkpoint import load_checkpoint

@@ -35,11 +35,12 @@ from benchmarks.common.table import Row, Table, console, gain, images_per_s, num
 from benchmarks.common.trained import digits_replay, zoo_replay
 from benchmarks.cpu import macs
 from benchmarks.cpu.process import Setup, workers
+from train.architectures.attention import SSA
 from train.models import NAMED_MODELS, named_model
 
 PEERS = ("spikingjelly", "ann")  # ratios are given to these
 # The shapes whose products `benchmarks.cpu.macs` counts and whose peer SpikingJelly has.
-MODELS = [name for name, config in NAMED_MODELS.items() if config.arch != "sdt"]
+MODELS = [name for name, config in NAMED_MODELS.items() if config.architecture.attention is SSA]
 
 
 class Effort(NamedTuple):

@@ -33,13 +33,15 @@ from benchmarks.common.processes import PATIENCE_S, Worker, started
 from benchmarks.common.table import Row, Table, console, gain, images_per_s, number, words
 from benchmarks.gpu.networks import Prepared, Wanted, prepare
 from benchmarks.gpu.worker import CANDIDATES, DTYPES, Conditions
+from train.architectures.attention import SSA
 from train.config import ModelConfig
 from train.models import NAMED_MODELS, named_model
 
 PEERS = ("spikingjelly", "ann")  # ratios are given to these
 # What the zoo's CIFAR-10 models keep (zoo/README.md), and images that leave one by one.
 TOKENS, TIMESTEPS = 0.48, 1.5
-MODELS = [name for name, config in NAMED_MODELS.items() if config.arch != "sdt"]  # peers' shapes
+# The shapes that the peers have.
+MODELS = [name for name, config in NAMED_MODELS.items() if config.architecture.attention is SSA]
 EXITS = "halting + early exit"
 WAYS = {
     "static": "static, one graph for all T",

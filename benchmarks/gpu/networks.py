@@ -17,9 +17,11 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.common.networks import random_network
-from export.bundle.write import ExportOptions, export_bundle
+from export.bundle.write import export_bundle
+from export.options import ExportOptions
 from runtime import Engine
 from runtime.results.trajectory import Trajectory
+from spikehalt.exits import CONFIDENCE, NEVER
 from train.checkpoint import Checkpoint, save_checkpoint
 from train.config import HaltingConfig, ModelConfig
 from train.data import Split
@@ -27,7 +29,7 @@ from train.measure.evaluate import evaluate
 from train.models import SpikingTransformer
 from train.parallel.devices import best_device
 
-POLICY = "confidence"
+POLICY = CONFIDENCE.name
 PROBES = 32  # images on which tokens and exits are adjusted
 STEPS = 12
 BETAS = (-40.0, 20.0)  # all tokens stay, all halt behind the first block
@@ -147,5 +149,5 @@ def _save(network: SpikingTransformer, path: Path) -> None:
 
 def _recorded(checkpoint: Path, images: NDArray[np.uint8]) -> Trajectory:
     bundle = export_bundle(checkpoint, checkpoint.with_suffix(".bundle"), ExportOptions())
-    with Engine(bundle, backend="onnxruntime", policy="never") as engine:
+    with Engine(bundle, backend="onnxruntime", policy=NEVER.name) as engine:
         return engine.record(images)

@@ -23,11 +23,12 @@ from torch import Tensor, nn
 from benchmarks.common import peers
 from benchmarks.common.serving import Candidate, serve
 from benchmarks.gpu.networks import POLICY, Prepared, noise
-from export.bundle.write import ExportOptions, export_bundle
-from export.engines.build import build_engines, suggested_layout
+from export.bundle.write import export_bundle
+from export.engines.build import build_engines
 from export.engines.profiles import BatchRange
 from export.engines.targets.base import EngineOptions
 from export.engines.targets.choose import open_target, this_capability
+from export.options import AUTO, ExportOptions, LayoutOption
 from runtime import Engine
 from runtime.bundle.read import Bundle
 from runtime.results.result import Result
@@ -137,14 +138,17 @@ def our_bundle(kind: Ours, conditions: Conditions) -> Bundle:
     engines = kind.backend.startswith("tensorrt")
     halting = model.halting.mode != "none"
     built = engine_options(kind, conditions)
-    layout: Literal["packed", "dense", "lagged"] = "packed" if halting else "dense"
-    if engines:
-        layout = suggested_layout(model.halting.mode, built, unrolled=kind.whole)
+    layout: LayoutOption = AUTO if engines else "packed" if halting else "dense"
     name = f"{kind.network}-{kind.backend}-{chunk}-{conditions.batch}-{kind.plugins}-{kind.exits}"
     bundle = export_bundle(
         conditions.networks / f"{kind.network}.pt",
         conditions.networks / f"{name}.bundle",
-        ExportOptions(chunk=chunk, layout=layout, precision=conditions.precision),
+        ExportOptions(
+            chunk=chunk,
+            layout=layout,
+            precision=conditions.precision,
+            engine_batch=built.batch.largest if engines else None,
+        ),
     )
     return build_engines(bundle, open_target(kind.backend, built), built) if engines else bundle
 

@@ -35,11 +35,11 @@ from benchmarks.common import peers
 from benchmarks.common.table import Column, Row, Table, console, number, words
 from train.config import DataConfig, ModelConfig, PhaseConfig, TrainConfig
 from train.data import Dataset, Split
-from train.loop.interrupt import Interrupt
-from train.loop.log import CsvLog
 from train.loop.phase import Phase
-from train.loop.schedule import parameter_groups
-from train.loop.steps import train_step
+from train.loop.phase.interrupt import Interrupt
+from train.loop.phase.schedule import parameter_groups
+from train.loop.phase.steps import train_step
+from train.loop.reports.log import CsvLog
 from train.models import SpikingTransformer, named_model
 from train.models.kernels import compiled_kernels, use_kernels
 from train.parallel.devices import best_device, resolve_precision

@@ -37,7 +37,7 @@ from train.models.neurons import LIF
 
 META = torch.device("meta")
 PEER, OURS = "spikingjelly", "ours"
-MODELS = [name for name, config in NAMED_MODELS.items() if config.arch == "spikformer"]
+MODELS = [name for name, config in NAMED_MODELS.items() if peers.has_peer(config)]
 KINDS = {
     "products": ("mm", "addmm", "bmm", "baddbmm", "convolution", "convolution_backward"),
     "normalisation": ("native_batch_norm", "native_batch_norm_backward"),

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import onnx
 from onnx import TensorProto
 
-from runtime.bundle.manifest import WEIGHTS_FILE
+from runtime.bundle import WEIGHTS_FILE
 from runtime.bundle.read import Bundle
 
 SHARED_FROM_BYTES = 1024

@@ -2,66 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 import onnx
 
 from export.bundle.weights import share_weights
-from export.choose_layout import ChosenLayout, choose_layout
+from export.choose_layout import choose_layout
 from export.errors import ExportError
 from export.fold.network import make_plan
-from export.graph.unroll import GraphOptions, unroll
-from runtime.bundle.manifest import (
+from export.graph.layouts.table import LAYOUTS
+from export.graph.unroll import unroll
+from export.options import ExportOptions
+from runtime.bundle import (
     WEIGHTS_FILE,
+    Bundle,
     EnergySpec,
     ExitSpec,
     HaltingSpec,
     InputSpec,
     Manifest,
+    write_bundle,
 )
-from runtime.bundle.read import Bundle, write_bundle
 from spikehalt.strict import to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import ModelConfig
 from train.measure.energy import AC_PJ, MAC_PJ, energy_model
 from train.models import SpikingTransformer
 
-Precision = Literal["fp32", "fp16", "int8"]
-_DTYPES = {"fp32": np.float32, "fp16": np.float16, "int8": np.float32}  # what is not integer
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """What to make of a checkpoint.
-
-    Attributes:
-        chunk: timesteps per graph, a divisor of T; exit decisions fall between chunks.
-        layout: `packed`, `dense`, `lagged`, or `auto`: see export/choose_layout.py.
-        precision: of weights and activations; in int8 activations are exact, weights are rounded
-            per output channel.
-        qdq: with int8: for engines (Q/DQ pairs), not for ONNX Runtime on a CPU.
-        merge_gamma: tokens merged per block in place of the checkpoint's; None keeps it.
-        live_masks: also give out which token slots ran, for heat maps; the lagged layout always
-            does.
-        instrument: also count the operations that each image's spikes cause, for measured energy
-            estimates; costs a little time.
-    """
-
-    chunk: int = 1
-    layout: Literal["auto", "packed", "dense", "lagged"] = "auto"
-    precision: Precision = "fp32"
-    qdq: bool = False
-    merge_gamma: int | None = None
-    live_masks: bool = False
-    instrument: bool = False
-
 
 def export_bundle(
-    checkpoint: str | Path, out: str | Path | None = None, options: ExportOptions | None = None
+    checkpoint: str | Path,
+    out: str | Path | None = None,
+    options: ExportOptions | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
     """Write the bundle of a checkpoint.
 
@@ -69,25 +45,22 @@ def export_bundle(
         checkpoint: a file that `python -m train` wrote.
         out: the bundle's folder; default is the checkpoint's name with `.bundle`.
         options: see ExportOptions.
+        say: takes the reasons for a layout that nobody asked for, a line each.
 
     Raises:
         train.errors.CheckpointError: the file cannot be used.
         UnsupportedError: the options do not fit the model.
         runtime.errors.BundleWriteError: the bundle cannot be written; what was there is intact.
     """
-    options = options or ExportOptions()
-    loaded = load_checkpoint(checkpoint)
-    if options.merge_gamma is not None:
-        loaded = replace(loaded, model=replace(loaded.model, merge_gamma=options.merge_gamma))
+    options, loaded = options or ExportOptions(), load_checkpoint(checkpoint)
+    loaded = replace(loaded, model=options.applied_to(loaded.model))
+    choice = choose_layout(loaded.model, options)
+    for note in choice.notes:
+        say(note)
+    live_masks = options.live_masks or LAYOUTS[choice.layout].needs_live_masks
+    options = replace(options, layout=choice.layout, live_masks=live_masks)
     network = loaded.network()
-    layout = resolve_layout(loaded.model, options.layout)
-    if layout == "lagged":  # the runtime makes the next chunk's row lists of them
-        options = replace(options, live_masks=True)
-    graph_options = GraphOptions(
-        options.chunk, layout, _DTYPES[options.precision], options.live_masks,
-        int8=options.precision == "int8", qdq=options.qdq, instrument=options.instrument,
-    )  # fmt: skip
-    models = unroll(make_plan(network), graph_options)
+    models = unroll(make_plan(network), options)
     for name, model in models.items():
         check_model(name, model)
     weights = share_weights(models)
@@ -97,12 +70,7 @@ def export_bundle(
     if weights:
         files[WEIGHTS_FILE] = weights
     target = Path(out) if out is not None else Path(checkpoint).with_suffix(".bundle")
-    return write_bundle(target, make_manifest(loaded, network, options, layout), files)
-
-
-def resolve_layout(model: ModelConfig, layout: ChosenLayout | Literal["auto"]) -> ChosenLayout:
-    """The layout asked for; `auto` is the one that runs fastest in ONNX Runtime on a CPU."""
-    return choose_layout(model).layout if layout == "auto" else layout
+    return write_bundle(target, make_manifest(loaded, network, options), files)
 
 
 def check_model(name: str, model: onnx.ModelProto) -> None:
@@ -119,10 +87,7 @@ def check_model(name: str, model: onnx.ModelProto) -> None:
 
 
 def make_manifest(
-    checkpoint: Checkpoint,
-    network: SpikingTransformer,
-    options: ExportOptions,
-    layout: ChosenLayout,
+    checkpoint: Checkpoint, network: SpikingTransformer, options: ExportOptions
 ) -> Manifest:
     """Everything the runtime needs to know about the graphs."""
     model = checkpoint.model
@@ -134,7 +99,7 @@ def make_manifest(
         input=_input_spec(model),
         timesteps=model.timesteps,
         chunk=options.chunk,
-        layout=layout,
+        layout=choose_layout(model, options).layout,
         precision=options.precision,
         tokens=model.tokens,
         tokens_per_block=model.tokens_per_block,
@@ -143,7 +108,7 @@ def make_manifest(
         energy=_energy_spec(checkpoint, network, options),
         live_masks=options.live_masks,
         instrumented=options.instrument,
-        qdq=options.qdq and options.precision == "int8",
+        qdq=options.qdq and options.int8,
     )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import onnx
 
 from export.bundle.weights import share_weights
 from export.errors import UnsupportedError
 from export.fold.network import make_plan
-from export.graph.unroll import GraphOptions, unroll
+from export.graph.unroll import unroll
+from export.options import ExportOptions
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.read import Bundle
 from spikehalt.strict import build
@@ -46,15 +46,14 @@ def export_again(
 ) -> dict[str, onnx.ModelProto]:
     """The bundle's graphs once more, with or without spikes."""
     manifest = bundle.manifest
-    options = GraphOptions(
+    options = ExportOptions(
         chunk=manifest.chunk,
         layout=manifest.layout,
-        dtype=np.float16 if manifest.precision == "fp16" else np.float32,
-        live_masks=spikes or manifest.live_masks,
-        int8=manifest.precision == "int8",
+        precision=manifest.precision,
         qdq=manifest.qdq,
+        live_masks=spikes or manifest.live_masks,
+        instrument=manifest.instrumented,
         spikes=spikes,
-        instrument=manifest.instrumented and not spikes,  # an emitter gives out one or the other
     )
     return unroll(make_plan(network), options)
 

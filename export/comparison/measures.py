@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from export.graph.observers.spike_names import PREFIX
 from runtime.results.trajectory import Trajectory
+from spikehalt.exits import NEVER
 
 Arrays = Mapping[str, NDArray[Any]]
 LOGITS, HALT_SCORE, LIVE_TOKENS = "logits", "halt_score", "live_tokens"
@@ -97,9 +98,9 @@ class Agreement:
 
 @dataclass(frozen=True, kw_only=True)
 class ExitRule:
-    """The policy whose exits are compared; `never` compares none."""
+    """The policy whose exits are compared; without a threshold none are."""
 
-    policy: str = "never"
+    policy: str = NEVER.name
     threshold: float | None = None
 
 
@@ -130,8 +131,8 @@ def agreement(reference: Arrays, other: Arrays, rule: ExitRule) -> Agreement:
 
 
 def same_exits(reference: Arrays, other: Arrays, rule: ExitRule) -> float | None:
-    """Share of images that leave at the same timestep; None under `never`."""
-    if rule.policy == "never":
+    """Share of images that leave at the same timestep; None without a threshold."""
+    if rule.threshold is None:
         return None
     exits = [_trajectory(each).exits(rule.policy, rule.threshold) for each in (reference, other)]
     return float((exits[0] == exits[1]).mean())

@@ -20,7 +20,6 @@ from export.comparison.spiking import (
 )
 from export.graph.observers.spike_names import PREFIX
 from runtime import Engine
-from runtime.backends.lagged import LaggedSession
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.read import Bundle
 
@@ -131,7 +130,7 @@ class SpyingEngineRunner(BundleRunner):
         """Load the engines and watch what they give out."""
         super().activate_impl()
         session: Any = self._engine._session
-        inner: Any = session.inner if isinstance(session, LaggedSession) else session
+        inner: Any = getattr(session, "inner", session)  # of what a layout wraps around it
         self._chunks: list[Values] = []
         inner.watch = self._keep
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from export.graph.observers.spike_names import PREFIX, split_output
 from plugins.libraries import find_onnxruntime
 from runtime.backends import ports as graph_io
-from runtime.backends.lagged import next_rows
-from runtime.bundle.manifest import FIRST_GRAPH, NEXT_GRAPH, Manifest
+from runtime.backends.layouts import DUTIES
+from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Manifest
 
 Values = dict[str, NDArray[Any]]
 Models = Mapping[str, onnx.ModelProto]
@@ -25,7 +25,7 @@ def run_with_spikes(
     """Run all chunks of spying graphs in ONNX Runtime.
 
     Args:
-        models: graphs exported with `GraphOptions.spikes` and `live_masks`.
+        models: graphs exported with `ExportOptions.spikes` and `live_masks`.
         manifest: of the bundle they were exported like.
         data: uint8 [B, H, W, C], or frames float32 [B, T, C, H, W].
         native: with native ops, which must be there.
@@ -66,7 +66,8 @@ def _feed(
     if start:
         alive = np.arange(len(data))
         masks = [outputs[name] for name in graph_io.live_masks(manifest.blocks)]
-        feed |= {graph_io.ALIVE: alive, **next_rows(masks, alive)}
+        rows = DUTIES[manifest.layout].next_inputs(masks, alive)
+        feed |= {graph_io.ALIVE: alive, **rows}
         feed |= {n.removeprefix("next."): v for n, v in outputs.items() if n.startswith("next.")}
     return {each.name: feed[each.name] for each in session.get_inputs()}
 

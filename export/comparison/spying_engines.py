@@ -10,8 +10,8 @@ from export.engines.build import build_engines
 from export.engines.profiles import BatchRange
 from export.engines.targets.base import EngineOptions
 from export.engines.targets.choose import open_target, this_capability
+from runtime.bundle import Bundle, write_bundle
 from runtime.bundle.engine_manifest import Flavour, read_sidecars
-from runtime.bundle.read import Bundle, write_bundle
 
 
 def build_spying(

@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import onnx
 
 from export.bundle.weights import load_graph
 from export.engines.profiles import ROW_STEP, ShapedGraph, shape_graph
 from export.engines.targets.base import BuiltEngine, EngineOptions, Say, Target
+from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Bundle, add_files, signature_notice
 from runtime.bundle.engine_manifest import (
     PLAN_SUFFIX,
     SIDECAR_SUFFIX,
@@ -26,7 +26,6 @@ from runtime.bundle.engine_manifest import (
     this_platform,
 )
 from runtime.bundle.manifest import Manifest
-from runtime.bundle.read import FIRST_GRAPH, NEXT_GRAPH, Bundle, add_files, signature_notice
 
 _GRAPHS: tuple[tuple[GraphName, str], ...] = (("first", FIRST_GRAPH), ("next", NEXT_GRAPH))
 
@@ -71,22 +70,6 @@ def build_engines(
     if notice is not None:
         say(notice)
     return complete
-
-
-def suggested_layout(
-    mode: str, options: EngineOptions, *, unrolled: bool
-) -> Literal["dense", "lagged"]:
-    """The layout for engines where the user names none.
-
-    With several images the lagged layout saves the work of tokens that halted in earlier chunks.
-
-    Args:
-        mode: of halting; only in `block_time` are tokens gone for good.
-        options: with the batch; one image fills no GPU, so its masked rows cost nothing.
-        unrolled: one graph runs all timesteps, so there is no earlier chunk.
-    """
-    several = options.batch.largest > 1
-    return "lagged" if mode == "block_time" and several and not unrolled else "dense"
 
 
 def engine_tag(target: Target, options: EngineOptions, manifest: Manifest) -> str:

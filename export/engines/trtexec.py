@@ -26,7 +26,8 @@ from export.engines.targets.tensorrt import for_plugins, import_tensorrt
 from export.errors import TargetMissingError, UnsupportedError
 from plugins.libraries import library_folder, plugins_name
 from runtime.backends import ports as graph_io
-from runtime.backends.lagged import PADDING, next_rows
+from runtime.backends.lagged import PADDING
+from runtime.backends.layouts import DUTIES
 from runtime.bundle.engine_manifest import GraphName, numbers
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.read import Bundle
@@ -187,12 +188,18 @@ def graph_inputs(
         outputs = _run(models["first"], first)
         given: dict[str, Any] = {graph_io.EPSILON: epsilon, graph_io.ALIVE: np.arange(len(data))}
         given[source] = _part(manifest, data, manifest.chunk)
-        if manifest.layout == "lagged":
-            masks = [outputs[name] for name in graph_io.live_masks(manifest.blocks)]
-            given |= next_rows(masks, given[graph_io.ALIVE])
+        given |= DUTIES[manifest.layout].next_inputs(
+            _masks(manifest, outputs), given[graph_io.ALIVE]
+        )
         given |= {n.removeprefix("next."): v for n, v in outputs.items() if n.startswith("next.")}
         inputs["next"] = _fitted(shaped["next"], given)
     return {graph: inputs[graph] for graph in models}
+
+
+def _masks(manifest: Manifest, outputs: Values) -> list[NDArray[np.int32]]:
+    """Per block int32 [B, chunk, K_l], where the bundle gives them out."""
+    names = graph_io.live_masks(manifest.blocks)
+    return [outputs[name] for name in names if name in outputs]
 
 
 def _part(manifest: Manifest, data: NDArray[Any], start: int) -> NDArray[Any]:

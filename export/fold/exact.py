@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.fold.fold import Array
+from export.fold.folded import Array
 from train.config import ModelConfig
 
 SIGNED_BYTE = 127
@@ -78,10 +78,10 @@ def rate_range(config: ModelConfig) -> Exact:
 def token_range(config: ModelConfig, block: int, *, after_attention: bool = False) -> Exact | None:
     """Tokens that enter block `block` (from 1), after its merge, or its MLP.
 
-    Spikformer adds spikes: two from the stem, two in every block. A merge adds up to gamma tokens
-    to one. The other architectures add currents, which have no such range: None.
+    Where spikes are added: two from the stem, two in every block. A merge adds up to gamma tokens
+    to one. Currents (`Architecture.lif_first`) have no such range: None.
     """
-    if config.arch != "spikformer":
+    if config.architecture.lif_first:
         return None
     rate = rate_range(config)
     highest = 2 * rate.highest

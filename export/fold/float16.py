@@ -12,8 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from export.errors import UnsupportedError
-from export.fold.fold import Array
-from export.fold.network import NetworkPlan
+from export.fold.folded import Array, NetworkPlan
 
 LARGEST = float(np.finfo(np.float16).max)
 
@@ -64,8 +63,5 @@ def _weights(plan: NetworkPlan) -> Iterator[tuple[str, Array]]:
 
 
 def _largest_attention_sum(plan: NetworkPlan) -> int:
-    """Bound of (q k^T) v, or of the sum over tokens of k * v (SDT)."""
     config = plan.config
-    if config.arch == "sdt":
-        return config.tokens
-    return config.tokens * config.dim // config.heads
+    return config.architecture.attention.largest_sum(config.tokens, config.dim // config.heads)

@@ -12,41 +12,13 @@ float64 and rounded once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from export.fold.folded import FoldedConv, FoldedLIF, FoldedLinear
 from train.config import LIFConfig
 from train.models.layers import ConvBN, LinearBN
-
-Array = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class FoldedLinear:
-    """y = x @ weight + bias: weight float32 [in, out], bias float32 [out]."""
-
-    weight: Array
-    bias: Array
-
-
-@dataclass(frozen=True)
-class FoldedConv:
-    """3x3 convolution, padding 1: weight float32 [out, in, 3, 3], bias float32 [out]."""
-
-    weight: Array
-    bias: Array
-
-
-@dataclass(frozen=True)
-class FoldedLIF:
-    """u = decay v + x, fires at u >= threshold, resets to 0 (hard) or by the threshold (soft)."""
-
-    decay: float
-    threshold: float
-    reset: str
 
 
 def fold_lif(config: LIFConfig, threshold: float, gain: float = 1.0) -> FoldedLIF:

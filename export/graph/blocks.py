@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from export.fold.exact import SPIKES, token_range
-from export.fold.network import BlockPlan
+from export.fold.folded import BlockPlan
 from export.graph.emitter import Emitter
-from export.graph.layouts.rows import FullRows, PackedRows, Rows
+from export.graph.layouts.base import Rows
+from train.architectures import Attention
+from train.architectures.attention import SDSA, SSA
 
 Current = Callable[[Callable[[], str]], str]
+Mixture = Callable[[Emitter, str, BlockPlan, str, Rows], str]
 
 
 def emit_block(
@@ -60,44 +63,21 @@ def _attention(
         f"{block}.qkv_lif", current, rows, plan.lif, 3 * dim, constant=constant, for_attention=True
     )
     e.attended(spikes, rows)
-    if e.plan.config.arch == "sdt":
-        gated = _mask_and_sum(e, block, plan, spikes, rows)
-        return e.linear(gated, plan.proj, "proj", rows, SPIKES)
-    mixed = e.lif(
-        f"{block}.attn_lif",
-        _self_attention(e, spikes, rows),
-        rows,
-        plan.attn_lif,
-        dim,
-        for_linear=True,
-    )
+    mixed = MIXTURES[e.plan.config.architecture.attention](e, block, plan, spikes, rows)
     current = e.linear(mixed, plan.proj, "proj", rows, SPIKES)
     if plan.in_lif is not None:
         return current
     return e.lif(f"{block}.proj_lif", current, rows, plan.lif, dim)
 
 
-def _self_attention(e: Emitter, spikes: str, rows: Rows) -> str:
-    """(q k^T) v of spikes [M, 3D] -> [M, D]; absent tokens are zero."""
-    dim = e.plan.config.dim
-    if isinstance(rows, PackedRows):
-        return _attend(e, "PackedAttention", rows, spikes, rows.index, rows.place)
-    if isinstance(rows, FullRows):
-        return _attend(e, "SpikeAttention", rows, rows.masked(spikes))
-    grid = rows.to_grid(rows.masked(spikes), 3 * dim)
-    flat = e.graph.op("Reshape", grid, e.graph.ints(-1, 3 * dim), name="all_rows")
-    mixed = _attend(e, "SpikeAttention", rows, flat)
-    shape = e.graph.ints(-1, rows.slots, dim)
-    return rows.from_grid(e.graph.op("Reshape", mixed, shape, name="mixed_grid"), dim)
+def _mix_by_products(e: Emitter, block: str, plan: BlockPlan, spikes: str, rows: Rows) -> str:
+    """SSA: spikes of the attention neuron on (q k^T) v; [M, 3D] -> [M, D]."""
+    dim, heads = e.plan.config.dim, e.plan.config.heads
+    current = rows.attend(spikes, dim, heads)
+    return e.lif(f"{block}.attn_lif", current, rows, plan.attn_lif, dim, for_linear=True)
 
 
-def _attend(e: Emitter, kind: str, rows: Rows, *inputs: str) -> str:
-    heads = e.plan.config.heads
-    (mixed,) = e.graph.custom(kind, inputs, 1, name="attention", heads=heads, slots=rows.slots)
-    return mixed
-
-
-def _mask_and_sum(e: Emitter, block: str, plan: BlockPlan, spikes: str, rows: Rows) -> str:
+def _mix_by_gate(e: Emitter, block: str, plan: BlockPlan, spikes: str, rows: Rows) -> str:
     """SDSA: q masked by the spiking sum over live tokens of k * v; [M, 3D] -> [M, D]."""
     graph, dim = e.graph, e.plan.config.dim
     parts = graph.ops("Split", [spikes, graph.ints(dim, dim, dim)], 3, axis=1, name="split")
@@ -105,6 +85,9 @@ def _mask_and_sum(e: Emitter, block: str, plan: BlockPlan, spikes: str, rows: Ro
     total = rows.sum_tokens(product, dim)
     gate = e.lif_per_image(f"{block}.attn_lif", total, plan.attn_lif, [dim])
     return rows.gate(parts[0], gate, dim)
+
+
+MIXTURES: dict[Attention, Mixture] = {SSA: _mix_by_products, SDSA: _mix_by_gate}
 
 
 def _mlp(e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows) -> str:

@@ -96,9 +96,7 @@ class GraphBuilder:
 
     def model(self, functions: Sequence[onnx.FunctionProto], producer: str) -> onnx.ModelProto:
         """The finished model, with the bodies of the ops it uses."""
-        outputs: list[onnx.ValueInfoProto] = []
-        for index in range(len(self._outputs)):
-            outputs.append(self._finish_output(*self._outputs[index], outputs))
+        outputs = self._finish_outputs()
         used = {node.op_type for node in self._nodes if node.domain == plugins.DOMAIN}
         graph = helper.make_graph(
             self._nodes, self.name, self._inputs, outputs, list(self._constants.values())
@@ -119,23 +117,27 @@ class GraphBuilder:
         """Domains of nodes that are neither standard nor ours."""
         return {node.domain for node in self._nodes} - {"", plugins.DOMAIN}
 
-    def _finish_output(
-        self, name: str, value: str, elem_type: int, shape: Shape, done: list[onnx.ValueInfoProto]
-    ) -> onnx.ValueInfoProto:
-        """Rename the value to the output's name; its second name, or an input's, is an Identity."""
-        produced = any(value in node.output for node in self._nodes)
-        taken = any(value == other.name for other in done)
-        if produced and not taken:
-            self._rename(value, name)
-        else:
-            self._nodes.append(helper.make_node("Identity", [value], [name], name=f"output/{name}"))
-        return helper.make_tensor_value_info(name, elem_type, list(shape))
-
-    def _rename(self, old: str, new: str) -> None:
+    def _finish_outputs(self) -> list[onnx.ValueInfoProto]:
+        """Rename values to the outputs' names; a second name, or an input's, is an Identity."""
+        produced = {value for node in self._nodes for value in node.output}
+        names: dict[str, str] = {}
+        again: list[tuple[str, str]] = []
+        for name, value, _, _ in self._outputs:
+            if value in produced and value not in names:
+                names[value] = name
+            else:
+                again.append((value, name))
         for node in self._nodes:
-            node.input[:] = [new if value == old else value for value in node.input]
-            node.output[:] = [new if value == old else value for value in node.output]
-        self._outputs = [(n, new if v == old else v, e, s) for n, v, e, s in self._outputs]
+            node.input[:] = [names.get(value, value) for value in node.input]
+            node.output[:] = [names.get(value, value) for value in node.output]
+        self._nodes += [
+            helper.make_node("Identity", [names.get(value, value)], [name], name=f"output/{name}")
+            for value, name in again
+        ]
+        return [
+            helper.make_tensor_value_info(name, elem_type, list(shape))
+            for name, _, elem_type, shape in self._outputs
+        ]
 
     def _unique(self, title: str) -> str:
         name, count = title, 2

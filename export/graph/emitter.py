@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from onnx import TensorProto
 
 from export.fold.exact import Exact, quantise
-from export.fold.fold import FoldedConv, FoldedLIF, FoldedLinear
-from export.fold.network import NetworkPlan
-from export.graph import neurons, qdq
+from export.fold.folded import FoldedConv, FoldedLIF, FoldedLinear, NetworkPlan
+from export.graph import membranes, qdq
 from export.graph import products as int8_product
 from export.graph.builder import GraphBuilder
-from export.graph.layouts.lagged import LaggedIndex
-from export.graph.layouts.rows import FullRows, Rows
-from export.graph.states import States, on_grid
+from export.graph.chunk import Chunk
+from export.graph.layouts.base import Layout, Rows
+from export.graph.neurons import Neuron, through_time
+from export.graph.observers.base import Observer
+from export.graph.states import States
 from export.graph.steps import Steps
-
-Layout = Literal["packed", "dense", "lagged"]
 
 
 @dataclass
@@ -29,42 +25,38 @@ class Emitter:
     """One graph under construction.
 
     Attributes:
-        graph: where nodes go.
+        chunk: where nodes go, and the timesteps in it.
         plan: the folded network.
-        states: of this graph.
-        layout: `packed`, `dense` or `lagged`.
-        batch: int64 [1], the number of images of one timestep.
+        layout: chooses the rows of every block.
         epsilon: float32 [].
-        steps: timesteps of the chunk.
+        observers: are told what is emitted.
         int8: products of bytes where activations are exact in them.
         qdq: those products are written for engines, not for ONNX Runtime (export/graph/qdq.py).
     """
 
-    graph: GraphBuilder
+    chunk: Chunk
     plan: NetworkPlan
-    states: States
     layout: Layout
-    batch: str
     epsilon: str
-    steps: Steps
+    observers: tuple[Observer, ...] = ()
     int8: bool = False
     qdq: bool = False
     _bytes: set[str] = field(default_factory=set)
-    _filled: dict[tuple[int, int, float], str] = field(default_factory=dict)
-    _lagged: dict[int, LaggedIndex] = field(default_factory=dict)
 
     @property
-    def holds_membranes(self) -> bool:
-        """In mode `block` an absent token can come back, so its membranes are held (section 2)."""
-        return self.plan.config.halting.mode == "block"
+    def graph(self) -> GraphBuilder:
+        """Where nodes go."""
+        return self.chunk.graph
 
     @property
-    def fuses_steps(self) -> bool:
-        """Whether one LIF node takes all timesteps of the chunk; packed rows differ between them.
+    def states(self) -> States:
+        """Of this graph."""
+        return self.chunk.states
 
-        All LIF nodes of a graph must agree, since they share one function body.
-        """
-        return self.steps.count > 1 and self.layout != "packed" and not self.holds_membranes
+    @property
+    def steps(self) -> Steps:
+        """Timesteps of the chunk."""
+        return self.chunk.steps
 
     def linear(
         self,
@@ -81,6 +73,8 @@ class Emitter:
         In int8, and where `exact` says that bytes hold x: a product of bytes.
         `constant`: x is one timestep's, and the same at every other.
         """
+        for observer in self.observers:
+            observer.linear(x, layer, rows, constant=constant)
         graph = self.graph
         weight = ""
         if self._in_bytes(exact):
@@ -105,12 +99,13 @@ class Emitter:
 
     def reused(self, x: str, rows: Rows, width: int) -> None:
         """A linear layer's output [M, width] of x, the same at every timestep, is carried over."""
+        for observer in self.observers:
+            observer.reused(x, rows, width)
 
     def attended(self, spikes: str, rows: Rows) -> None:
         """Attention mixes the spikes q, k, v [M, 3D]."""
-
-    def chunk_done(self, live: str) -> None:
-        """The blocks are complete; `live` int32 [C * B, L] are the tokens that ran."""
+        for observer in self.observers:
+            observer.attended(spikes, rows)
 
     def as_bytes(self, x: str, exact: Exact, name: str) -> str:
         """The integers n of x = unit * n, as uint8."""
@@ -126,6 +121,8 @@ class Emitter:
 
         ONNX Runtime's CPU has no integer convolution that is faster than the float one.
         """
+        for observer in self.observers:
+            observer.conv(x, layer, int(name.removeprefix("conv")) - 1)
         graph = self.graph
         bias = graph.const(layer.bias)
         if self.qdq and self._in_bytes(exact):
@@ -161,23 +158,26 @@ class Emitter:
         `constant`: the current is one timestep's, and the same at every other.
         """
         as_bytes = (self.int8 and for_linear) or (for_attention and self._attention_takes_bytes)
-        grid = rows if on_grid(rows) else None
-        shaped = grid.to_grid(current, width) if grid else current
-        membrane = neurons.of_tokens(self, name, rows, width)
+        as_bytes = as_bytes and not any(each.reads_float_spikes for each in self.observers)
         kind = self._byte_type if as_bytes else self.graph.float_type
-        spike = neurons.through_time(
-            self, name, shaped, lif, membrane, constant=constant, spike_type=kind
-        )
-        spike = grid.from_grid(spike, width) if grid else spike
+        shaped = rows.to_neurons(current, width)
+        neuron = Neuron(name, lif, rows.membrane(name, width), kind)
+        spike = rows.from_neurons(self._through_time(neuron, shaped, constant), width)
         if as_bytes:
             self._bytes.add(spike)
+        for observer in self.observers:
+            observer.tokens_fired(name, spike, rows, width)
         return spike
+
+    def _through_time(self, neuron: Neuron, current: str, constant: bool) -> str:
+        fused = self.layout.fuses_steps
+        return through_time(self.chunk, neuron, current, constant=constant, fused=fused)
 
     @property
     def _attention_takes_bytes(self) -> bool:
         """A quarter of the memory; not in graphs that engines are built from: plugins, masks."""
-        packed = self.layout == "packed" and self.graph.float_type == TensorProto.FLOAT
-        return packed and self.plan.config.arch != "sdt"
+        able = self.layout.attention_reads_bytes and self.graph.float_type == TensorProto.FLOAT
+        return able and self.plan.config.architecture.attention.has_op
 
     @property
     def _byte_type(self) -> int:
@@ -204,38 +204,8 @@ class Emitter:
             elem_type: of current, membrane and spikes; by default the graph's.
         """
         kind = elem_type or self.graph.float_type
-        membrane = neurons.of_images(self, name, tail, kind)
-        return neurons.through_time(
-            self, name, current, lif, membrane, constant=constant, spike_type=kind
-        )
-
-    @contextmanager
-    def step_scope(self, step: int) -> Iterator[None]:
-        """Names of what is emitted for one timestep of several."""
-        if self.steps.count == 1:
-            yield
-            return
-        with self.graph.scope(f"t{step + 1}"):
-            yield
-
-    def full_rows(self, block: int, slots: int, live: str | None = None) -> FullRows:
-        """All slots of a block; the packed layout keeps their membranes as rows too."""
-        return FullRows(self.graph, block, slots, live, as_rows=self.layout == "packed")
-
-    def lagged_index(self, block: int, slots: int) -> LaggedIndex:
-        """The rows of a block for this chunk, emitted once."""
-        if block not in self._lagged:
-            self._lagged[block] = LaggedIndex(self.graph, self.states, block, slots, self.batch)
-        return self._lagged[block]
-
-    def filled(self, slots: int, value: float, elem_type: int) -> str:
-        """[B, slots] filled with one value."""
-        key = (slots, elem_type, value)
-        if key not in self._filled:
-            graph = self.graph
-            shape = graph.op("Concat", self.batch, graph.ints(slots), axis=0, name="shape")
-            dtype = np.int32 if elem_type == TensorProto.INT32 else np.float32
-            self._filled[key] = graph.op(
-                "Expand", graph.const([[value]], dtype), shape, name="filled"
-            )
-        return self._filled[key]
+        membrane = membranes.of_images(self.chunk, name, tail, kind)
+        spikes = self._through_time(Neuron(name, lif, membrane, kind), current, constant)
+        for observer in self.observers:
+            observer.image_fired(name, spikes, tail)
+        return spikes

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from export.fold.exact import Exact, Quantised
-from export.fold.fold import Array
+from export.fold.folded import Array
 from export.graph.builder import GraphBuilder
 
 DOMAIN = "com.microsoft"

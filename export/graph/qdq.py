@@ -12,7 +12,7 @@ import numpy as np
 from onnx import TensorProto
 
 from export.fold.exact import Exact, quantise
-from export.fold.fold import FoldedConv, FoldedLinear
+from export.fold.folded import FoldedConv, FoldedLinear
 from export.graph.builder import GraphBuilder
 
 SPIKE_TYPE = TensorProto.INT8

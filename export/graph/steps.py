@@ -8,7 +8,8 @@ timesteps one by one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from export.graph.builder import GraphBuilder
@@ -25,6 +26,15 @@ class Steps:
 
     graph: GraphBuilder
     count: int
+
+    @contextmanager
+    def scope(self, step: int) -> Iterator[None]:
+        """Names of what is emitted for timestep `step` (from 0) of several."""
+        if self.count == 1:
+            yield
+            return
+        with self.graph.scope(f"t{step + 1}"):
+            yield
 
     def split(self, stacked: str) -> list[str]:
         """[C * B, ...] -> C times [B, ...]."""

@@ -13,8 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.errors import EngineStateError
+
 Array = NDArray[Any]
 Inputs = Mapping[str, Array]
+CLOSED = "this engine is closed: make a new Engine(bundle)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,7 @@ class SessionOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepOutputs:
+class ChunkOutputs:
     """What one chunk of timesteps gave, for the B' images that took part.
 
     Attributes:
@@ -87,7 +90,7 @@ class Session(Protocol):
         """Which backend this is, and why it was chosen."""
         ...
 
-    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         """Run one chunk of timesteps.
 
         Args:
@@ -101,9 +104,20 @@ class Session(Protocol):
 
         Raises:
             BackendError: the library failed; the session can be used again.
+            EngineStateError: the session is closed, perhaps since the call began.
         """
         ...
 
     def close(self) -> None:
         """Free what the session holds; calling it twice does nothing."""
         ...
+
+
+def refuse_closed(closed: bool) -> None:
+    """What every session does first.
+
+    Raises:
+        EngineStateError: it is closed.
+    """
+    if closed:
+        raise EngineStateError(CLOSED)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.backends import ports as graph_io
-from runtime.backends.base import BackendInfo, Inputs, Session, StepOutputs
-from runtime.bundle.manifest import Manifest
+from runtime.backends.base import BackendInfo, ChunkOutputs, Inputs, Session
+from runtime.bundle import Manifest
 from runtime.errors import BundleFormatError
 
 PADDING = -1
@@ -40,6 +40,24 @@ def next_rows(
         found = np.flatnonzero(mask[alive, -1])
         rows[graph_io.rows_input(number)] = np.append(found, PADDING).astype(np.int32)
     return rows
+
+
+class Lagged:
+    """What the runtime has to do for graphs of the lagged layout."""
+
+    def row_inputs(self, blocks: int) -> tuple[str, ...]:
+        """Inputs of the next chunk with row lists: of every block but the first."""
+        return tuple(graph_io.rows_input(number) for number in range(2, blocks + 1))
+
+    def next_inputs(
+        self, live_masks: Sequence[NDArray[np.int32]], alive: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.int32]]:
+        """Their values; see `next_rows`."""
+        return next_rows(live_masks, alive)
+
+    def session(self, inner: Session, manifest: Manifest) -> Session:
+        """Feeds them."""
+        return LaggedSession(inner, manifest)
 
 
 @dataclass(frozen=True)
@@ -82,7 +100,7 @@ class LaggedSession:
         """The inner session's."""
         return self.inner.info
 
-    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         """Run one chunk; see `runtime.backends.base.Session.run`."""
         inner = None
         if states is not None:

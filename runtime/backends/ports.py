@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from runtime.bundle.manifest import FIRST_GRAPH, NEXT_GRAPH, Manifest
+from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Manifest
 from runtime.errors import BundleFormatError
 
 STATE = "state."
 NEXT_STATE = "next.state."
 LOGITS, HALT_SCORE, LIVE_TOKENS = "logits", "halt_score", "live_tokens"
 MAC_OPS, AC_OPS = "mac_ops", "ac_ops"
-IMAGE, FRAMES, EPSILON, ALIVE = "image", "frames", "epsilon", "alive"
+IMAGE, FRAMES, EPSILON = "image", "frames", "epsilon"
+ALIVE = "alive"  # which images of the previous chunk go on: positions, int64 [B']
 ROWS = "rows."
 
 
@@ -22,18 +23,18 @@ def live_masks(blocks: int) -> tuple[str, ...]:
 
 
 def rows_input(number: int) -> str:
-    """Name of the input with the rows of block `number`, in the lagged layout."""
+    """Name of the input with the rows of block `number`, where a layout has such inputs."""
     return f"{ROWS}block{number}"
 
 
 @dataclass(frozen=True)
-class GraphPlan:
-    """How to run one graph.
+class Wiring:
+    """What is bound to one graph when it runs.
 
     Attributes:
         inputs: names fed from outside.
         states_in: names of state inputs, empty for the first graph.
-        states_out: names of state outputs that somebody needs.
+        states_out: names of state outputs that the next chunk takes.
     """
 
     inputs: tuple[str, ...]
@@ -43,21 +44,22 @@ class GraphPlan:
 
 @dataclass(frozen=True)
 class Ports:
-    """Names a graph declares."""
+    """Names that a graph declares."""
 
     inputs: Sequence[str]
     outputs: Collection[str]
 
 
-def plan_graphs(
-    manifest: Manifest, first: Ports, following: Ports | None
-) -> tuple[GraphPlan, GraphPlan | None]:
+def wire_graphs(
+    manifest: Manifest, first: Ports, following: Ports | None, rows: Collection[str] = ()
+) -> tuple[Wiring, Wiring | None]:
     """Check the graphs' names against the contract and pair the states.
 
     Args:
         manifest: of the bundle.
         first: what `first.onnx` declares.
         following: what `next.onnx` declares, None if there is none.
+        rows: names of the row lists that the layout feeds to it.
 
     Raises:
         BundleFormatError: an input nobody feeds or an output that is missing.
@@ -69,25 +71,19 @@ def plan_graphs(
     _check(FIRST_GRAPH, first, {source, EPSILON}, {source}, {*outputs, *produced})
     fed_first = tuple(first.inputs)
     if following is None:
-        return GraphPlan(fed_first, (), ()), None
+        return Wiring(fed_first, (), ()), None
     frames = {FRAMES} if source == FRAMES else set()
-    allowed = {ALIVE, EPSILON, *frames, *states, *_rows(manifest)}
+    allowed = {ALIVE, EPSILON, *frames, *states, *rows}
     repeated = {*outputs, *produced} if manifest.timesteps > 2 * manifest.chunk else set(outputs)
     _check(NEXT_GRAPH, following, allowed, {ALIVE, *frames}, repeated)
     fed_next = tuple(name for name in following.inputs if name not in states)
-    return GraphPlan(fed_first, (), produced), GraphPlan(fed_next, states, produced)
+    return Wiring(fed_first, (), produced), Wiring(fed_next, states, produced)
 
 
 def _outputs(manifest: Manifest) -> tuple[str, ...]:
     masks = live_masks(manifest.blocks) if manifest.live_masks else ()
     operations = (MAC_OPS, AC_OPS) if manifest.instrumented else ()
     return (LOGITS, HALT_SCORE, LIVE_TOKENS, *operations, *masks)
-
-
-def _rows(manifest: Manifest) -> tuple[str, ...]:
-    """Inputs with row lists: of every block but the first, in the lagged layout."""
-    blocks = range(2, manifest.blocks + 1) if manifest.layout == "lagged" else ()
-    return tuple(rows_input(number) for number in blocks)
 
 
 def _check(

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runtime.backends.base import BackendInfo, Session, SessionOptions, StepOutputs
-from runtime.backends.lagged import LaggedSession
-from runtime.bundle.read import Bundle
+from runtime.backends.base import BackendInfo, ChunkOutputs, Session, SessionOptions
+from runtime.backends.layouts import DUTIES
+from runtime.bundle import Bundle
 from runtime.errors import BackendError, BackendMissingError
 from spikehalt.errors import ConfigError
 from spikehalt.strict import unknown_name
@@ -16,9 +16,9 @@ from spikehalt.strict import unknown_name
 __all__ = [
     "AUTO",
     "BackendInfo",
+    "ChunkOutputs",
     "Session",
     "SessionOptions",
-    "StepOutputs",
     "names",
     "open_session",
     "why_not",
@@ -60,8 +60,7 @@ def open_session(backend: str, bundle: Bundle, options: SessionOptions) -> Sessi
         BackendError: it cannot run here.
     """
     session = _open(backend, bundle, options)
-    lagged = bundle.manifest.layout == "lagged"
-    return LaggedSession(session, bundle.manifest) if lagged else session
+    return DUTIES[bundle.manifest.layout].session(session, bundle.manifest)
 
 
 def why_not(backend: str, bundle: Bundle, options: SessionOptions) -> str | None:

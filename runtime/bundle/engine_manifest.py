@@ -1,4 +1,6 @@
-"""What an engine file says about itself: `NAME.plan.json` beside `NAME.plan` in a bundle.
+"""What TensorRT engines say about themselves: `NAME.plan.json` beside `NAME.plan` in a bundle.
+
+An engine is TensorRT's here, and a plan is the file that holds one; `runtime.Engine` runs bundles.
 
 TensorRT engines run only with the TensorRT version and the kind of GPU they were built for, and
 loading a foreign one ends in an error at best. So the runtime reads this file first, compares, and
@@ -15,10 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from runtime.bundle.manifest import FIRST_GRAPH, NEXT_GRAPH, Layout, Precision
+from runtime.bundle.names import FIRST_GRAPH, NEXT_GRAPH
 from runtime.bundle.read import Bundle
 from runtime.errors import BundleFormatError, BundleVersionError
 from spikehalt.strict import build, parse_json
+from spikehalt.vocabulary import Layout, Precision
 
 FORMAT = "spikehalt-engine"
 FORMAT_VERSION = 1
@@ -29,7 +32,7 @@ Flavour = Literal["tensorrt", "tensorrt-rtx"]
 GraphName = Literal["first", "next"]
 TITLES = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX"}
 RTX_AMPERE_ON = ("8.0", "8.6", "8.9", "12.0", "12.1")
-"""What a TensorRT-RTX engine runs on that was built for no GPU by name: no 8.7, 9.0 or 11.0."""
+"""Compute capabilities that TensorRT-RTX engines for no named GPU run on; not 8.7, 9.0, 11.0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +59,8 @@ class EngineSidecar:
     Attributes:
         format: always "spikehalt-engine".
         format_version: version of this layout, 1.
-        build: the same for the engines that were built together; `next` takes the states of its own
-            `first` alone.
+        build: names the build; engines that were built together share it, and only they can hand
+            states to each other.
         graph: which graph of the bundle it is.
         graph_sha256: of that graph's ONNX file.
         flavour: which library built it.
@@ -66,14 +69,14 @@ class EngineSidecar:
         gpu: name of the GPU it was tuned on; None where it was built without one.
         compute_capabilities: of the GPUs it runs on, such as "8.6"; empty: Ampere and newer (of
             TensorRT-RTX: `RTX_AMPERE_ON`).
-        hardware_compatible: runs on any GPU from Ampere on, whatever `gpu` was.
-        version_compatible: runs with newer versions too.
+        hardware_compatible: it runs on any GPU from Ampere on, not only on `gpu`.
+        version_compatible: it runs with newer versions of the library too.
         layout: token layout of the graph.
         precision: of weights and activations.
         batch: smallest, typical and largest number of images.
         profiles: largest number of images of every optimization profile, ascending.
-        row_step: lagged layout: row lists are padded to a multiple of this.
-        rows: lagged layout: most rows per input `rows.blockN`.
+        row_step: in the lagged layout, row lists are padded to a multiple of this.
+        rows: in the lagged layout, most rows of every input `rows.blockN`.
         plugins: plugin layers in it.
         plugin_library_sha256: of the library they came from; None without plugins.
     """

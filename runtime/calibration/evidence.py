@@ -8,11 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle.manifest import Manifest
-from runtime.early_exit.policies import first_exit
+from runtime.bundle import Manifest
 from runtime.errors import CalibrationError
 from runtime.results import estimate
+from runtime.results.scores import first_exit
 from runtime.results.trajectory import Trajectory
+from spikehalt.exits import POLICIES
 
 Bools = NDArray[np.bool_]
 Steps = NDArray[np.int64]
@@ -24,13 +25,13 @@ class Point:
     """How one setting does on the calibration images.
 
     Attributes:
-        policy: one of `runtime.early_exit.policies.POLICIES`.
-        threshold: None for "never".
+        policy: a name in `spikehalt.exits.POLICIES`.
+        threshold: None for a policy without one.
         epsilon: ε the images ran with.
         images: how many there were.
         accuracy: share of right answers.
         harmful: images the reference (all timesteps) got right and this setting gets wrong.
-        helpful: the other way round.
+        helpful: images the reference gets wrong and this setting gets right.
         average_timesteps: executed timesteps per image.
         average_tokens: live tokens over K_0, averaged over blocks and executed timesteps.
         energy_mj: estimated, per image; None if the bundle has no constants.
@@ -131,7 +132,7 @@ class Observed:
 
     def _exits(self, policy: str, threshold: float | None) -> NDArray[np.int64]:
         """int64 [B]; the scores are computed once per policy, not once per threshold."""
-        if policy == "never" or threshold is None:
+        if threshold is None:
             return self.trajectory.exits(policy, threshold)
         if policy not in self._scores:
             self._scores[policy] = self.trajectory.scores(policy)
@@ -141,8 +142,8 @@ class Observed:
         """How a setting does.
 
         Args:
-            policy: one of `runtime.early_exit.policies.POLICIES`.
-            threshold: None for "never".
+            policy: a name in `spikehalt.exits.POLICIES`.
+            threshold: None for a policy without one.
             reference: bool [B], which images the reference gets right.
         """
         exits = self._exits(policy, threshold)
@@ -165,21 +166,6 @@ class Observed:
 
     def curve(self, policy: str, reference: Bools) -> list[Point]:
         """How a policy does at every threshold of its grid, safest first."""
-        grid = thresholds(policy, self.manifest)
+        largest = float(self.manifest.blocks * self.manifest.timesteps)
+        grid = POLICIES[policy].grid(largest)
         return [self.point(policy, threshold, reference) for threshold in grid]
-
-
-def thresholds(policy: str, manifest: Manifest, count: int = 400) -> list[float]:
-    """Candidate thresholds, from one at which hardly any image leaves to one at which all do.
-
-    They depend on nothing measured, which the risk-controlled choice needs: entropies and
-    1 − confidences on a geometric scale, halting scores evenly up to their bound L·T.
-    """
-    scale = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, count)])
-    bound = float(manifest.blocks * manifest.timesteps)
-    grids = {
-        "entropy": scale,
-        "confidence": 1.0 - scale,
-        "halting": np.linspace(bound, 0.0, count + 1),
-    }
-    return [float(f"{value:.7g}") for value in grids[policy]]

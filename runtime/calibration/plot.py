@@ -19,7 +19,7 @@ _AXES: dict[str, Callable[[Point], float | None]] = {
 def curve_charts(
     curves: Mapping[str, Sequence[Point]], chosen: Mapping[str, Point] | None = None
 ) -> list[str]:
-    """Accuracy against timesteps, tokens, time and energy; axes nobody measured are left out.
+    """Accuracy against timesteps, tokens, time and energy; what was not measured has no chart.
 
     Args:
         curves: points by policy.

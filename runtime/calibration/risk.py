@@ -41,7 +41,7 @@ def drop_bound(harmful: int, helpful: int, images: int, delta: float) -> float:
 
 
 def last_safe(curve: list[Point], max_drop: float, delta: float) -> Point | None:
-    """The last point before the first whose drop may exceed `max_drop`; None if that is the first.
+    """The last point up to which every drop stays within `max_drop`; None if not even the first's.
 
     Args:
         curve: points in an order that was fixed before the images were looked at.
@@ -57,13 +57,13 @@ def last_safe(curve: list[Point], max_drop: float, delta: float) -> Point | None
 
 
 def images_needed(max_drop: float, delta: float) -> int:
-    """The fewest images with which even a setting that harms none can be shown to be safe."""
+    """How many images it takes to show that a setting is safe which harms none of them."""
     return math.ceil(math.log(_HARM_SHARE * delta) / math.log1p(-max_drop))
 
 
 @lru_cache(maxsize=4096)
 def upper(count: int, images: int, delta: float) -> float:
-    """Clopper-Pearson: the p above which seeing at most `count` has probability ≤ `delta`."""
+    """Clopper-Pearson upper bound: at a larger p, `count` or fewer have probability ≤ `delta`."""
     if count >= images:
         return 1.0
     return _bisect(lambda p: _cdf(count, images, p) > delta)
@@ -71,7 +71,7 @@ def upper(count: int, images: int, delta: float) -> float:
 
 @lru_cache(maxsize=4096)
 def lower(count: int, images: int, delta: float) -> float:
-    """Clopper-Pearson: the p below which seeing at least `count` has probability ≤ `delta`."""
+    """Clopper-Pearson lower bound: at a smaller p, `count` or more have probability ≤ `delta`."""
     if count <= 0:
         return 0.0
     # Rounded down, so that the bound stays on its side.

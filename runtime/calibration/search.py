@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from runtime.bundle.manifest import ExitSpec, Manifest
+from runtime.bundle import ExitSpec, Manifest
 from runtime.calibration import risk
 from runtime.calibration.evidence import Observed, Point
 from runtime.calibration.goal import Goal
 from runtime.errors import CalibrationError, PolicyError
+from spikehalt.exits import NEVER, POLICIES, calibrated_names
 from spikehalt.strict import unknown_name
 
 MAX_LEVELS = 32
@@ -90,7 +91,7 @@ def calibrate(
         PolicyError: no policy, an unknown one, or one that the bundle cannot follow.
         CalibrationError: no setting reaches the goal, or too few images for the promise.
     """
-    names = usable_policies(manifest) if policies is None else list(policies)
+    names = calibrated_names(manifest.halting.mode) if policies is None else list(policies)
     _check_policies(names, manifest)
     reference = observed[0].correct[:, -1]
     curves = {
@@ -107,7 +108,7 @@ def calibrate(
     sequences = [(curves[key], point) for key, point in reached.items() if key[0] == default]
     return Calibration(
         goal=goal,
-        reference=observed[0].point("never", None, reference),
+        reference=observed[0].point(NEVER.name, None, reference),
         chosen={name: reached[name, number] for name in names if (name, number) in reached},
         default=default,
         levels=_levels(sequences, reached[default, number], goal),
@@ -116,20 +117,15 @@ def calibrate(
 
 
 def _check_policies(names: Sequence[str], manifest: Manifest) -> None:
-    usable = usable_policies(manifest)
+    mode = manifest.halting.mode
+    usable = calibrated_names(mode)
     if not names:
         raise PolicyError(f"no policy to calibrate: name some of {', '.join(usable)}, or pass None")
-    if "halting" in names and manifest.halting.mode == "none":
-        raise PolicyError('policy "halting" needs a model trained with halting')
     for name in names:
+        if name in POLICIES and not POLICIES[name].fits(mode):
+            raise PolicyError(f'policy "{name}" needs a model trained with halting')
         if name not in usable:
             raise PolicyError(unknown_name("policy with a threshold", name, usable))
-
-
-def usable_policies(manifest: Manifest) -> list[str]:
-    """Policies with a threshold that the bundle can follow."""
-    halting = [] if manifest.halting.mode == "none" else ["halting"]
-    return [*halting, "entropy", "confidence"]
 
 
 def _share(goal: Goal, sequences: int, images: int) -> float:
@@ -176,11 +172,11 @@ def _unreachable(goal: Goal, curves: Any) -> str:
 def _levels(
     sequences: Sequence[tuple[list[Point], Point]], best: Point, goal: Goal
 ) -> tuple[Point, ...]:
-    """Settings within the goal, dearer than the best, of which none is both dearer and worse.
+    """Settings within the goal, from the most accurate to the best: each is cheaper than the last.
 
     Args:
-        sequences: per ε the curve, and the point chosen on it: those before it are as safe.
-        best: the chosen point of all; the last level.
+        sequences: a curve for every ε, and the point chosen on it; points before it are as safe.
+        best: the chosen point of all curves; the last level.
         goal: what must hold.
     """
     safe = [

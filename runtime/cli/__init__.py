@@ -10,15 +10,9 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from spikehalt import commands
+from spikehalt.catalogue import of_package
 
-COMMANDS = {
-    "run": "classify images, folders or zips",
-    "info": "show what a bundle is",
-    "bench": "measure speed and energy, early exit against all timesteps",
-    "calibrate": "find exit thresholds on labelled files and write them into the bundle",
-    "report": "write one HTML page about how a bundle does on some files",
-    "sign": "sign a bundle, for devices that check a key",
-}
+COMMANDS = of_package("runtime")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle.manifest import InputSpec
+from runtime.bundle import InputSpec
 from runtime.cli import options
 from runtime.engine import Engine
 from runtime.inputs.files import batches, find_samples, spread
@@ -48,12 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure and show."""
     with options.open_engine(arguments, max_batch=max(arguments.batch)) as engine:
         images, note = _images(engine, arguments)
-        exits = engine.settings.policy != "never"
-        plan = variants(arguments.batch, arguments.stream, _overrides(arguments), exits)
+        exits = engine.settings.threshold is not None
+        compared = variants(arguments.batch, arguments.stream, _overrides(arguments), exits)
         meter = _meter(arguments.energy, engine)
         try:
             measured = measure(
-                engine, images, plan, rounds=arguments.rounds, meter=meter, ticking=_ticking
+                engine, images, compared, rounds=arguments.rounds, meter=meter, ticking=_ticking
             )
         finally:
             if meter is not None:

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runtime.bundle.read import Bundle, signature_notice, update_manifest
+from runtime.bundle import Bundle, signature_notice, update_manifest
 from runtime.calibration import Calibration, Goal, Observed, Point, calibrate
 from runtime.calibration.plot import curves_svg
 from runtime.cli import options
-from runtime.early_exit.policies import POLICIES
 from runtime.engine import Engine
 from runtime.errors import BundleIntegrityError, BundleWriteError
 from runtime.inputs.files import Sample, batches, class_indices, find_samples
 from runtime.results.trajectory import Trajectory, join
 from spikehalt import console
+from spikehalt.exits import CALIBRATED, NEVER
 
 DEFAULT_DROP = 0.005
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--confidence", type=float, metavar="P", help="promise --max-drop for new images, as 0.95"
     )
     parser.add_argument(
-        "--policy", nargs="+", action="extend", choices=POLICIES[:-1],
+        "--policy", nargs="+", action="extend", choices=[each.name for each in CALIBRATED],
         help="exit policies to calibrate (default: all)",
     )  # fmt: skip
     parser.add_argument(
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 def observe(arguments: argparse.Namespace) -> list[Observed]:
     """Trajectories of the labelled files, at the bundle's ε first."""
     with options.open_engine(
-        arguments, policy="never", epsilon=None, max_batch=arguments.batch
+        arguments, policy=NEVER.name, epsilon=None, max_batch=arguments.batch
     ) as engine:
         manifest = engine.manifest
         samples = find_samples([arguments.data], manifest.input, arguments.split)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from runtime.bundle.manifest import ExitSpec, InputSpec, Manifest
-from runtime.bundle.read import Bundle
+from runtime.bundle import Bundle, ExitSpec, InputSpec, Manifest
 from runtime.cli import options
 from runtime.early_exit.settings import Overrides, calibration_notice
 from spikehalt import console
+from spikehalt.exits import CALIBRATED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +77,7 @@ def _halting(manifest: Manifest) -> str:
 
 
 def _exit(spec: ExitSpec) -> str:
-    thresholds = {name: spec.threshold(name) for name in ("halting", "entropy", "confidence")}
+    thresholds = {policy.name: spec.threshold(policy.name) for policy in CALIBRATED}
     known = [f"{name} {value:.4g}" for name, value in thresholds.items() if value is not None]
     return f"{spec.default} by default; thresholds: {', '.join(known) or 'not calibrated'}"
 

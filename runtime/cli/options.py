@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from runtime.backends import registry
-from runtime.early_exit.policies import POLICIES
 from runtime.engine import Engine
 from runtime.errors import BundleWriteError
+from spikehalt.exits import POLICIES
 
 BUNDLE_HELP = "folder written by `python -m export.to_trt`"
 IMAGES_HELP = "files, folders or zips of images, or of event frames (.npz)"
@@ -34,9 +34,11 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
     """When an image leaves."""
+    rules = "; ".join(f"{each.name}: {each.description}" for each in POLICIES.values())
     parser.add_argument(
-        "--policy", choices=POLICIES, help="exit policy (default: as the bundle says)"
-    )
+        "--policy", choices=tuple(POLICIES),
+        help=f"when an image leaves (default: as the bundle says). {rules}",
+    )  # fmt: skip
     parser.add_argument(
         "--threshold", type=float, metavar="X", help="of the policy (default: as calibrated)"
     )

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from runtime.bundle.read import Bundle
+from runtime.bundle import Bundle
 from runtime.cli import options
 from runtime.cli.info import identity
 from runtime.errors import BundleWriteError

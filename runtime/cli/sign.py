@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from runtime.bundle.read import SIGNATURE_NAME, sign_bundle
+from runtime.bundle import SIGNATURE_NAME, sign_bundle
 from runtime.cli import options
 
 

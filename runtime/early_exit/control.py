@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from runtime.bundle.manifest import Manifest
+from runtime.bundle import Manifest
 from runtime.early_exit.settings import Overrides, Settings, how_to_calibrate, resolve
 from runtime.errors import BundleFormatError, PolicyError
 from runtime.results.result import Result

@@ -10,33 +10,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.backends import ports as graph_io
-from runtime.backends.base import Inputs, Session, StepOutputs
-from runtime.bundle.manifest import Manifest
-from runtime.early_exit.policies import should_exit, softmax
+from runtime.backends.base import ChunkOutputs, Inputs, Session
+from runtime.bundle import Manifest
 from runtime.early_exit.settings import Settings
 from runtime.errors import BackendError
 from runtime.results.result import Result
+from runtime.results.scores import should_exit, softmax
 from runtime.results.timing import ChunkTime, Timings
 
-Rows = NDArray[np.int64]
+Positions = NDArray[np.int64]
+"""Which images of a batch, int64 [B']."""
 
 
 class Recorder(Protocol):
     """Keeps what it needs of every chunk."""
 
-    def record(self, rows: Rows, start: int, step: StepOutputs) -> None:
+    def record(self, images: Positions, start: int, outputs: ChunkOutputs) -> None:
         """Store one chunk.
 
         Args:
-            rows: int64 [B'], which images of the batch took part.
+            images: int64 [B'], those of the batch that took part.
             start: timesteps that ran before.
-            step: the chunk's outputs.
+            outputs: of the chunk.
         """
         ...
 
 
 class LastAnswers:
-    """Keeps every image's outputs at the timestep it left.
+    """Keeps every image's outputs at the timestep at which it left.
 
     Args:
         manifest: of the bundle.
@@ -55,7 +56,7 @@ class LastAnswers:
         self.mac_ops = np.zeros(batch) if manifest.instrumented else None
         self.ac_ops = np.zeros(batch) if manifest.instrumented else None
 
-    def record(self, rows: Rows, start: int, step: StepOutputs) -> None:
+    def record(self, images: Positions, start: int, outputs: ChunkOutputs) -> None:
         """Store one chunk; see `Recorder.record`.
 
         Raises:
@@ -63,16 +64,16 @@ class LastAnswers:
         """
         stop = start + self._manifest.chunk
         try:
-            self.logits[rows] = step.logits
-            self.halt_score[rows] = step.halt_score
-            self.live_tokens[rows, start:stop] = step.live_tokens
-            for mask, value in zip(self.live_masks or (), step.live_masks, strict=True):
-                mask[rows, start:stop] = value
-            self.mac_ops = _with_operations(self.mac_ops, rows, step.mac_ops)
-            self.ac_ops = _with_operations(self.ac_ops, rows, step.ac_ops)
+            self.logits[images] = outputs.logits
+            self.halt_score[images] = outputs.halt_score
+            self.live_tokens[images, start:stop] = outputs.live_tokens
+            for mask, value in zip(self.live_masks or (), outputs.live_masks, strict=True):
+                mask[images, start:stop] = value
+            self.mac_ops = _with_operations(self.mac_ops, images, outputs.mac_ops)
+            self.ac_ops = _with_operations(self.ac_ops, images, outputs.ac_ops)
         except (ValueError, IndexError) as error:
             raise BackendError(f"the graph's outputs contradict the manifest: {error}") from error
-        self.timesteps[rows] = stop
+        self.timesteps[images] = stop
 
     def result(self) -> Result:
         """What was recorded."""
@@ -91,12 +92,12 @@ class LastAnswers:
 
 
 def _with_operations(
-    totals: NDArray[np.float64] | None, rows: Rows, counts: NDArray[np.float32] | None
+    totals: NDArray[np.float64] | None, images: Positions, counts: NDArray[np.float32] | None
 ) -> NDArray[np.float64] | None:
-    """[B] totals with [B', chunk] counts added; None, not too little, where a chunk has none."""
+    """Add counts [B', chunk] to totals [B]; a chunk without counts leaves no total, None."""
     if totals is None or counts is None:
         return None
-    totals[rows] += counts.sum(axis=1, dtype=np.float64)
+    totals[images] += counts.sum(axis=1, dtype=np.float64)
     return totals
 
 
@@ -108,8 +109,8 @@ class Job:
         session: a loaded backend.
         manifest: of its bundle.
         settings: policy, threshold, ε, timesteps.
-        masks: also return live masks.
-        timings: where the time goes, filled in.
+        masks: whether live masks are returned too.
+        timings: where the time goes; filled in while the batches run.
     """
 
     session: Session
@@ -123,7 +124,7 @@ def run_batch(job: Job, data: NDArray[Any]) -> Result:
     """Classify one batch.
 
     Args:
-        job: with what, and how.
+        job: what runs it, and how.
         data: checked input, uint8 [B, H, W, C] or float32 [B, T, C, H, W].
 
     Raises:
@@ -137,38 +138,40 @@ def run_batch(job: Job, data: NDArray[Any]) -> Result:
 def run_chunks(job: Job, data: NDArray[Any], recorder: Recorder) -> None:
     """Run chunk after chunk until every image has left; errors as `run_batch`."""
     manifest, settings = job.manifest, job.settings
-    rows: Rows = np.arange(len(data))  # images still running, as positions in the batch
-    alive: Rows | None = None  # the same as positions in the previous chunk's batch
+    running: Positions = np.arange(len(data))  # images that have not left, in the batch
+    kept: Positions | None = None  # the same images, in the previous chunk
     states: Any = None
     for start in range(0, settings.max_timesteps, manifest.chunk):
         last = start + manifest.chunk >= settings.max_timesteps
-        inputs = _inputs(manifest, data, rows, alive, start, settings.epsilon)
-        step = _timed_step(job, inputs, states, start, last, len(rows))
-        recorder.record(rows, start, step)
-        leaving = should_exit(settings.policy, settings.threshold, step.logits, step.halt_score)
-        alive = np.flatnonzero(~leaving)
-        rows, states = rows[alive], step.states
-        if len(rows) == 0:
+        inputs = _inputs(manifest, data, running, kept, start, settings.epsilon)
+        outputs = _timed_chunk(job, inputs, states, start, last, len(running))
+        recorder.record(running, start, outputs)
+        leaving = should_exit(
+            settings.policy, settings.threshold, outputs.logits, outputs.halt_score
+        )
+        kept = np.flatnonzero(~leaving)
+        running, states = running[kept], outputs.states
+        if len(running) == 0:
             break
 
 
-def _timed_step(
+def _timed_chunk(
     job: Job, inputs: Inputs, states: Any, start: int, last: bool, images: int
-) -> StepOutputs:
+) -> ChunkOutputs:
     begin = time.perf_counter()
-    step = job.session.run(inputs, states, last=last, masks=job.masks)
+    outputs = job.session.run(inputs, states, last=last, masks=job.masks)
     job.timings.chunks.append(ChunkTime(start, images, time.perf_counter() - begin))
-    _refuse_not_finite(job.manifest, step, start)
-    if job.masks and not step.live_masks:
+    _refuse_not_finite(job.manifest, outputs, start)
+    if job.masks and not outputs.live_masks:
         raise BackendError(
             f"backend {job.session.info.name!r} gives no live masks (a recording holds none): call "
             "without live_masks=True, or use a backend that runs the bundle's graphs"
         )
-    return step
+    return outputs
 
 
-def _refuse_not_finite(manifest: Manifest, step: StepOutputs, start: int) -> None:
-    if not (np.isfinite(step.logits).all() and np.isfinite(step.halt_score).all()):
+def _refuse_not_finite(manifest: Manifest, outputs: ChunkOutputs, start: int) -> None:
+    if not (np.isfinite(outputs.logits).all() and np.isfinite(outputs.halt_score).all()):
         raise BackendError(
             f"the graph returned NaN or infinity after timestep {start + manifest.chunk}; "
             + _about_overflow(manifest.precision)
@@ -184,17 +187,17 @@ def _about_overflow(precision: str) -> str:
 def _inputs(
     manifest: Manifest,
     data: NDArray[Any],
-    rows: Rows,
-    alive: Rows | None,
+    running: Positions,
+    kept: Positions | None,
     start: int,
     epsilon: float,
 ) -> Inputs:
     inputs: dict[str, NDArray[Any]] = {graph_io.EPSILON: np.array(epsilon, np.float32)}
     if manifest.input.kind == "frames":
-        chunk = data[rows, start : start + manifest.chunk]
-        inputs[graph_io.FRAMES] = np.ascontiguousarray(chunk)
-    elif alive is None:
+        frames = data[running, start : start + manifest.chunk]
+        inputs[graph_io.FRAMES] = np.ascontiguousarray(frames)
+    elif kept is None:
         inputs[graph_io.IMAGE] = data
-    if alive is not None:
-        inputs[graph_io.ALIVE] = alive
+    if kept is not None:
+        inputs[graph_io.ALIVE] = kept
     return inputs

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backends.base import StepOutputs
-from runtime.early_exit.loop import Job, Rows, run_chunks
+from runtime.backends.base import ChunkOutputs
+from runtime.early_exit.loop import Job, Positions, run_chunks
 from runtime.errors import BackendError
 from runtime.results.trajectory import Trajectory, join
 
@@ -18,11 +18,11 @@ class AllAnswers:
     """Keeps the outputs of every chunk; works while no image leaves."""
 
     def __init__(self) -> None:
-        self._steps: list[StepOutputs] = []
+        self._outputs: list[ChunkOutputs] = []
 
-    def record(self, rows: Rows, start: int, step: StepOutputs) -> None:
+    def record(self, images: Positions, start: int, outputs: ChunkOutputs) -> None:
         """Store one chunk; see `runtime.early_exit.loop.Recorder.record`."""
-        self._steps.append(step)
+        self._outputs.append(outputs)
 
     def trajectory(self, chunk_ms: NDArray[np.float64]) -> Trajectory:
         """What was recorded.
@@ -35,9 +35,9 @@ class AllAnswers:
         """
         try:
             return Trajectory(
-                logits=np.stack([step.logits for step in self._steps], axis=1),
-                halt_score=np.stack([step.halt_score for step in self._steps], axis=1),
-                live_tokens=np.concatenate([step.live_tokens for step in self._steps], axis=1),
+                logits=np.stack([each.logits for each in self._outputs], axis=1),
+                halt_score=np.stack([each.halt_score for each in self._outputs], axis=1),
+                live_tokens=np.concatenate([each.live_tokens for each in self._outputs], axis=1),
                 chunk_ms=chunk_ms,
             )
         except ValueError as error:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.bundle.manifest import MAX_HALT_SCORE, Manifest
-from runtime.early_exit.policies import POLICIES
+from runtime.bundle import Manifest
 from runtime.errors import PolicyError
 from spikehalt.errors import ConfigError
+from spikehalt.exits import CALIBRATED, NEVER, POLICIES, ExitPolicy, calibrated_names
 from spikehalt.strict import unknown_name
-
-_RANGES = {
-    "halting": (-MAX_HALT_SCORE, MAX_HALT_SCORE),
-    "entropy": (0.0, 1.0),
-    "confidence": (0.0, 1.0),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +42,8 @@ class Settings:
     """The knobs a call runs with, all of them valid.
 
     Attributes:
-        policy: one of `runtime.early_exit.policies.POLICIES`.
-        threshold: None for "never" only.
+        policy: a name in `spikehalt.exits.POLICIES`.
+        threshold: None for a policy without one.
         epsilon: in [0, 1).
         max_timesteps: a multiple of the bundle's chunk, at most its T.
     """
@@ -68,7 +63,7 @@ def resolve(manifest: Manifest, overrides: Overrides) -> Settings:
     """
     policy = _policy(manifest, overrides.policy)
     return Settings(
-        policy=policy,
+        policy=policy.name,
         threshold=_threshold(manifest, policy, overrides.threshold),
         epsilon=_epsilon(manifest, overrides.epsilon),
         max_timesteps=_timesteps(manifest, overrides.max_timesteps),
@@ -76,9 +71,9 @@ def resolve(manifest: Manifest, overrides: Overrides) -> Settings:
 
 
 def calibration_notice(manifest: Manifest, overrides: Overrides) -> str | None:
-    """How to calibrate, for a bundle that runs "never" only because it is not calibrated."""
+    """How to calibrate, for a bundle that runs all timesteps because it is not calibrated."""
     chosen = overrides.policy is not None
-    if chosen or manifest.exit.default != "never":
+    if chosen or POLICIES[manifest.exit.default].has_threshold:
         return None
     return (
         f"{manifest.name} has no calibrated exit threshold, so every image runs all "
@@ -94,37 +89,47 @@ def how_to_calibrate() -> str:
     )
 
 
-def _policy(manifest: Manifest, asked: str | None) -> str:
-    policy = manifest.exit.default if asked is None else asked
-    if policy not in POLICIES:
-        raise PolicyError(unknown_name("exit policy", str(policy), POLICIES))
-    if policy == "halting" and manifest.halting.mode == "none":
+def _policy(manifest: Manifest, asked: str | None) -> ExitPolicy:
+    name = manifest.exit.default if asked is None else asked
+    if name not in POLICIES:
+        raise PolicyError(unknown_name("exit policy", str(name), tuple(POLICIES)))
+    policy, mode = POLICIES[name], manifest.halting.mode
+    if not policy.fits(mode):
+        others = _or([*calibrated_names(mode), NEVER.name])
         raise PolicyError(
-            f'policy "halting" needs halting scores, and {manifest.name} was trained without '
-            'halting (mode "none"): use "entropy", "confidence" or "never"'
+            f'policy "{name}" needs halting scores, and {manifest.name} was trained without '
+            f'halting (mode "{mode}"): use {others}'
         )
     return policy
 
 
-def _threshold(manifest: Manifest, policy: str, asked: float | None) -> float | None:
-    if policy == "never":
+def _threshold(manifest: Manifest, policy: ExitPolicy, asked: float | None) -> float | None:
+    if not policy.has_threshold:
         if asked is not None:
+            others = _or([each.name for each in CALIBRATED])
             raise PolicyError(
-                f'threshold {asked!r} has no meaning under policy "never": pass policy="halting", '
-                '"entropy" or "confidence" with it'
+                f'threshold {asked!r} has no meaning under policy "{policy.name}": pass '
+                f"policy={others} with it"
             )
         return None
-    value = manifest.exit.threshold(policy) if asked is None else asked
+    value = manifest.exit.threshold(policy.name) if asked is None else asked
     if value is None:
         raise PolicyError(
-            f"{manifest.name} has no calibrated threshold for policy {policy!r}. "
+            f"{manifest.name} has no calibrated threshold for policy {policy.name!r}. "
             + how_to_calibrate()
         )
-    low, high = _RANGES[policy]
     number = _number("threshold", value)
-    if not low <= number <= high:
-        raise ConfigError(f"threshold {value!r} of policy {policy!r} is not in [{low}, {high}]")
+    if not policy.allows(number):
+        raise ConfigError(
+            f"threshold {value!r} of policy {policy.name!r} is not in [{policy.low}, {policy.high}]"
+        )
     return number
+
+
+def _or(names: Sequence[str]) -> str:
+    """Names in quotes, as a choice: "a", "b" or "c"."""
+    *others, last = (f'"{name}"' for name in names)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _epsilon(manifest: Manifest, asked: float | None) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.backends.base import CLOSED
 from runtime.early_exit.settings import Settings
 from runtime.errors import EngineStateError
 from runtime.results.result import ImageResult, Result
@@ -49,8 +50,8 @@ class Batcher:
     def submit(self, data: NDArray[Any], settings: Settings) -> Future[ImageResult]:
         """Queue one checked input [1, …]; waits while `MAX_WAITING` requests are queued.
 
-        A future's callback runs on the batcher's own thread; what it submits never waits, since
-        nobody else would make room.
+        A future's callback runs on the batcher's own thread. What it submits does not wait: no
+        other thread would make room.
 
         Raises:
             EngineStateError: the batcher is closed.
@@ -65,7 +66,7 @@ class Batcher:
                 self._requests.put(request)
         if closed:
             self._free(request)
-            raise EngineStateError("this engine is closed: make a new Engine(bundle)")
+            raise EngineStateError(CLOSED)
         return request.future
 
     def close(self) -> None:

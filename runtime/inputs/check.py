@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle.manifest import InputSpec
+from runtime.bundle import InputSpec
 from runtime.errors import InputError
 from runtime.inputs.files import resize_image
 

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle.manifest import InputSpec
+from runtime.bundle import InputSpec
 from runtime.errors import InputError
 from runtime.inputs.npz import read_array
 from spikehalt.extras import require_extra

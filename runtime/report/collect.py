@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.calibration.evidence import Observed, Point
-from runtime.calibration.search import usable_policies
 from runtime.engine import Engine
 from runtime.errors import InputError
 from runtime.inputs.files import Fit, Sample, class_indices, load_sample
 from runtime.report.pictures import Picture, make_picture, token_grid
 from runtime.results.result import Result, concatenate
 from runtime.results.trajectory import Trajectory, join
+from spikehalt.exits import calibrated_names
 
 SHOWN = 12  # pictures in the grid
 EXAMPLES = 6  # easy and hard ones
@@ -172,7 +172,7 @@ def _curves(
     reference = observed.correct[:, -1]
     return {
         policy: [asdict(point) for point in _thinned(observed.curve(policy, reference))]
-        for policy in usable_policies(engine.manifest)
+        for policy in calibrated_names(engine.manifest.halting.mode)
     }
 
 

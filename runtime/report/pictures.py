@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle.manifest import Manifest
+from runtime.bundle import Manifest
 from runtime.drawing import png
 
 _HEAT = np.array([[24, 24, 60], [123, 31, 120], [229, 92, 48], [252, 252, 170]], np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle.manifest import EnergySpec
+from runtime.bundle import EnergySpec
 
 Counts = NDArray[np.int32]
 Steps = NDArray[np.int64]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle.manifest import Manifest
+from runtime.bundle import Manifest
 from runtime.results import estimate
 
 
@@ -99,8 +99,8 @@ class Result:
     def energy_mj(self) -> NDArray[np.float64] | None:
         """float64 [B]: estimated energy, None if the bundle has no energy constants.
 
-        An instrumented bundle's estimate comes from operations counted in its graphs; another's,
-        and that of a recording, from live tokens and the firing rates measured at
+        The estimate of an instrumented bundle comes from operations counted in its graphs. That of
+        another bundle, and of a recording, comes from live tokens and the firing rates measured at
         export.
         """
         spec = self.manifest.energy

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.early_exit import policies as exit_rules
 from runtime.inputs.npz import read_array
+from runtime.results.scores import Scores, first_exit
+from spikehalt.exits import POLICIES
 
 PathLike = str | os.PathLike[str]
 MAX_RECORDING_BYTES = 2**30
@@ -49,17 +50,16 @@ class Trajectory:
     def scores(self, policy: str) -> NDArray[np.float32]:
         """float32 [B, S]: what `policy` compares with its threshold."""
         B, S, classes = self.logits.shape
-        flat = exit_rules.score(
-            policy, self.logits.reshape(B * S, classes), self.halt_score.reshape(B * S)
-        )
-        return flat.reshape(B, S)
+        flat = Scores(self.logits.reshape(B * S, classes), self.halt_score.reshape(B * S))
+        scores: NDArray[np.float32] = POLICIES[policy].score(flat).reshape(B, S)
+        return scores
 
     def exits(self, policy: str, threshold: float | None) -> NDArray[np.int64]:
-        """int64 [B]: index of the exit point each image leaves at under a policy."""
+        """int64 [B]: index of the exit point each image leaves at; the last without a threshold."""
         B, S = self.halt_score.shape
-        if policy == "never" or threshold is None:
+        if threshold is None or not POLICIES[policy].has_threshold:
             return np.full(B, S - 1, np.int64)
-        return exit_rules.first_exit(policy, self.scores(policy), threshold)
+        return first_exit(policy, self.scores(policy), threshold)
 
     def save(self, path: PathLike) -> None:
         """Write the arrays to an .npz file of exactly this name (without the times)."""

@@ -8,7 +8,8 @@ import pytest
 from benchmarks.common.table import Row
 from benchmarks.common.trained import ZOO
 from benchmarks.zoo import ENTRIES, RESULTS, TOLERANCES, compare
-from export.bundle.write import ExportOptions, export_bundle
+from export.bundle.write import export_bundle
+from export.options import ExportOptions
 from runtime.bundle.read import Bundle
 from train.checkpoint import load_checkpoint
 

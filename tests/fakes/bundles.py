@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from export.bundle.write import ExportOptions, export_bundle
+from export.bundle.write import export_bundle
+from export.options import ExportOptions
 from runtime.bundle.read import Bundle
 from tests.export.dyadic import dyadic_config, dyadic_network
 from train.checkpoint import Checkpoint, save_checkpoint
@@ -26,7 +27,7 @@ def write_checkpoint(
 
 def write_small_bundle(folder: Path, layout: str = "lagged", **changes: Any) -> Bundle:
     """The bundle of such a checkpoint; keyword arguments of `ExportOptions` go there."""
-    names = ("chunk", "precision", "qdq", "live_masks")
+    names = ("chunk", "precision", "qdq", "live_masks", "instrument")
     options = {name: changes.pop(name) for name in names if name in changes}
     checkpoint = write_checkpoint(folder / "small.pt", **changes)
     chosen = ExportOptions(layout=layout, **options)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.bundle.read import Bundle, write_bundle
+from runtime.bundle import Bundle, write_bundle
 from tests.runtime.toy import SIDE, toy_files, toy_manifest
 
 MakeBundle = Callable[..., Bundle]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.bundle.read import HaltingSpec, InputSpec, Manifest
+from runtime.bundle import HaltingSpec, InputSpec, Manifest
 
 
 def small_manifest(**changes: Any) -> Manifest:

@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime import Engine
-from runtime.backends.registry import BackendInfo, SessionOptions, StepOutputs, open_session
-from runtime.bundle.read import Bundle, ExitSpec, HaltingSpec
+from runtime.backends.registry import BackendInfo, ChunkOutputs, SessionOptions, open_session
+from runtime.bundle import Bundle, ExitSpec, HaltingSpec
 from runtime.errors import (
     BackendError,
     BundleIntegrityError,
@@ -335,11 +335,11 @@ class FailingSession:
     def __init__(self, inner: Any) -> None:
         self.inner, self.info, self.failures = inner, inner.info, 1
 
-    def run(self, inputs: Any, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Any, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         if states is not None and self.failures:
             self.failures -= 1
             raise BackendError("the device fell off the bus")
-        step: StepOutputs = self.inner.run(inputs, states, last=last, masks=masks)
+        step: ChunkOutputs = self.inner.run(inputs, states, last=last, masks=masks)
         return step
 
     def close(self) -> None:
@@ -365,14 +365,14 @@ class OddSession:
         self.outputs = outputs
         self.info = BackendInfo(name="odd", version="1", device="none")
 
-    def run(self, inputs: Any, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Any, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         rows = len(inputs["image"])
         outputs = {
             "logits": np.zeros((rows, 3), np.float32),
             "halt_score": np.zeros(rows, np.float32),
             "live_tokens": np.zeros((rows, 1, 2), np.int32),
         }
-        return StepOutputs(**{**outputs, **self.outputs})
+        return ChunkOutputs(**{**outputs, **self.outputs})
 
     def close(self) -> None:
         pass

@@ -19,7 +19,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime import Engine
-from runtime.bundle.read import Bundle, write_bundle
+from runtime.bundle import Bundle, write_bundle
 from runtime.errors import BackendError, BundleError, EngineStateError
 from tests.runtime.conftest import MakeBundle
 from tests.runtime.toy import toy_files, toy_manifest

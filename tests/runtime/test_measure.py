@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime import Engine
-from runtime.bundle.read import Bundle, EnergySpec
+from runtime.bundle import Bundle, EnergySpec
 from runtime.measure import Variant, measure, variants
 from runtime.sensors import EnergyMeter
 from tests.runtime.conftest import MakeBundle

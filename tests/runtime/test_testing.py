@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime import Engine
-from runtime.bundle.read import Bundle, EnergySpec
+from runtime.bundle import Bundle, EnergySpec
 from runtime.errors import BackendError, InputError
 from runtime.results import estimate
 from runtime.testing import ReplaySession, Trajectory

@@ -20,7 +20,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from runtime.bundle.read import HaltingSpec, InputSpec, Manifest
+from runtime.bundle import HaltingSpec, InputSpec, Manifest
 from tests.runtime.manifests import small_manifest
 
 GAIN = 4.0

@@ -1,37 +1,53 @@
-"""`python -m train import`."""
+"""`python -m train import`: bring in a checkpoint of another repository.
+
+Of the Spikformer, Spikingformer or Spike-driven Transformer repositories, or of SpikingJelly's
+models.
+"""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from spikehalt.console import say
 from spikehalt.errors import ConfigError
-from train.checkpoint import save_checkpoint
-from train.cli.console import HelpAskedError, asks_for_help, take_option, take_positional
-from train.cli.outputs import check_writable
-from train.cli.parsing import parse
-from train.config import ModelConfig
-from train.importing import import_checkpoint
-from train.models import NAMED_MODELS, named_model
-
-_USAGE = "import FILE --arch NAME [--out CKPT] [--classes-file names.txt] [--key value …]"
+from train.cli.options.fields import Original, add_changes, named, read_changes
+from train.cli.options.outputs import check_writable
+from train.config import NAMED_MODELS, ModelConfig, named_model
 
 
-def import_command(arguments: list[str]) -> int:
-    """Bring in a published checkpoint."""
-    path, rest = take_positional("the file", _USAGE, arguments)
-    arch, rest = take_option("--arch", rest)
-    out, rest = take_option("--out", rest)
-    names, changes = take_option("--classes-file", rest)
-    if arch is None:
-        if asks_for_help(changes):
-            raise HelpAskedError
-        raise ConfigError(f"--arch is missing; one of {', '.join(NAMED_MODELS)}")
-    prog = f"python -m train import {path}"
-    model = parse(ModelConfig, changes, prog, default=named_model(arch))
-    target = Path(out) if out else Path(path).with_suffix(".spikehalt.pt")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.usage = (
+        "%(prog)s FILE --arch NAME [--out CKPT] [--classes-file names.txt] [--key value …]"
+    )
+    parser.add_argument("file", metavar="FILE", help="the published checkpoint")
+    parser.add_argument(
+        "--arch",
+        dest="model",
+        action=Original,
+        type=named(named_model),
+        required=True,
+        metavar="NAME",
+        help=f"the model that it is of, one of {', '.join(NAMED_MODELS)}; --help behind it shows "
+        "its values",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: FILE with the ending .spikehalt.pt"
+    )
+    parser.add_argument("--classes-file", metavar="FILE", help="names of the classes, one a line")
+    add_changes(parser, ModelConfig, without=("arch",))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Place its weights in a network of ours."""
+    model = read_changes(arguments.model, arguments)
+    target = arguments.out or Path(arguments.file).with_suffix(".spikehalt.pt")
     check_writable(target, "--out", makes_folders=True)
-    checkpoint = import_checkpoint(path, model, _class_names(names))
+    from train.checkpoint import save_checkpoint
+    from train.importing import import_checkpoint
+
+    checkpoint = import_checkpoint(arguments.file, model, _class_names(arguments.classes_file))
     save_checkpoint(target, checkpoint)
     count = sum(value.numel() for value in checkpoint.weights.values())
     say(

@@ -1,28 +1,23 @@
 """Early exit over timesteps, evaluated on what a network said at every timestep (design section 4).
 
-halting       the halting score reaches a threshold (STAS)
-entropy       the normalised entropy of the class probabilities falls to it (DT-SNN, AT-SNN^e)
-confidence    the largest probability reaches it
-never         all timesteps run
+The policies: `spikehalt.exits`.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from spikehalt.errors import ConfigError
+from spikehalt.exits import POLICIES, ExitPolicy, PolicyName
+from train.config.checks import check_max_drop
 from train.data.base import ImageSource, Split
 from train.models.network import SpikingTransformer
 from train.parallel.devices import exact_float32
 from train.parallel.distributed import gather, rank_and_world
-
-Policy = Literal["halting", "entropy", "confidence", "never"]
-POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 
 @dataclass(frozen=True)
@@ -52,13 +47,13 @@ class ExitPoint:
 
     Attributes:
         policy: which.
-        threshold: at which; at one that no score reaches (`unreachable`) no image leaves early.
+        threshold: at which; at `ExitPolicy.unreachable` no image leaves early.
         accuracy: of the logits at each image's exit.
         average_timesteps: executed timesteps per image.
         average_tokens: live tokens over K_0, averaged over blocks, executed timesteps and images.
     """
 
-    policy: Policy
+    policy: PolicyName
     threshold: float
     accuracy: float
     average_timesteps: float
@@ -118,25 +113,28 @@ def normalised_entropy(probability: Tensor) -> Tensor:
     return entropy / math.log(probability.shape[-1])
 
 
-def exit_steps(trace: Trace, policy: Policy, threshold: float) -> Tensor:
+def exit_steps(trace: Trace, policy: PolicyName, threshold: float) -> Tensor:
     """Executed timesteps of each image, int64 [N] in 1..T.
 
     Raises:
         ConfigError: no such policy.
     """
-    if policy not in POLICIES:
-        raise ConfigError(f"no exit policy {policy!r}; there are {', '.join(POLICIES)}")
-    timesteps = trace.correct.shape[0]
-    if policy == "never":
-        return torch.full(trace.correct.shape[1:], timesteps)
-    score: Tensor = getattr(trace, policy)
-    wants = score <= threshold if policy == "entropy" else score >= threshold
-    wants[-1] = True
-    first: Tensor = wants.int().argmax(0)
+    rule = _rule(policy)
+    if not rule.has_threshold:
+        return torch.full(trace.correct.shape[1:], trace.correct.shape[0])
+    leaves: Tensor = rule.passes(rule.score(trace), threshold)
+    leaves[-1] = True
+    first: Tensor = leaves.int().argmax(0)
     return first + 1
 
 
-def exit_point(trace: Trace, policy: Policy, threshold: float = 0.0) -> ExitPoint:
+def _rule(policy: str) -> ExitPolicy:
+    if policy not in POLICIES:
+        raise ConfigError(f"no exit policy {policy!r}; there are {', '.join(POLICIES)}")
+    return POLICIES[policy]
+
+
+def exit_point(trace: Trace, policy: PolicyName, threshold: float = 0.0) -> ExitPoint:
     """Accuracy, timesteps and tokens of a policy at a threshold."""
     steps = exit_steps(trace, policy, threshold)
     correct = trace.correct.gather(0, (steps - 1).unsqueeze(0)).float().mean()
@@ -148,46 +146,27 @@ def exit_point(trace: Trace, policy: Policy, threshold: float = 0.0) -> ExitPoin
     )
 
 
-def candidate_thresholds(trace: Trace, policy: Policy, count: int = 50) -> list[float]:
+def candidate_thresholds(trace: Trace, policy: PolicyName, count: int = 50) -> list[float]:
     """Thresholds at the quantiles of what the policy looks at, from never to at once."""
-    if policy == "never":
-        return [0.0]
-    score: Tensor = getattr(trace, policy).double()
+    rule = _rule(policy)
+    if not rule.has_threshold:
+        return [rule.unreachable]
+    score: Tensor = rule.score(trace).double()
     quantiles = torch.linspace(0, 1, count, dtype=torch.float64)
     return sorted(set(torch.quantile(score.flatten()[:10_000_000], quantiles).tolist()))
 
 
-def unreachable(policy: Policy) -> float:
-    """The threshold of a policy that no score of any image reaches: all timesteps run."""
-    if policy == "never":
-        return 0.0
-    return -math.inf if policy == "entropy" else math.inf
-
-
-def fewest_timesteps(trace: Trace, policy: Policy, max_drop: float) -> ExitPoint:
+def fewest_timesteps(trace: Trace, policy: PolicyName, max_drop: float) -> ExitPoint:
     """The threshold with the fewest timesteps whose accuracy stays within `max_drop` of all.
 
     Choose it on validation images and report it on others. Where every exit costs more than
-    `max_drop`, it is `unreachable(policy)`, at which the policy runs all timesteps of any split.
+    `max_drop`, it is the policy's `unreachable` one, at which all timesteps of any split run.
 
     Raises:
         ConfigError: `max_drop` is negative or no number.
     """
     check_max_drop(max_drop)
-    full = exit_point(trace, policy, unreachable(policy))
+    full = exit_point(trace, policy, _rule(policy).unreachable)
     points = [exit_point(trace, policy, t) for t in candidate_thresholds(trace, policy)]
     allowed = [point for point in points if point.accuracy >= full.accuracy - max_drop]
     return min([*allowed, full], key=lambda point: point.average_timesteps)
-
-
-def check_max_drop(max_drop: float) -> None:
-    """Refuse a negative share of accuracy.
-
-    Raises:
-        ConfigError: with what to give instead.
-    """
-    if not max_drop >= 0:
-        raise ConfigError(
-            f"max_drop is {max_drop}, must be >= 0: the share of accuracy that exits may cost, as "
-            "0.003; 0 allows none"
-        )

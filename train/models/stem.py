@@ -1,11 +1,8 @@
 """Spike patch splitting: image or frames to tokens, iterated (SPS) or once (I-SPS).
 
 Four conv stages of widths D/8, D/4, D/2, D, each conv + BN + neuron and, where configured, a
-max-pool; then a fifth convolution, whose form is the architecture's:
-
-    spikformer      x + neuron(conv(x))       spikes and a position embedding of spikes
-    spikingformer   conv(x)                   membrane currents
-    sdt             c + conv(neuron(c))       membrane currents c of the fourth stage
+max-pool; then a fifth convolution. The tokens are spikes or membrane currents, as the architecture
+says (`Architecture.kept_currents`).
 """
 
 from __future__ import annotations
@@ -16,6 +13,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from train.architectures.base import FIFTH, FOURTH
 from train.config import ModelConfig
 from train.models.layers import ConvBN
 from train.models.neurons import LIF, Rate
@@ -35,13 +33,12 @@ class Stem(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self._kept = config.architecture.kept_currents
+        self._adds = config.architecture.adds_position
         widths = [config.channels] + [config.dim // ratio for ratio in (8, 4, 2, 1, 1)]
         self.convs = nn.ModuleList([ConvBN(a, b) for a, b in pairwise(widths)])
-        # Spikingformer's fifth convolution yields currents: no neuron follows it.
-        count = 4 if config.arch == "spikingformer" else 5
-        if config.arch == "sdt":
-            count = 4
-        self.neurons = nn.ModuleList([self._neuron() for _ in range(count)])
+        neurons = config.architecture.stem_neurons
+        self.neurons = nn.ModuleList([self._neuron() for _ in range(neurons)])
 
     def _neuron(self) -> nn.Module:
         kind = Rate if self.config.stem.kind == "isps" else LIF
@@ -64,13 +61,17 @@ class Stem(nn.Module):
 
     def _last(self, x: Tensor) -> Tensor:
         """Fourth stage and fifth convolution, [T, B, C, H, W]."""
-        if self.config.arch == "sdt":
-            current = self.convs[3](x)
-            current = pool(current) if self.config.stem.pool[3] else current
-            # Membrane currents stay float32 under autocast: blocks add to them.
-            return current.float() + self.convs[4](self.neurons[3](current))  # type: ignore[no-any-return]
-        x = self._stage(x, 3)
-        current = self.convs[4](x)
-        if self.config.arch == "spikingformer":
-            return current.float()  # type: ignore[no-any-return]
-        return x + self.neurons[4](current)  # type: ignore[no-any-return]
+        embedded, x = self._fourth(x)
+        current = self.convs[FIFTH](x)
+        # Membrane currents stay float32 under autocast: blocks add to them.
+        last = current.float() if FIFTH in self._kept else self.neurons[FIFTH](current)
+        return embedded + last if self._adds else last  # type: ignore[no-any-return]
+
+    def _fourth(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the fifth convolution's result is added to, and what the convolution takes."""
+        if FOURTH not in self._kept:
+            x = self._stage(x, FOURTH)
+            return x, x
+        current = self.convs[FOURTH](x)
+        current = pool(current) if self.config.stem.pool[FOURTH] else current
+        return current.float(), self.neurons[FOURTH](current)

@@ -9,62 +9,53 @@ convolution of an image, the head and the halting decision multiply.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from onnx import TensorProto
 
-from export.fold.exact import Exact
-from export.fold.fold import FoldedConv, FoldedLinear
-from export.graph.emitter import Emitter
-from export.graph.layouts.rows import Rows
+from export.fold.folded import FoldedConv, FoldedLinear
+from export.graph.chunk import Chunk
+from export.graph.layouts.base import Rows
+from export.graph.observers.base import Observer
+from train.config import ModelConfig
 
 FLOAT = TensorProto.FLOAT
 # STAS appendix A: the score is one multiplication, two additions follow, then the readout.
 HALTING_MACS_BESIDE_READOUT = 3
 
 
-@dataclass
-class CountingEmitter(Emitter):
-    """Counts what is emitted; `give_out` declares the outputs.
+class Operations(Observer):
+    """Counts what is emitted. Counts are float32 [C, B], or [1, B] where timesteps have the same.
 
-    Counts are float32 [C, B], or [1, B] where every timestep has the same.
+    Args:
+        chunk: the graph and its timesteps.
+        config: the network's.
     """
 
-    _macs_once: float = 0.0
-    _acs: list[str] = field(default_factory=list)
-    _acs_once: list[str] = field(default_factory=list)
-    _totals: tuple[str, str] = ("", "")
+    def __init__(self, chunk: Chunk, config: ModelConfig) -> None:
+        self.graph, self.steps, self._config = chunk.graph, chunk.steps, config
+        self._macs_once = 0.0
+        self._acs: list[str] = []
+        self._acs_once: list[str] = []
+        self._totals: tuple[str, str] = ("", "")
 
-    def linear(
-        self,
-        x: str,
-        layer: FoldedLinear,
-        name: str,
-        rows: Rows,
-        exact: Exact | None = None,
-        *,
-        constant: bool = False,
-    ) -> str:
-        """See `Emitter.linear`."""
+    def linear(self, x: str, layer: FoldedLinear, rows: Rows, *, constant: bool) -> None:
+        """See `Observer.linear`."""
         self._note(self._units(x, rows, constant=constant), layer.weight.shape[1])
-        return super().linear(x, layer, name, rows, exact, constant=constant)
 
     def reused(self, x: str, rows: Rows, width: int) -> None:
-        """See `Emitter.reused`: its accumulates count at every timestep."""
+        """See `Observer.reused`: its accumulates count at every timestep."""
         self._note(self._units(x, rows, constant=True), width)
 
     def attended(self, spikes: str, rows: Rows) -> None:
-        """Both products of q, k, v in the cheaper order; SDT masks and sums instead."""
-        config = self.plan.config
-        meets = 1 if config.arch == "sdt" else min(rows.slots, config.dim // config.heads)
+        """Both products of q, k, v in the attention's cheaper order."""
+        config = self._config
+        meets = config.architecture.attention.meets(rows.slots, config.dim // config.heads)
         # Two products, each reading a third of the spikes on average.
         self._note(self._units(spikes, rows), 2 * meets / 3)
 
-    def conv(self, x: str, layer: FoldedConv, name: str, exact: Exact | None = None) -> str:
-        """See `Emitter.conv`."""
-        config = self.plan.config
-        stage = int(name.removeprefix("conv")) - 1
+    def conv(self, x: str, layer: FoldedConv, stage: int) -> None:
+        """See `Observer.conv`."""
+        config = self._config
         macs = layer.weight.size * float(np.prod(config.resolution(stage)))
         if stage == 0 and config.input == "image":
             self._macs_once += macs
@@ -73,11 +64,10 @@ class CountingEmitter(Emitter):
             self._acs_once.append(once)
         else:
             self._note(self._mean(x, steps=self.steps.count), macs)
-        return super().conv(x, layer, name, exact)
 
-    def chunk_done(self, live: str) -> None:
-        """See `Emitter.chunk_done`."""
-        graph, config = self.graph, self.plan.config
+    def blocks_done(self, live: str) -> None:
+        """See `Observer.blocks_done`."""
+        graph, config = self.graph, self._config
         per_token = 0
         if config.halting.mode != "none":
             per_token = config.dim + HALTING_MACS_BESIDE_READOUT

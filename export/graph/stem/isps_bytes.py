@@ -12,10 +12,12 @@ import numpy as np
 from onnx import TensorProto
 
 from export.fold.exact import Quantised, integer_steps, quantise, rate_range
-from export.fold.fold import FoldedConv
+from export.fold.folded import FoldedConv
 from export.graph import products as int8_product
 from export.graph.emitter import Emitter
 from export.graph.stem.rates import counted
+from export.graph.stem.stem import with_position
+from train.architectures.base import FIFTH, FOURTH
 from train.staircase import Staircase
 
 FLOAT, UINT8 = TensorProto.FLOAT, TensorProto.UINT8
@@ -41,18 +43,29 @@ def tokens_once(e: Emitter, current: str) -> str:
 
 def _tail(e: Emitter, counts: str) -> str:
     """Fourth and fifth convolution; float32 [B, H, W, D]."""
-    plan, graph, arch = e.plan.stem, e.graph, e.plan.config.arch
-    assert plan.stairs is not None and plan.residual_stairs is not None
-    if arch == "sdt":
-        current = _pooled(e, _current(e, counts, 3), 3)
-        rate = _float_counts(e, current, plan.residual_stairs, "rate4")
-        return graph.op("Add", current, _current(e, rate, 4), name="embedded")
-    x = _pooled(e, _count_stage(e, counts, 3), 3)
-    if arch == "spikingformer":
-        return _current(e, x, 4)
-    total = graph.op("Add", x, _count_stage(e, x, 4), name="embedded_counts")
-    wide = graph.op("Cast", total, to=FLOAT, name="embedded_float")
-    return graph.op("Mul", wide, graph.const(rate_range(e.plan.config).unit), name="embedded")
+    architecture = e.plan.config.architecture
+    embedded, counts = _fourth(e, counts)
+    if FIFTH not in architecture.kept_currents:
+        last = _count_stage(e, counts, FIFTH)
+        return _as_rates(e, with_position(e, embedded, last, "embedded_counts"))
+    return with_position(e, embedded, _current(e, counts, FIFTH))
+
+
+def _fourth(e: Emitter, counts: str) -> tuple[str, str]:
+    """What the fifth convolution's result is added to, and the spike counts it takes."""
+    if FOURTH not in e.plan.config.architecture.kept_currents:
+        x = _pooled(e, _count_stage(e, counts, FOURTH), FOURTH)
+        return x, x
+    stairs = e.plan.stem.residual_stairs
+    assert stairs is not None
+    current = _pooled(e, _current(e, counts, FOURTH), FOURTH)
+    return current, _float_counts(e, current, stairs, "rate4")
+
+
+def _as_rates(e: Emitter, counts: str) -> str:
+    """Spike counts in bytes to firing rates, float32."""
+    wide = e.graph.op("Cast", counts, to=FLOAT, name="embedded_float")
+    return e.graph.op("Mul", wide, e.graph.const(rate_range(e.plan.config).unit), name="embedded")
 
 
 def _count_stage(e: Emitter, counts: str, stage: int) -> str:

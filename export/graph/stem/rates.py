@@ -6,7 +6,7 @@ import numpy as np
 from onnx import TensorProto
 
 from export.fold.float16 import round_up
-from export.fold.network import rate_levels
+from export.fold.staircases import rate_levels
 from export.graph.builder import GraphBuilder
 from train.staircase import Staircase
 

@@ -8,6 +8,7 @@ from onnx import TensorProto
 from export.fold.exact import rate_range
 from export.graph.emitter import Emitter
 from export.graph.stem.rates import rate
+from train.architectures.base import FIFTH, FOURTH
 
 
 def normalised(e: Emitter, image: str) -> str:
@@ -36,39 +37,38 @@ def first_current(e: Emitter, x: str) -> str:
     return e.conv(x, e.plan.stem.convs[0], "conv1")
 
 
-def _spike_conv(e: Emitter, x: str, number: int) -> str:
-    """Convolution `number` (2 to 5), which takes spikes or firing rates."""
-    layer = e.plan.stem.convs[number - 1]
-    return e.conv(x, layer, f"conv{number}", rate_range(e.plan.config))
+def _spike_conv(e: Emitter, x: str, stage: int) -> str:
+    """Convolution of a stage after the first, which takes spikes or firing rates."""
+    return e.conv(x, e.plan.stem.convs[stage], f"conv{stage + 1}", rate_range(e.plan.config))
 
 
 def tokens_once(e: Emitter, current: str) -> str:
     """I-SPS: the first convolution's current to tokens [B, K, D], each convolution once."""
     for stage in range(3):
-        current = _spike_conv(e, _rate_stage(e, current, stage), stage + 2)
+        current = _spike_conv(e, _rate_stage(e, current, stage), stage + 1)
     return _to_tokens(e, _tail_once(e, current))
 
 
 def _rate_stage(e: Emitter, current: str, stage: int) -> str:
     """Firing rates of a stage; the staircase is monotone, so pooling may come first."""
     assert e.plan.stem.stairs is not None
-    if e.plan.config.stem.pool[stage]:
-        current = e.pool(current, f"pool{stage + 1}")
+    current = _pooled(e, current, stage)
     return rate(e.graph, current, e.plan.stem.stairs, f"rate{stage + 1}")
 
 
 def _tail_once(e: Emitter, current: str) -> str:
-    plan, arch = e.plan.stem, e.plan.config.arch
+    """The fourth convolution's current to a feature map of tokens."""
+    plan, kept = e.plan.stem, e.plan.config.architecture.kept_currents
     assert plan.stairs is not None and plan.residual_stairs is not None
-    if arch == "sdt":
-        current = e.pool(current, "pool4") if e.plan.config.stem.pool[3] else current
-        rates = rate(e.graph, current, plan.residual_stairs, "rate4")
-        return e.graph.op("Add", current, _spike_conv(e, rates, 5), name="embedded")
-    x = _rate_stage(e, current, 3)
-    current = _spike_conv(e, x, 5)
-    if arch == "spikingformer":
-        return current
-    return e.graph.op("Add", x, rate(e.graph, current, plan.stairs, "rate5"), name="embedded")
+    if FOURTH in kept:
+        embedded = _pooled(e, current, FOURTH)
+        x = rate(e.graph, embedded, plan.residual_stairs, "rate4")
+    else:
+        embedded = x = _rate_stage(e, current, FOURTH)
+    last = _spike_conv(e, x, FIFTH)
+    if FIFTH not in kept:
+        last = rate(e.graph, last, plan.stairs, "rate5")
+    return with_position(e, embedded, last)
 
 
 def tokens_of_chunk(e: Emitter, current: str, *, constant: bool) -> str:
@@ -78,34 +78,46 @@ def tokens_of_chunk(e: Emitter, current: str, *, constant: bool) -> str:
     """
     for stage in range(3):
         x = _spike_stage(e, current, stage, constant=constant and stage == 0)
-        current = _spike_conv(e, x, stage + 2)
+        current = _spike_conv(e, x, stage + 1)
     return _to_tokens(e, _tail_at(e, current))
 
 
 def _spike_stage(e: Emitter, current: str, stage: int, *, constant: bool = False) -> str:
     config = e.plan.config
     pools, before = config.stem.pool[stage], config.stem.pool_position == "before_lif"
-    if pools and before:
-        current = e.pool(current, f"pool{stage + 1}")
+    if before:
+        current = _pooled(e, current, stage)
     tail = _map_shape(e, stage, pooled=pools and before)
     name, lif = f"stem.lif{stage + 1}", e.plan.stem.lif
     x = e.lif_per_image(name, current, lif, tail, constant=constant)
-    return e.pool(x, f"pool{stage + 1}") if pools and not before else x
+    return x if before else _pooled(e, x, stage)
+
+
+def _pooled(e: Emitter, x: str, stage: int) -> str:
+    """Max-pool [B, C, H, W] where the stage has one."""
+    return e.pool(x, f"pool{stage + 1}") if e.plan.config.stem.pool[stage] else x
 
 
 def _tail_at(e: Emitter, current: str) -> str:
-    plan, arch = e.plan.stem, e.plan.config.arch
-    if arch == "sdt":
-        current = e.pool(current, "pool4") if e.plan.config.stem.pool[3] else current
-        tail = _map_shape(e, 3, pooled=True)
-        spike = e.lif_per_image("stem.lif4", current, plan.residual_lif, tail)
-        return e.graph.op("Add", current, _spike_conv(e, spike, 5), name="embedded")
-    x = _spike_stage(e, current, 3)
-    current = _spike_conv(e, x, 5)
-    if arch == "spikingformer":
-        return current
-    spike = e.lif_per_image("stem.lif5", current, plan.lif, _map_shape(e, 4, pooled=False))
-    return e.graph.op("Add", x, spike, name="embedded")
+    """The fourth convolution's current to a feature map of tokens."""
+    plan, kept = e.plan.stem, e.plan.config.architecture.kept_currents
+    if FOURTH in kept:
+        embedded = _pooled(e, current, FOURTH)
+        tail = _map_shape(e, FOURTH, pooled=True)
+        x = e.lif_per_image("stem.lif4", embedded, plan.residual_lif, tail)
+    else:
+        embedded = x = _spike_stage(e, current, FOURTH)
+    last = _spike_conv(e, x, FIFTH)
+    if FIFTH not in kept:
+        tail = _map_shape(e, FIFTH, pooled=False)
+        last = e.lif_per_image("stem.lif5", last, plan.lif, tail)
+    return with_position(e, embedded, last)
+
+
+def with_position(e: Emitter, embedded: str, last: str, name: str = "embedded") -> str:
+    """The fifth convolution's result, added to what it embeds where it is a position."""
+    adds = e.plan.config.architecture.adds_position
+    return e.graph.op("Add", embedded, last, name=name) if adds else last
 
 
 def _map_shape(e: Emitter, stage: int, pooled: bool) -> list[int]:

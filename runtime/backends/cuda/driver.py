@@ -66,7 +66,7 @@ class Cuda(Protocol):
         ...
 
     def free(self, address: int) -> None:
-        """Give them back."""
+        """Give device memory back."""
         ...
 
     def allocate_host(self, size: int) -> int:
@@ -74,7 +74,7 @@ class Cuda(Protocol):
         ...
 
     def free_host(self, address: int) -> None:
-        """Give them back."""
+        """Give pinned memory back."""
         ...
 
     def create_stream(self) -> int:
@@ -82,7 +82,7 @@ class Cuda(Protocol):
         ...
 
     def destroy_stream(self, stream: int) -> None:
-        """Give it back."""
+        """Give the stream back."""
         ...
 
     def synchronize(self, stream: int) -> None:

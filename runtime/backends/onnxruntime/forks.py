@@ -11,16 +11,16 @@ import os
 import weakref
 from typing import Any
 
-_alive: weakref.WeakSet[Any] = weakref.WeakSet()
+_kept: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def never_destroy_in_children(owner: Any) -> None:
-    """Keep `owner`, which has threads, alive in every process that is forked from this one."""
-    _alive.add(owner)
+    """Keep `owner`, which has threads, in every process that is forked from this one."""
+    _kept.add(owner)
 
 
 def _keep_all() -> None:
-    for owner in list(_alive):
+    for owner in list(_kept):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(owner))
 
 

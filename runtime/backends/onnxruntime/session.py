@@ -7,21 +7,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runtime.backends import ports as graph_io
-from runtime.backends.base import BackendInfo, Inputs, SessionOptions, StepOutputs
+from runtime.backends.base import BackendInfo, ChunkOutputs, Inputs, SessionOptions, refuse_closed
+from runtime.backends.layouts import DUTIES
 from runtime.backends.onnxruntime import cuda as onnxruntime_cuda
 from runtime.backends.onnxruntime.files import external_files
 from runtime.backends.onnxruntime.forks import never_destroy_in_children
 from runtime.backends.onnxruntime.inline import with_weights
 from runtime.backends.onnxruntime.native_ops import choose_native_ops
-from runtime.backends.ports import GraphPlan, Ports
-from runtime.bundle.manifest import FIRST_GRAPH, NEXT_GRAPH
-from runtime.bundle.read import Bundle
+from runtime.backends.ports import Ports, Wiring
+from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Bundle
 from runtime.errors import (
     BackendError,
     BackendMissingError,
     BundleFormatError,
     DeviceError,
-    EngineStateError,
     OutOfMemoryError,
 )
 from spikehalt.errors import SpikehaltError
@@ -72,7 +71,8 @@ class OnnxRuntimeSession:
         never_destroy_in_children(self)
         self._first, self._next = sessions[FIRST_GRAPH], sessions.get(NEXT_GRAPH)
         following = None if self._next is None else _ports(self._next)
-        self._plans = graph_io.plan_graphs(manifest, _ports(self._first), following)
+        rows = DUTIES[manifest.layout].row_inputs(manifest.blocks)
+        self._wirings = graph_io.wire_graphs(manifest, _ports(self._first), following, rows)
         operations = (graph_io.MAC_OPS, graph_io.AC_OPS) if manifest.instrumented else ()
         self._answers = (*_ANSWERS, *operations)
         self._masks = graph_io.live_masks(manifest.blocks) if manifest.live_masks else ()
@@ -88,14 +88,14 @@ class OnnxRuntimeSession:
             },
         )
 
-    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         """Run one chunk; see `runtime.backends.base.Session.run`."""
-        session, plan = self._pick(states)
+        session, wiring = self._pick(states)
         names = [*self._answers, *(self._masks if masks else ())]
-        kept = () if last else plan.states_out
+        kept = () if last else wiring.states_out
         with _mapped_errors("running a chunk", RUNNING_ADVICE):
             binding = session.io_binding()
-            _bind_inputs(binding, plan, inputs, states)
+            _bind_inputs(binding, wiring, inputs, states)
             for name in names:
                 binding.bind_output(name, "cpu")
             for name in kept:
@@ -104,21 +104,20 @@ class OnnxRuntimeSession:
             values = dict(zip([*names, *kept], binding.get_outputs(), strict=True))
             answers = {name: values.pop(name).numpy() for name in self._answers}
             live = tuple(values.pop(name).numpy() for name in self._masks if masks)
-        return StepOutputs(**answers, live_masks=live, states=None if last else values)
+        return ChunkOutputs(**answers, live_masks=live, states=None if last else values)
 
     def close(self) -> None:
         """Free the sessions."""
         self._closed = True
         self._first = self._next = None
 
-    def _pick(self, states: States | None) -> tuple[Any, GraphPlan]:
-        first, following = self._plans
-        session, plan = (self._first, first) if states is None else (self._next, following)
-        if self._closed:
-            raise EngineStateError("the engine was closed while this call was running")
-        if session is None or plan is None:
+    def _pick(self, states: States | None) -> tuple[Any, Wiring]:
+        first, following = self._wirings
+        session, wiring = (self._first, first) if states is None else (self._next, following)
+        refuse_closed(self._closed)  # now, not before: it may have been closed meanwhile
+        if session is None or wiring is None:
             raise BackendError(f"{NEXT_GRAPH} does not exist: the first chunk runs all timesteps")
-        return session, plan
+        return session, wiring
 
     def _load(self, bundle: Bundle, name: str, options: SessionOptions, weights: _Weights) -> Any:
         model, chosen = bundle.read(name), _session_options(self._ort, options)
@@ -220,10 +219,10 @@ def _ports(session: Any) -> Ports:
     )
 
 
-def _bind_inputs(binding: Any, plan: GraphPlan, inputs: Inputs, states: States | None) -> None:
-    for name in plan.inputs:
+def _bind_inputs(binding: Any, wiring: Wiring, inputs: Inputs, states: States | None) -> None:
+    for name in wiring.inputs:
         binding.bind_cpu_input(name, inputs[name])
-    for name in plan.states_in:
+    for name in wiring.states_in:
         binding.bind_ortvalue_input(name, (states or {})["next." + name])
 
 

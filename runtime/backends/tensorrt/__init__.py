@@ -1,1 +1,5 @@
-"""TensorRT and TensorRT-RTX."""
+"""TensorRT and TensorRT-RTX.
+
+In this room an engine is TensorRT's, and a plan is the file that holds one; what users call is
+`runtime.Engine`.
+"""

@@ -48,7 +48,7 @@ class Tensor:
         return -1 in self.dims
 
 
-class LoadedEngine:
+class TensorRTEngine:
     """An engine, ready to make contexts.
 
     Args:
@@ -93,7 +93,7 @@ class LoadedEngine:
 
     @property
     def scratch_bytes(self) -> int:
-        """Scratch memory that a context needs from its maker; TensorRT-RTX's bring their own."""
+        """Scratch memory that a context is given; 0: TensorRT-RTX's contexts bring their own."""
         return 0 if self._kernels is not None else int(self._engine.device_memory_size_v2)
 
     def context(self, profile: int, stream: int, scratch: int) -> Any:
@@ -120,9 +120,10 @@ class LoadedEngine:
         return context
 
     def _how_to_run(self) -> Any:
-        """Where scratch memory comes from; for TensorRT-RTX its kernels and its own CUDA graphs.
+        """What a context is made with: TensorRT's gets scratch memory, TensorRT-RTX's gets kernels.
 
-        TensorRT-RTX swaps kernels while it runs, which a graph captured from outside does not see.
+        TensorRT-RTX swaps kernels while it runs. A CUDA graph captured from outside would not see
+        that, so the library captures its own.
         """
         if self._kernels is None:
             return self._trt.ExecutionContextAllocationStrategy.USER_MANAGED

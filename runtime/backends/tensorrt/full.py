@@ -9,8 +9,8 @@ from runtime.backends.cuda.driver import Cuda
 from runtime.backends.plugin_library import library_mismatch, library_path, load_plugins
 from runtime.backends.tensorrt import open as tensorrt_open
 from runtime.backends.tensorrt.session import Platform, TensorRTSession
+from runtime.bundle import Bundle
 from runtime.bundle.engine_manifest import EnginePair, EngineSidecar
-from runtime.bundle.read import Bundle
 from runtime.errors import BackendMissingError
 
 

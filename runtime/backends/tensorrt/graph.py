@@ -12,7 +12,7 @@ from runtime.backends.cuda.graphs import GraphCache
 from runtime.backends.cuda.memory import Shape, Staged, StateSet, byte_count
 from runtime.backends.lagged import PADDING
 from runtime.backends.ports import NEXT_STATE, ROWS, STATE
-from runtime.backends.tensorrt.engine import LoadedEngine, Tensor
+from runtime.backends.tensorrt.engine import Tensor, TensorRTEngine
 from runtime.bundle.engine_manifest import EngineSidecar
 from runtime.errors import BackendError
 from spikehalt.errors import ConfigError
@@ -20,7 +20,7 @@ from spikehalt.errors import ConfigError
 Arrays = Mapping[str, NDArray[Any]]
 
 
-class EngineGraph:
+class TensorRTGraph:
     """Runs one graph for any number of images its engine takes.
 
     Images are padded to a bucket, so that shapes repeat and CUDA graphs can be replayed.
@@ -35,7 +35,7 @@ class EngineGraph:
 
     def __init__(
         self,
-        engine: LoadedEngine,
+        engine: TensorRTEngine,
         sidecar: EngineSidecar,
         cuda: Cuda,
         stream: int,

@@ -6,8 +6,8 @@ from types import ModuleType
 from typing import Any
 
 MAX_REASONS = 3
-# The library goes on using the first logger it was given, for its registry, as long as any builder
-# or runtime lives, whoever made that one: a logger that was freed would crash it.
+# The library's registry keeps the first logger that it was given, as long as any builder or runtime
+# lives. It would crash if that logger were freed.
 _KEPT: list[Any] = []
 
 

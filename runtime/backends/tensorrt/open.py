@@ -7,6 +7,7 @@ from types import ModuleType
 
 from runtime.backends.base import SessionOptions
 from runtime.backends.cuda.driver import Cuda, CudaDriver
+from runtime.bundle import Bundle
 from runtime.bundle.engine_manifest import (
     TITLES,
     EnginePair,
@@ -17,7 +18,6 @@ from runtime.bundle.engine_manifest import (
     read_sidecars,
     this_platform,
 )
-from runtime.bundle.read import Bundle
 from runtime.errors import BackendError, BackendMissingError, BundleError, DeviceError
 
 Import = Callable[[], ModuleType]

@@ -16,15 +16,15 @@ from typing import Any
 from numpy.typing import NDArray
 
 from runtime.backends import ports as graph_io
-from runtime.backends.base import BackendInfo, Inputs, SessionOptions, StepOutputs
+from runtime.backends.base import BackendInfo, ChunkOutputs, Inputs, SessionOptions, refuse_closed
 from runtime.backends.cuda.driver import Cuda
 from runtime.backends.cuda.memory import StateLease, StatePool, StateSet
-from runtime.backends.tensorrt.engine import LoadedEngine
-from runtime.backends.tensorrt.graph import EngineGraph
+from runtime.backends.layouts import DUTIES
+from runtime.backends.tensorrt.engine import TensorRTEngine
+from runtime.backends.tensorrt.graph import TensorRTGraph
 from runtime.backends.tensorrt.kernel_cache import KernelCache
+from runtime.bundle import NEXT_GRAPH, Bundle
 from runtime.bundle.engine_manifest import TITLES, EnginePair, EngineSidecar
-from runtime.bundle.manifest import NEXT_GRAPH
-from runtime.bundle.read import Bundle
 from runtime.errors import BackendError, DeviceError
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class TensorRTSession:
     Args:
         bundle: an opened bundle.
         platform: library, GPU and engines.
-        options: nothing in it applies to a GPU but the device.
+        options: of these, only the device matters on a GPU.
         reason: why this backend was chosen, for `info`.
 
     Raises:
@@ -74,14 +74,15 @@ class TensorRTSession:
         self._lock = threading.Lock()
         self._cuda, self._broken = platform.cuda, ""
         self._closed = False
-        self._graphs: list[EngineGraph] = []
+        self._graphs: list[TensorRTGraph] = []
         self._states: StatePool | None = None
         self._cuda.make_current()
         self._stream = self._cuda.create_stream()
         try:
             engines = [self._load(bundle, platform, each) for each in _members(platform.pair)]
             following = engines[1].ports if len(engines) > 1 else None
-            graph_io.plan_graphs(bundle.manifest, engines[0].ports, following)
+            rows = DUTIES[bundle.manifest.layout].row_inputs(bundle.manifest.blocks)
+            graph_io.wire_graphs(bundle.manifest, engines[0].ports, following, rows)
             self._states = StatePool(self._cuda, self._graphs[-1].state_sizes())
         except BaseException:
             self.close()
@@ -93,7 +94,7 @@ class TensorRTSession:
         self.watch: Watch | None = None  # sees every output of every chunk, for comparisons
         self.info = _describe(platform, reason)
 
-    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         """Run one chunk; see `runtime.backends.base.Session.run`."""
         with self._lock:
             self._refuse_unusable()
@@ -113,12 +114,12 @@ class TensorRTSession:
             try:
                 self._cuda.make_current()
                 self._free()
-            except BackendError as error:  # of a GPU that is gone there is nothing to give back
+            except BackendError as error:  # a GPU that is gone has nothing to give back
                 logger.debug("freeing a lost GPU: %s", error)
 
     def _run(
         self, inputs: Inputs, lease: StateLease | None, *, last: bool, masks: bool
-    ) -> StepOutputs:
+    ) -> ChunkOutputs:
         graph = self._graphs[0 if lease is None else -1]
         if lease is not None and len(self._graphs) == 1:
             raise BackendError(f"{NEXT_GRAPH} does not exist: the first chunk runs all timesteps")
@@ -135,12 +136,12 @@ class TensorRTSession:
             if before is not None:
                 pool.give_back(before)
         handle = StateLease(after, pool.give_back, images)
-        return self._step(values, None if last else handle, masks)
+        return self._outputs(values, None if last else handle, masks)
 
-    def _step(self, values: Values, handle: StateLease | None, masks: bool) -> StepOutputs:
+    def _outputs(self, values: Values, handle: StateLease | None, masks: bool) -> ChunkOutputs:
         if self.watch is not None:
             self.watch(values)
-        return StepOutputs(
+        return ChunkOutputs(
             logits=values[graph_io.LOGITS],
             halt_score=values[graph_io.HALT_SCORE],
             live_tokens=values[graph_io.LIVE_TOKENS],
@@ -152,11 +153,11 @@ class TensorRTSession:
 
     def _load(
         self, bundle: Bundle, platform: Platform, member: tuple[str, EngineSidecar]
-    ) -> LoadedEngine:
+    ) -> TensorRTEngine:
         name, sidecar = member
         plan = bundle.read(name)
         platform.prepare(plan, name, sidecar)
-        engine = LoadedEngine(
+        engine = TensorRTEngine(
             platform.trt,
             f"{TITLES[sidecar.flavour]} {platform.trt.__version__}",
             name,
@@ -166,7 +167,7 @@ class TensorRTSession:
         )
         graphs = not platform.compiles  # else the library replays its own
         self._graphs.append(
-            EngineGraph(engine, sidecar, self._cuda, self._stream, use_graphs=graphs)
+            TensorRTGraph(engine, sidecar, self._cuda, self._stream, use_graphs=graphs)
         )
         return engine
 
@@ -175,8 +176,7 @@ class TensorRTSession:
         return self._states
 
     def _refuse_unusable(self) -> None:
-        if self._closed:
-            raise BackendError("this session is closed")
+        refuse_closed(self._closed)
         if self._broken:
             raise DeviceError(self._broken)
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from benchmarks.common.replay import SILENT, Replay, _nearest, imposed
 from export.fold.network import make_plan
-from export.graph.unroll import GraphOptions, unroll
+from export.graph.unroll import unroll
+from export.options import ExportOptions
 from tests.export.dyadic import OnnxRuntime, dyadic_config, dyadic_network, pictures
 
 DEPTH, TOKENS, TIMESTEPS = 3, 64, 4
@@ -32,7 +33,7 @@ def test_the_graph_runs_the_recorded_live_sets(layout: str, int8: bool, chunk: i
     with imposed():
         graphs = unroll(
             make_plan(dyadic_network(config)),
-            GraphOptions(chunk=chunk, layout=layout, int8=int8),  # type: ignore[arg-type]
+            ExportOptions(chunk=chunk, layout=layout, precision="int8" if int8 else "fp32"),  # type: ignore[arg-type]
         )
     recorded, images = random_replay(3), np.arange(3)
     sessions = {name: OnnxRuntime(m, ["block1/mlp_residual"]) for name, m in graphs.items()}

@@ -9,8 +9,7 @@ from spikingjelly.activation_based.precision import PrecisionConfig
 
 from benchmarks.common import peers
 from benchmarks.train import command as benchmark
-from train.config import ModelConfig, StemConfig
-from train.models.registry import NAMED_MODELS
+from train.config import NAMED_MODELS, ModelConfig, StemConfig
 
 SMALL = ModelConfig(depth=1, dim=16, heads=2, image_size=(16, 16), stem=StemConfig(kind="sps"))
 

@@ -11,9 +11,10 @@ import pytest
 from onnx import numpy_helper
 
 from export.bundle.weights import DIGEST_KEY, SHARED_FROM_BYTES, load_graph, share_weights
-from export.bundle.write import ExportOptions, export_bundle
+from export.bundle.write import export_bundle
 from export.fold.network import make_plan
-from export.graph.unroll import GraphOptions, unroll
+from export.graph.unroll import unroll
+from export.options import ExportOptions
 from runtime import Engine
 from runtime.backends.onnxruntime import session as backend
 from runtime.bundle.read import Bundle
@@ -24,7 +25,7 @@ from train.checkpoint import Checkpoint, save_checkpoint
 
 def graphs() -> dict[str, onnx.ModelProto]:
     plan = make_plan(dyadic_network(dyadic_config("spikformer", "isps", "block_time", 0)))
-    return unroll(plan, GraphOptions())
+    return unroll(plan, ExportOptions(layout="packed"))
 
 
 @pytest.fixture

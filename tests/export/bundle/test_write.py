@@ -9,12 +9,14 @@ import onnx
 import pytest
 
 from export.bundle.weights import load_graph
-from export.bundle.write import ExportOptions, check_model, export_bundle, resolve_layout
-from export.choose_layout import choose_layout
+from export.bundle.write import check_model, export_bundle
 from export.errors import ExportError, UnsupportedError
+from export.options import ExportOptions
+from export.to_trt import main
 from runtime.bundle.read import Bundle
+from spikehalt.vocabulary import Layout
 from tests.export.dyadic import dyadic_config, dyadic_network
-from train.checkpoint import Checkpoint, save_checkpoint
+from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.data import Split
 from train.errors import CheckpointError
 from train.measure.energy import measure_firing_rates
@@ -93,10 +95,38 @@ def test_a_foreign_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
         export_bundle(path)
 
 
-def test_a_layout_asked_for_is_taken_and_auto_chooses() -> None:
-    config = dyadic_config("spikformer", "isps", "block_time", 0)
-    assert resolve_layout(config, "packed") == "packed"
-    assert resolve_layout(config, "auto") == choose_layout(config).layout == "dense"
+def test_only_a_layout_that_nobody_asked_for_is_explained(checkpoint: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    options = ExportOptions(layout="packed")
+    bundle = export_bundle(checkpoint, tmp_path / "b.bundle", options, said.append)
+    assert bundle.manifest.layout == "packed" and said == []
+    bundle = export_bundle(checkpoint, tmp_path / "b.bundle", say=said.append)
+    assert bundle.manifest.layout == "dense"
+    assert [text.split(":")[0] for text in said] == ["layout dense", "merging"]
+
+
+@pytest.mark.parametrize("layout", ["packed", "dense", "lagged"])
+def test_lagged_bundles_give_out_the_masks_that_their_row_lists_are_made_of(
+    checkpoint: Path, tmp_path: Path, layout: Layout
+) -> None:
+    manifest = export_bundle(checkpoint, tmp_path / "b", ExportOptions(layout=layout)).manifest
+    assert manifest.live_masks == (layout == "lagged")
+
+
+def test_the_checkpoint_is_read_once(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str | Path] = []
+
+    def load(path: str | Path) -> Checkpoint:
+        read.append(path)
+        return load_checkpoint(path)
+
+    monkeypatch.setattr("export.bundle.write.load_checkpoint", load)
+    monkeypatch.setattr("train.checkpoint.load_checkpoint", load)
+    arguments = ["--target", "onnx", "--out", str(tmp_path / "b")]
+    assert main([str(checkpoint), *arguments]) == 0
+    assert read == [checkpoint]
 
 
 def test_an_invalid_graph_is_never_written() -> None:

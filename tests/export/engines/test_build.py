@@ -12,15 +12,15 @@ import pytest
 
 import plugins
 from export.engines import build as engines
-from export.engines.build import build_engines, suggested_layout
+from export.engines.build import build_engines
 from export.engines.profiles import BatchRange
 from export.engines.targets.base import EngineOptions
 from export.engines.targets.choose import open_target
 from export.engines.targets.tensorrt import TensorRT, for_plugins
 from export.engines.targets.tensorrt_rtx import TensorRTRTX
 from export.errors import EngineBuildError, TargetMissingError, UnsupportedError
+from runtime.bundle import SIGNATURE_NAME
 from runtime.bundle.engine_manifest import EngineSidecar, read_sidecars
-from runtime.bundle.manifest import SIGNATURE_NAME
 from runtime.bundle.read import Bundle
 from tests.fakes import tensorrt as fake
 from tests.fakes.bundles import write_small_bundle
@@ -313,23 +313,6 @@ def test_auto_without_a_gpu_builds_nothing_unless_gpus_are_named(
     assert "TensorRT-RTX is installed, but there is no NVIDIA driver" in str(refused.value)
     named = open_target("auto", options(compute_capabilities=("8.9",)))
     assert named.compute_capabilities == ("8.9",)
-
-
-@pytest.mark.parametrize(
-    ("mode", "largest", "unrolled", "layout"),
-    [
-        ("block_time", 32, False, "lagged"),
-        ("block_time", 1, False, "dense"),
-        ("block_time", 32, True, "dense"),
-        ("block", 32, False, "dense"),
-        ("none", 32, False, "dense"),
-    ],
-)
-def test_the_layout_suits_the_batch_and_the_halting(
-    mode: str, largest: int, unrolled: bool, layout: str
-) -> None:
-    chosen = options(batch=BatchRange(1, 1, largest))
-    assert suggested_layout(mode, chosen, unrolled=unrolled) == layout
 
 
 def test_sidecars_are_json_that_people_can_read(

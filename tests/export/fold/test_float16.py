@@ -16,8 +16,10 @@ from onnx import TensorProto
 from export.bundle.write import check_model
 from export.errors import UnsupportedError
 from export.fold.float16 import check_float16, round_up
-from export.fold.network import NetworkPlan, make_plan
-from export.graph.unroll import GraphOptions, unroll
+from export.fold.folded import NetworkPlan
+from export.fold.network import make_plan
+from export.graph.unroll import unroll
+from export.options import ExportOptions
 from tests.export.dyadic import EPSILON, dyadic_config, dyadic_network, pictures
 from tests.export.running import run_first
 from train.models import SpikingTransformer
@@ -33,7 +35,8 @@ def dyadic_plan(arch: str, stem: str = "isps", gamma: int = 0) -> NetworkPlan:
 
 
 def half_graphs(plan: NetworkPlan, **options: Any) -> dict[str, onnx.ModelProto]:
-    return unroll(plan, GraphOptions(dtype=np.float16, live_masks=True, **options))
+    options = {"layout": "packed", **options}
+    return unroll(plan, ExportOptions(precision="fp16", live_masks=True, **options))
 
 
 def element_types(values: Any) -> dict[str, int]:
@@ -76,7 +79,7 @@ def test_every_weight_but_the_heads_is_float16() -> None:
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_with_dyadic_weights_float16_decides_exactly_as_float32(arch: str, stem: str) -> None:
     plan = dyadic_plan(arch, stem)
-    full = unroll(plan, GraphOptions(chunk=4, layout="dense", live_masks=True))
+    full = unroll(plan, ExportOptions(chunk=4, layout="dense", live_masks=True))
     expected = run_first(full["first.onnx"], pictures(5), EPSILON)
     found = run_first(
         half_graphs(plan, chunk=4, layout="dense")["first.onnx"], pictures(5), EPSILON
@@ -100,7 +103,7 @@ def random_network(arch: str) -> SpikingTransformer:
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_with_arbitrary_weights_few_spikes_flip_and_the_class_stays(arch: str) -> None:
     plan, images = make_plan(random_network(arch)), pictures(32)
-    full = unroll(plan, GraphOptions(chunk=4, layout="dense", live_masks=True))
+    full = unroll(plan, ExportOptions(chunk=4, layout="dense", live_masks=True))
     expected = run_first(full["first.onnx"], images, EPSILON)
     found = run_first(half_graphs(plan, chunk=4, layout="dense")["first.onnx"], images, EPSILON)
 
@@ -135,7 +138,7 @@ def test_an_overflowing_weight_is_refused_by_name() -> None:
     network = dyadic_network(dyadic_config("spikformer", "isps", "none", 0))
     network.blocks[1].mlp.fc1.linear.weight.data[0, 0] = 3e5
     with pytest.raises(UnsupportedError, match=r"weights of fc1 in block 2.*150000.*fp32"):
-        unroll(make_plan(network), GraphOptions(dtype=np.float16))
+        unroll(make_plan(network), ExportOptions(precision="fp16"))
 
 
 def test_a_weight_that_is_no_number_is_refused() -> None:

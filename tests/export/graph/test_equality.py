@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from export.fold.network import make_plan
-from export.graph.unroll import GraphOptions, unroll
+from export.graph.unroll import unroll
+from export.options import ExportOptions
 from tests.export.dyadic import (
     TIMESTEPS,
     Bundle,
@@ -50,7 +51,7 @@ def test_every_layout_and_chunk_equals_torch(arch: str, stem: str, mode: str, ga
     assert_lively(expected[5], mode)
     for layout in layouts(mode):
         for chunk in CHUNKS:
-            options = GraphOptions(chunk=chunk, layout=layout, live_masks=True)
+            options = ExportOptions(chunk=chunk, layout=layout, live_masks=True)
             graphs = unroll(make_plan(network), options)
             for kind in (OnnxRuntime, Numpy):
                 bundle = Bundle(kind, graphs, network.config, chunk)
@@ -74,7 +75,7 @@ def test_event_frames_equal_torch(arch: str, layout: str) -> None:
     frames = np.random.default_rng(1).integers(0, 3, (3, TIMESTEPS, 2, 8, 8)).astype(np.float32)
     expected = run_torch(network, frames)
     for chunk in CHUNKS:
-        graphs = unroll(make_plan(network), GraphOptions(chunk, layout, live_masks=True))
+        graphs = unroll(make_plan(network), ExportOptions(chunk, layout, live_masks=True))
         assert_same(expected, Bundle(OnnxRuntime, graphs, config, chunk).run(frames))
 
 
@@ -86,7 +87,7 @@ def test_pooled_stems_equal_torch(arch: str, stem: str, position: str) -> None:
     config = replace(dyadic_config(arch, stem, "block_time", 0, image_size=(9, 7)), stem=pooled)
     network = dyadic_network(config)
     images = np.random.default_rng(2).integers(0, 256, (2, 9, 7, 3), dtype=np.uint8)
-    graphs = unroll(make_plan(network), GraphOptions(2, "packed", live_masks=True))
+    graphs = unroll(make_plan(network), ExportOptions(2, "packed", live_masks=True))
     assert_same(run_torch(network, images), Bundle(OnnxRuntime, graphs, config, 2).run(images))
 
 
@@ -96,7 +97,7 @@ def test_a_neuron_before_the_head_equals_torch(chunk: int) -> None:
     network = dyadic_network(config)
     expected = run_torch(network, pictures(3))
     assert len({logits.tobytes() for logits in expected.logits if logits is not None}) > 1
-    graphs = unroll(make_plan(network), GraphOptions(chunk, live_masks=True))
+    graphs = unroll(make_plan(network), ExportOptions(chunk, "packed", live_masks=True))
     for kind in (OnnxRuntime, Numpy):
         assert_same(expected, Bundle(kind, graphs, config, chunk).run(pictures(3)))
 
@@ -108,7 +109,7 @@ def soft_reset(config: ModelConfig) -> ModelConfig:
 @pytest.mark.parametrize("stem", ["sps", "isps"])
 def test_soft_reset_equals_torch(stem: str) -> None:
     network = dyadic_network(soft_reset(dyadic_config("spikformer", stem, "block_time", 3)))
-    graphs = unroll(make_plan(network), GraphOptions(1, "packed", live_masks=True))
+    graphs = unroll(make_plan(network), ExportOptions(1, "packed", live_masks=True))
     for kind in (OnnxRuntime, Numpy):
         found = Bundle(kind, graphs, network.config, 1).run(pictures(2))
         assert_same(run_torch(network, pictures(2)), found)

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from export.fold.network import make_plan
-from export.graph.unroll import GraphOptions, unroll
+from export.graph.unroll import unroll
+from export.options import ExportOptions
 from tests.export.dyadic import TIMESTEPS, dyadic_config, dyadic_network
 from train.config import ModelConfig, StemConfig
 
@@ -27,9 +27,9 @@ LIST = Path(__file__).with_name("graph_bytes.json")
 ARCHITECTURES = ("spikformer", "spikingformer", "sdt")
 PRECISIONS: dict[str, dict[str, Any]] = {
     "fp32": {},
-    "fp16": {"dtype": np.float16},
-    "int8": {"int8": True},
-    "int8 qdq": {"int8": True, "qdq": True},
+    "fp16": {"precision": "fp16"},
+    "int8": {"precision": "int8"},
+    "int8 qdq": {"precision": "int8", "qdq": True},
     "fp32 instrumented": {"instrument": True},
     "fp32 live masks": {"live_masks": True},
 }
@@ -83,12 +83,12 @@ def hashes(network: Network) -> dict[str, str]:
     plan = make_plan(dyadic_network(network.config()))
     found = {}
     for layout, chunk, precision in cases(network.mode):
-        options = GraphOptions(chunk=chunk, layout=layout, **PRECISIONS[precision])
+        options = ExportOptions(chunk=chunk, layout=layout, **PRECISIONS[precision])
         found[f"{layout}, chunk {chunk}, {precision}"] = digest(plan, options)
     return found
 
 
-def digest(plan: Any, options: GraphOptions) -> str:
+def digest(plan: Any, options: ExportOptions) -> str:
     try:
         models = unroll(plan, options)
     except Exception as error:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from export import to_trt
-from export.bundle.write import ExportOptions, check_model, export_bundle
+from export.bundle.write import check_model, export_bundle
 from export.engines.profiles import INTEGER_PRODUCTS
 from export.fold.exact import (
     LARGEST_ACTIVATION,
@@ -25,8 +25,10 @@ from export.fold.exact import (
     rate_range,
     token_range,
 )
-from export.fold.network import NetworkPlan, make_plan
-from export.graph.unroll import GraphOptions, unroll
+from export.fold.folded import NetworkPlan
+from export.fold.network import make_plan
+from export.graph.unroll import unroll
+from export.options import ExportOptions
 from runtime import Engine
 from tests.export.dyadic import (
     Bundle,
@@ -52,7 +54,9 @@ def plan_of(arch: str, stem: str = "isps", gamma: int = 0) -> NetworkPlan:
 
 
 def int8_graphs(plan: NetworkPlan, chunk: int = 4, layout: str = "packed") -> dict:
-    return unroll(plan, GraphOptions(chunk=chunk, layout=layout, int8=True, live_masks=True))
+    return unroll(
+        plan, ExportOptions(chunk=chunk, layout=layout, precision="int8", live_masks=True)
+    )
 
 
 def products(model: onnx.ModelProto) -> list[onnx.NodeProto]:
@@ -225,7 +229,7 @@ def plan_that_int8_holds(arch: str = "spikformer", stem: str = "isps") -> Networ
 
 def test_with_weights_that_int8_holds_the_graph_decides_as_float32() -> None:
     plan = plan_that_int8_holds()
-    full = unroll(plan, GraphOptions(chunk=4, live_masks=True))
+    full = unroll(plan, ExportOptions(chunk=4, layout="packed", live_masks=True))
     expected = Bundle(OnnxRuntime, full, plan.config, 4).run(pictures(5))
     found = Bundle(OnnxRuntime, int8_graphs(plan), plan.config, 4).run(pictures(5))
     assert_same(expected, found)
@@ -237,9 +241,9 @@ def test_for_engines_too_it_decides_as_float32_with_weights_that_int8_holds(
     arch: str, stem: str
 ) -> None:
     plan = plan_that_int8_holds(arch, stem)
-    options = GraphOptions(chunk=4, layout="dense", live_masks=True)
+    options = ExportOptions(chunk=4, layout="dense", live_masks=True)
     expected = Bundle(OnnxRuntime, unroll(plan, options), plan.config, 4).run(pictures(5))
-    graphs = unroll(plan, replace(options, int8=True, qdq=True))
+    graphs = unroll(plan, replace(options, precision="int8", qdq=True))
     check_model("first", graphs["first.onnx"])
     assert_same(expected, Bundle(OnnxRuntime, graphs, plan.config, 4).run(pictures(5)))
 
@@ -257,7 +261,9 @@ def test_engines_get_both_inputs_of_every_layer_dequantised_but_the_first_and_th
     arch: str, stem: str
 ) -> None:
     plan = make_plan(dyadic_network(replace(dyadic_config(arch, stem, "block_time", 0), depth=1)))
-    graph = unroll(plan, GraphOptions(chunk=4, layout="dense", int8=True, qdq=True))["first.onnx"]
+    graph = unroll(plan, ExportOptions(chunk=4, layout="dense", precision="int8", qdq=True))[
+        "first.onnx"
+    ]
     both = ("DequantizeLinear", "DequantizeLinear")
     linear, conv = kinds_of_inputs(graph, "Gemm"), kinds_of_inputs(graph, "Conv")
     assert [pair for pair in linear if pair != both] == [("Div", "constant")], "the head"
@@ -274,7 +280,7 @@ def test_other_lengths_than_powers_of_two_keep_spike_rates_in_float() -> None:
     config = dyadic_config("spikformer", "isps", "none", 0, timesteps=3)
     assert rate_range(config) == Exact(1 / 3, 3)
     (model,) = unroll(
-        make_plan(dyadic_network(config)), GraphOptions(chunk=3, layout="dense", int8=True)
+        make_plan(dyadic_network(config)), ExportOptions(chunk=3, layout="dense", precision="int8")
     ).values()
     assert {n.name.split("/")[-1] for n in products(model)} == {"proj", "fc2"}
 

@@ -14,7 +14,8 @@ import plugins
 from export.bundle.write import check_model
 from export.errors import UnsupportedError
 from export.fold.network import make_plan
-from export.graph.unroll import GraphOptions, unroll
+from export.graph.unroll import unroll
+from export.options import ExportOptions
 from tests.export.dyadic import EPSILON, dyadic_config, dyadic_network, pictures
 from train.config import DropConfig
 from train.models import NAMED_MODELS
@@ -24,7 +25,7 @@ ARCHITECTURES = sorted({config.arch for config in NAMED_MODELS.values()})
 
 def graphs_of(arch: str, stem: str = "isps", mode: str = "block_time", gamma: int = 3, **options):  # type: ignore[no-untyped-def]
     network = dyadic_network(dyadic_config(arch, stem, mode, gamma))
-    return unroll(make_plan(network), GraphOptions(**options))
+    return unroll(make_plan(network), ExportOptions(**{"layout": "packed", **options}))
 
 
 def kinds(model: onnx.ModelProto) -> Counter[str]:
@@ -181,4 +182,4 @@ def test_dropping_at_fixed_rates_is_refused(kind: str, options: dict[str, bool])
     config = dyadic_config("spikformer", "isps", "none", 0)
     dropping = replace(config, drop=DropConfig(kind, (1.0, 0.5, 0.25)))  # type: ignore[arg-type]
     with pytest.raises(UnsupportedError, match=rf"'{kind}'.*halting.mode.*merge_gamma"):
-        unroll(make_plan(dyadic_network(dropping)), GraphOptions(**options))
+        unroll(make_plan(dyadic_network(dropping)), ExportOptions(**options))

@@ -9,7 +9,8 @@ import onnxruntime
 import pytest
 
 from export.fold.network import make_plan
-from export.graph.unroll import GraphOptions, unroll
+from export.graph.unroll import unroll
+from export.options import ExportOptions
 from tests.export.dyadic import (
     Bundle,
     OnnxRuntime,
@@ -44,19 +45,19 @@ def registered(library):
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_kernels_and_bodies_agree_bit_for_bit(native_library, arch, stem, layout, gamma):
     network = dyadic_network(dyadic_config(arch, stem, "block_time", gamma))
-    assert_kernels_agree(native_library, network, layout, int8=False)
+    assert_kernels_agree(native_library, network, layout, "fp32")
 
 
 @pytest.mark.parametrize("layout", ["packed", "dense"])
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_kernels_and_bodies_agree_in_int8(native_library, arch, layout):
     network = dyadic_network(dyadic_config(arch, "isps", "block_time", 0))
-    assert_kernels_agree(native_library, network, layout, int8=True)
+    assert_kernels_agree(native_library, network, layout, "int8")
 
 
-def assert_kernels_agree(native_library, network, layout, *, int8):
+def assert_kernels_agree(native_library, network, layout, precision):
     for chunk in (1, 4):
-        options = GraphOptions(chunk=chunk, layout=layout, live_masks=True, int8=int8)
+        options = ExportOptions(chunk=chunk, layout=layout, precision=precision, live_masks=True)
         graphs = unroll(make_plan(network), options)
         for batch in (1, 3):
             runs = [
@@ -69,7 +70,7 @@ def assert_kernels_agree(native_library, network, layout, *, int8):
 def test_the_kernels_are_what_runs(native_library, tmp_path):
     """The profile names our ops as nodes, which function bodies would have been expanded to."""
     network = dyadic_network(dyadic_config("spikformer", "isps", "block_time", 3))
-    graphs = unroll(make_plan(network), GraphOptions(chunk=2, layout="packed", int8=True))
+    graphs = unroll(make_plan(network), ExportOptions(chunk=2, layout="packed", precision="int8"))
     model = graphs["first.onnx"]
     options = onnxruntime.SessionOptions()
     options.enable_profiling = True

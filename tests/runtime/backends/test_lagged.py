@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from runtime import Engine
-from runtime.backends.lagged import PADDING, LaggedSession, next_rows
-from runtime.backends.ports import Ports, plan_graphs
-from runtime.backends.registry import BackendInfo, StepOutputs
+from runtime.backends.lagged import PADDING, Lagged, LaggedSession, next_rows
+from runtime.backends.layouts import DUTIES
+from runtime.backends.ports import Ports, wire_graphs
+from runtime.backends.registry import BackendInfo, ChunkOutputs
 from runtime.bundle.read import Bundle
 from runtime.errors import BundleFormatError
 from tests.runtime.manifests import small_manifest
@@ -42,9 +43,9 @@ class Inner:
         self.calls: list[tuple[dict[str, Any], Any, bool]] = []
         self.closed = False
 
-    def run(self, inputs: Any, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Any, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         self.calls.append((dict(inputs), states, masks))
-        return StepOutputs(
+        return ChunkOutputs(
             logits=np.zeros((3, 3), np.float32),
             halt_score=np.zeros(3, np.float32),
             live_tokens=np.zeros((3, 2, 2), np.int32),
@@ -99,10 +100,10 @@ OUTPUTS = {"logits", "halt_score", "live_tokens", "live.block1", "live.block2", 
 
 def test_row_lists_are_fed_from_outside_in_the_lagged_layout_alone() -> None:
     first, following = Ports(["image", "epsilon"], OUTPUTS), Ports(NEXT, OUTPUTS)
-    _, plan = plan_graphs(lagged_manifest(), first, following)
-    assert plan is not None and plan.inputs == ("alive", "epsilon", "rows.block2")
+    _, wiring = wire_graphs(lagged_manifest(), first, following, Lagged().row_inputs(2))
+    assert wiring is not None and wiring.inputs == ("alive", "epsilon", "rows.block2")
     with pytest.raises(BundleFormatError, match=r"nobody feeds rows\.block2"):
-        plan_graphs(dataclasses.replace(lagged_manifest(), layout="dense"), first, following)
+        wire_graphs(lagged_manifest(), first, following, DUTIES["dense"].row_inputs(2))
 
 
 def test_the_engine_wraps_the_backend_of_a_lagged_bundle(bundle: Bundle, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.backends.ports import Ports, plan_graphs
+from runtime.backends.ports import Ports, wire_graphs
 from runtime.errors import BundleFormatError
 from tests.runtime.toy import toy_manifest
 
@@ -12,7 +12,7 @@ NEXT = Ports(["alive", "epsilon", "state.v"], {*OUT, "next.state.v"})
 
 
 def test_states_are_paired_by_name_and_unused_ones_dropped() -> None:
-    first, following = plan_graphs(toy_manifest(), FIRST, NEXT)
+    first, following = wire_graphs(toy_manifest(), FIRST, NEXT)
 
     assert first.inputs == ("image", "epsilon") and first.states_in == ()
     assert first.states_out == ("next.state.v",)
@@ -22,7 +22,7 @@ def test_states_are_paired_by_name_and_unused_ones_dropped() -> None:
 
 
 def test_a_fully_unrolled_bundle_has_one_graph() -> None:
-    first, following = plan_graphs(toy_manifest(chunk=4), FIRST, None)
+    first, following = wire_graphs(toy_manifest(chunk=4), FIRST, None)
 
     assert following is None and first.states_out == ()
 
@@ -30,9 +30,10 @@ def test_a_fully_unrolled_bundle_has_one_graph() -> None:
 def test_a_second_graph_that_runs_once_needs_no_states_out() -> None:
     once = Ports(NEXT.inputs, OUT)
 
-    plan_graphs(toy_manifest(chunk=2), FIRST, once)
+    _, following = wire_graphs(toy_manifest(chunk=2), FIRST, once)
+    assert following is not None and following.states_in == ("state.v",)
     with pytest.raises(BundleFormatError, match=r"next\.onnx lacks the outputs next\.state\.v"):
-        plan_graphs(toy_manifest(chunk=1), FIRST, once)
+        wire_graphs(toy_manifest(chunk=1), FIRST, once)
 
 
 @pytest.mark.parametrize(
@@ -50,4 +51,4 @@ def test_graphs_that_break_the_contract_are_refused(
     first: Ports, following: Ports, message: str
 ) -> None:
     with pytest.raises(BundleFormatError, match=message):
-        plan_graphs(toy_manifest(), first, following)
+        wire_graphs(toy_manifest(), first, following)

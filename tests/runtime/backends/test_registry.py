@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from runtime import Engine, backends
+from runtime import Engine
+from runtime.backends import registry
 from runtime.backends.registry import SessionOptions
 from runtime.bundle.read import Bundle
 from runtime.errors import BackendMissingError, DeviceError
@@ -17,7 +18,7 @@ def test_auto_says_why_it_chose(bundle: Bundle) -> None:
 
 
 def test_auto_is_offered_first() -> None:
-    assert backends.names()[0] == "auto" and "onnxruntime" in backends.names()
+    assert registry.names()[0] == "auto" and "onnxruntime" in registry.names()
 
 
 def test_without_any_library_the_error_names_what_to_install(
@@ -58,6 +59,6 @@ def test_the_gpu_is_taken_only_when_asked_for(
     providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
 
-    unasked = backends.why_not("onnxruntime-cuda", bundle, SessionOptions())
+    unasked = registry.why_not("onnxruntime-cuda", bundle, SessionOptions())
     assert unasked is not None and "only when asked for" in unasked
-    assert backends.why_not("onnxruntime-cuda", bundle, SessionOptions(device="cuda")) is None
+    assert registry.why_not("onnxruntime-cuda", bundle, SessionOptions(device="cuda")) is None

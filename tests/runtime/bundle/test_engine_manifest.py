@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from runtime.bundle import Bundle, add_files
 from runtime.bundle.engine_manifest import (
     EngineSidecar,
     Machine,
@@ -17,7 +18,6 @@ from runtime.bundle.engine_manifest import (
     read_sidecars,
     this_platform,
 )
-from runtime.bundle.read import Bundle, add_files
 from runtime.errors import BundleFormatError, BundleVersionError
 from tests.runtime.conftest import MakeBundle
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runtime import Engine
-from runtime.bundle.read import Bundle, add_files, sign_bundle, signature_notice, update_manifest
+from runtime.bundle import Bundle, add_files, sign_bundle, signature_notice, update_manifest
 from runtime.cli import main
 from runtime.errors import BundleIntegrityError, BundleSignatureError
 from spikehalt.errors import ConfigError, MissingExtraError
@@ -68,7 +68,8 @@ def test_a_changed_manifest_needs_a_new_signature(bundle: Bundle) -> None:
     with pytest.raises(BundleSignatureError, match="changed after it was signed"):
         Bundle.open(bundle.root, public_key=raw_public(OWNER))
     sign_bundle(bundle.root, raw_private(OWNER))
-    Bundle.open(bundle.root, public_key=raw_public(OWNER))
+    again = Bundle.open(bundle.root, public_key=raw_public(OWNER))
+    assert again.manifest.producer == "someone"
 
 
 def test_whoever_changes_a_signed_bundle_can_tell_that_it_must_be_signed_again(

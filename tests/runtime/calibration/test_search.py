@@ -8,9 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime import Engine, Manifest
-from runtime.bundle.read import Bundle, EnergySpec, HaltingSpec
+from runtime.bundle import Bundle, EnergySpec, HaltingSpec
 from runtime.calibration import Goal, Observed, calibrate
-from runtime.calibration.evidence import thresholds
 from runtime.errors import CalibrationError, PolicyError
 from spikehalt.errors import ConfigError
 from tests.runtime.conftest import MakeBundle
@@ -92,10 +91,15 @@ def test_grids_run_from_leaving_nobody_to_leaving_everybody(
         assert timesteps == sorted(timesteps, reverse=True)
 
 
-def test_grids_depend_on_nothing_measured(energy_bundle: Bundle) -> None:
-    assert thresholds("halting", energy_bundle.manifest)[0] == 8.0  # L·T
-    assert thresholds("entropy", energy_bundle.manifest)[0] == 0.0
-    assert thresholds("confidence", energy_bundle.manifest)[0] == 1.0
+def test_grids_depend_on_nothing_measured(energy_bundle: Bundle, many: Images) -> None:
+    few, other = (observe(energy_bundle, many[part]) for part in (slice(5), slice(5, 10)))
+    first = {"halting": 8.0, "entropy": 0.0, "confidence": 1.0}  # L·T is 8
+    for policy, threshold in first.items():
+        grids = [
+            [point.threshold for point in each.curve(policy, each.correct[:, -1])]
+            for each in (few, other)
+        ]
+        assert grids[0] == grids[1] and grids[0][0] == threshold
 
 
 def test_the_cheapest_point_within_the_drop_is_chosen(noisy: Observed) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime import Engine
-from runtime.bundle.read import Bundle, EnergySpec, sign_bundle
+from runtime.bundle import Bundle, EnergySpec, sign_bundle
 from runtime.cli import calibrate as command
 from runtime.cli import main
 from tests.runtime.conftest import MakeBundle

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bundle.read import Bundle, EnergySpec, ExitSpec
+from runtime.bundle import Bundle, EnergySpec, ExitSpec
 from runtime.cli import main
 from tests.runtime.conftest import MakeBundle
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime import Engine
-from runtime.bundle.read import Bundle, ExitSpec
+from runtime.bundle import Bundle, ExitSpec
 from runtime.cli import main
 from tests.runtime.conftest import MakeBundle
 

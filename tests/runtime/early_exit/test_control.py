@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime import Engine, Manifest, engine
-from runtime.backends.registry import StepOutputs
-from runtime.bundle.read import EnergySpec, ExitSpec
-from runtime.early_exit import loop as batch
+from runtime.backends.registry import ChunkOutputs
+from runtime.bundle import EnergySpec, ExitSpec
+from runtime.early_exit import loop
 from runtime.early_exit.control import Controller
 from runtime.early_exit.settings import Settings
 from runtime.errors import BundleFormatError, PolicyError
@@ -113,7 +113,7 @@ class SlowSession:
         self.inner, self.info, self.clock, self.load_ms = inner, inner.info, clock, 1.0
         self.epsilons: list[float] = []
 
-    def run(self, inputs: Any, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Any, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         step = self.inner.run(inputs, states, last=last, masks=masks)
         self.clock.now_s += 1e-3 * self.load_ms * len(step.logits)
         self.epsilons.append(float(inputs["epsilon"]))
@@ -128,7 +128,7 @@ def slow(make_bundle: MakeBundle, images: Images, monkeypatch: pytest.MonkeyPatc
     with Engine(make_bundle()) as real:
         recording = real.record(images)
     clock = Clock()
-    for module in (engine, batch):
+    for module in (engine, loop):
         monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=clock))
     return SlowSession(ReplaySession(steerable(), recording), clock)
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime import Engine, ImageResult
-from runtime.backends.registry import StepOutputs
+from runtime.backends.registry import ChunkOutputs
 from runtime.bundle.read import Bundle
 from runtime.errors import BackendError, EngineStateError, InputError
 from runtime.testing import ReplaySession
@@ -26,13 +26,13 @@ class Gate:
         self.inner, self.info = inner, inner.info
         self.open, self.entered, self.fail = threading.Event(), threading.Event(), False
 
-    def run(self, inputs: Any, states: Any, *, last: bool, masks: bool) -> StepOutputs:
+    def run(self, inputs: Any, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         self.entered.set()
         assert self.open.wait(10)
         if self.fail:
             self.fail = False
             raise BackendError("the device fell off the bus")
-        step: StepOutputs = self.inner.run(inputs, states, last=last, masks=masks)
+        step: ChunkOutputs = self.inner.run(inputs, states, last=last, masks=masks)
         return step
 
     def close(self) -> None:

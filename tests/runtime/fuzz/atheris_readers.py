@@ -19,7 +19,7 @@ import atheris
 
 with atheris.instrument_imports(include=["runtime"]):
     from runtime.backends.onnxruntime.files import external_files
-    from runtime.bundle.read import Manifest
+    from runtime.bundle import Manifest
     from runtime.inputs.files import decode_frames, decode_image
     from runtime.inputs.npz import read_array
     from spikehalt.errors import SpikehaltError

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from runtime.bundle.read import EnergySpec, ExitSpec, FileEntry, InputSpec
+from runtime.bundle import EnergySpec, ExitSpec, FileEntry, InputSpec
 from tests.runtime.toy import toy_files, toy_manifest
 
 MANIFEST = toy_manifest(

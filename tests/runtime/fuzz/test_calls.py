@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
 from numpy.typing import NDArray
 
 from runtime import Engine, SpikehaltError
-from runtime.bundle.read import write_bundle
+from runtime.bundle import write_bundle
 from runtime.cli import COMMANDS, main
 from tests.runtime.fuzz.conftest import fuzz
 from tests.runtime.toy import SIDE, toy_files, toy_manifest

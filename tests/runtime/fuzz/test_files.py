@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 
 from runtime import Engine
 from runtime.backends.onnxruntime.files import external_files
-from runtime.bundle.read import Bundle, FileEntry, Manifest, write_bundle
+from runtime.bundle import Bundle, FileEntry, Manifest, write_bundle
 from runtime.errors import BundleError, InputError
 from runtime.inputs.files import decode_frames, decode_image
 from runtime.inputs.npz import read_array
-from runtime.results.trajectory import Trajectory
+from runtime.results.trajectory import MAX_RECORDING_BYTES, Trajectory
 from tests.runtime.fuzz.conftest import fuzz
 from tests.runtime.fuzz.mutations import changed_json, damaged
 from tests.runtime.fuzz.seeds import (
@@ -140,11 +140,18 @@ def test_recordings(tmp_path: Path) -> None:
     def check(data: bytes) -> None:
         path.write_bytes(data)
         try:
-            Trajectory.load(path)
+            loaded = Trajectory.load(path)
         except InputError:
             return
+        for name in RECORDING:
+            array = getattr(loaded, name)
+            assert array.nbytes <= MAX_RECORDING_BYTES and not array.dtype.hasobject
 
     check()
+    path.write_bytes(npz(**RECORDING))
+    whole = Trajectory.load(path)
+    for name, array in RECORDING.items():
+        np.testing.assert_array_equal(getattr(whole, name), array)
 
 
 READERS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.bundle.read import InputSpec
+from runtime.bundle import InputSpec
 from runtime.errors import InputError
 from runtime.inputs.check import check_inputs
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runtime.bundle.read import InputSpec
+from runtime.bundle import InputSpec
 from runtime.errors import InputError
 from runtime.inputs.files import (
     batches,

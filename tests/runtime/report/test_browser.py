@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runtime.bundle.read import EnergySpec, write_bundle
+from runtime.bundle import EnergySpec, write_bundle
 from runtime.cli import main
 from tests.runtime.report.chromium import Page, browser, find_chromium
 from tests.runtime.toy import toy_files, toy_manifest

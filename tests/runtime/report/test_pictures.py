@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runtime.bundle.read import InputSpec
+from runtime.bundle import InputSpec
 from runtime.drawing import png
 from runtime.report.pictures import heat, make_picture, token_grid, token_lives
 from tests.runtime.toy import toy_manifest

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from runtime.bundle.read import EnergySpec
+from runtime.bundle import EnergySpec
 from runtime.results.estimate import average_tokens, energy_mj
 
 LIVE = np.array([[[4, 2], [4, 0]], [[4, 4], [0, 0]]], np.int32)  # [B=2, T=2, L=2]

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime import Engine, ImageResult, Result
-from runtime.bundle.read import EnergySpec
+from runtime.bundle import EnergySpec
 from tests.runtime.conftest import MakeBundle
 
 ENERGY = EnergySpec(once_mj=1.0, per_timestep_mj=0.5, per_token_mj=(0.1, 0.01), source="tests")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime import Engine, backends
-from runtime.bundle.read import Bundle, EnergySpec
+from runtime import Engine
+from runtime.backends import registry
+from runtime.bundle import Bundle, EnergySpec
 from runtime.errors import InputError
 from runtime.results.stats import StatsKeeper
 from runtime.results.timing import ChunkTime, Timings
@@ -184,7 +185,7 @@ def test_an_unknown_sensor_is_refused_before_anything_is_loaded(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: list[object] = []
-    monkeypatch.setattr(backends, "open_session", lambda *opened: loaded.append(opened))
+    monkeypatch.setattr(registry, "open_session", lambda *opened: loaded.append(opened))
 
     with pytest.raises(ConfigError, match="did you mean 'nvml'"):
         Engine(bundle, energy_sensor="nvlm")

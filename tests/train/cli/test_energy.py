@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.train.cli.calling import call
 from tests.train.samples import quick_run
 from train.cli import main
 from train.loop.run import run
@@ -72,8 +73,8 @@ def test_a_file_in_no_folder_is_refused_before_the_work(
 def test_without_a_checkpoint_there_is_nothing_to_measure(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["energy"]) == 2
-    assert "no checkpoint to measure" in capsys.readouterr().err
+    assert call(["energy"]) == 2
+    assert "the following arguments are required: CKPT" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

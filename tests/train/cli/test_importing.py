@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.train.cli.calling import call
 from tests.train.importing.foreign import REPOSITORIES, state_dict
 from train.checkpoint import load_checkpoint
 from train.cli import main
@@ -36,7 +37,7 @@ def test_import_writes_a_checkpoint_of_ours(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "--arch is missing; one of spikformer-4-256"),
+        ([], "the following arguments are required: --arch"),
         (["--arch", "spikformer-4-348"], "Did you mean 'spikformer-4-384'"),
         (["--arch", "spikformer-4-384"], "the file holds 2 blocks, the model has 4"),
         (["--arch", "spikformer-4-384", "--classes-file", "no.txt"], "no.txt cannot be read"),
@@ -45,7 +46,7 @@ def test_import_writes_a_checkpoint_of_ours(
 def test_what_is_wrong_is_said(
     published: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["import", str(published), *options]) == 2
+    assert call(["import", str(published), *options]) == 2
     assert message in capsys.readouterr().err
-    assert main(["import"]) == 2
-    assert "the file is missing; usage: python -m train import FILE" in capsys.readouterr().err
+    assert call(["import"]) == 2
+    assert "the following arguments are required: FILE, --arch" in capsys.readouterr().err

@@ -21,8 +21,8 @@ from tests.train.samples import quick_run, same_tensors
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import PhaseConfig, TrainConfig
 from train.errors import CheckpointError, DivergedError
-from train.loop import steps as loop
-from train.loop.log import CsvLog
+from train.loop.phase import steps as loop
+from train.loop.reports.log import CsvLog
 from train.loop.run import phases_left, resume, run
 
 

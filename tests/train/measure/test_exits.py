@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from spikehalt.errors import ConfigError
+from spikehalt.exits import POLICIES, PolicyName
 from tests.train.samples import lively_network, random_images, tiny_model
 from train.data import Split
 from train.measure.evaluate import evaluate
 from train.measure.exits import (
-    Policy,
     Trace,
     candidate_thresholds,
     exit_point,
@@ -19,7 +19,6 @@ from train.measure.exits import (
     fewest_timesteps,
     normalised_entropy,
     record,
-    unreachable,
 )
 
 
@@ -121,12 +120,12 @@ def overconfident_trace() -> Trace:
 
 
 @pytest.mark.parametrize("policy", ["halting", "entropy", "confidence", "never"])
-def test_where_every_exit_costs_too_much_none_is_taken_on_any_split(policy: Policy) -> None:
+def test_where_every_exit_costs_too_much_none_is_taken_on_any_split(policy: PolicyName) -> None:
     chosen = fewest_timesteps(overconfident_trace(), policy, max_drop=0.0)
     assert (chosen.policy, chosen.accuracy, chosen.average_timesteps) == (policy, 1.0, 2.0)
     elsewhere = exit_point(trace(), chosen.policy, chosen.threshold)
     assert elsewhere == replace(exit_point(trace(), "never"), policy=policy, threshold=ANY)
-    assert chosen.threshold == unreachable(policy)
+    assert chosen.threshold == POLICIES[policy].unreachable
 
 
 @pytest.mark.parametrize("max_drop", [-0.01, float("nan")])

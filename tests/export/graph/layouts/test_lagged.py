@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from export.bundle.write import check_model
 from export.fold.network import make_plan
-from export.graph.unroll import GraphOptions, unroll
+from export.graph.unroll import unroll
+from export.options import ExportOptions
 from runtime.backends.lagged import PADDING, next_rows
 from tests.export.dyadic import (
     EPSILON,
@@ -44,7 +45,7 @@ def network_of(arch: str, stem: str, gamma: int) -> SpikingTransformer:
 
 @cache
 def lagged_graphs(arch: str, stem: str, gamma: int, chunk: int) -> Graphs:
-    options = GraphOptions(chunk, "lagged", live_masks=True)
+    options = ExportOptions(chunk, "lagged", live_masks=True)
     return unroll(make_plan(network_of(arch, stem, gamma)), options)
 
 
@@ -124,7 +125,7 @@ def test_event_frames_equal_torch(arch: str) -> None:
     config = dyadic_config(arch, "sps", "block_time", 3, input="frames", channels=2)
     network = dyadic_network(config)
     frames = np.random.default_rng(1).integers(0, 3, (3, TIMESTEPS, 2, 8, 8)).astype(np.float32)
-    graphs = unroll(make_plan(network), GraphOptions(1, "lagged", live_masks=True))
+    graphs = unroll(make_plan(network), ExportOptions(1, "lagged", live_masks=True))
     assert_same(run_torch(network, frames), run_lagged(graphs, config, frames, 1))
 
 
@@ -160,7 +161,7 @@ def test_all_halted_and_none_halted(epsilon: float) -> None:
     config = network_of("spikformer", "isps", 0).config
     graphs = lagged_graphs("spikformer", "isps", 0, 1)
     dense = unroll(
-        make_plan(network_of("spikformer", "isps", 0)), GraphOptions(1, "dense", live_masks=True)
+        make_plan(network_of("spikformer", "isps", 0)), ExportOptions(1, "dense", live_masks=True)
     )
     results = []
     for models in (graphs, dense):
@@ -175,10 +176,10 @@ def test_all_halted_and_none_halted(epsilon: float) -> None:
     assert (lagged["live_tokens"][:, 0, 1:] == 0).all() == (epsilon > 0.5)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float16])
-def test_graphs_are_valid_and_name_one_row_list_per_later_block(dtype: Any) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_graphs_are_valid_and_name_one_row_list_per_later_block(precision: Any) -> None:
     plan = make_plan(network_of("spikingformer", "sps", 3))
-    graphs = unroll(plan, GraphOptions(2, "lagged", dtype, live_masks=True))
+    graphs = unroll(plan, ExportOptions(2, "lagged", precision, live_masks=True))
     for name, model in graphs.items():
         check_model(name, model)
         assert not any(node.op_type == "TokenPack" for node in model.graph.node)

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from export.bundle.write import ExportOptions, export_bundle
+from export.bundle.write import export_bundle
 from export.errors import UnsupportedError
 from export.fold.network import make_plan
-from export.graph.unroll import GraphOptions, unroll
+from export.graph.unroll import unroll
+from export.options import ExportOptions
 from runtime import Engine
 from tests.export.dyadic import as_input, dyadic_config, dyadic_network, pictures
 from train.checkpoint import Checkpoint, save_checkpoint
@@ -107,4 +108,4 @@ def test_event_frames_count_their_first_convolution_by_what_they_hold(tmp_path: 
 def test_integer_graphs_are_refused_with_a_remedy() -> None:
     plan = make_plan(dyadic_network(dyadic_config("spikformer", "isps", "none", 0)))
     with pytest.raises(UnsupportedError, match="without --int8"):
-        unroll(plan, GraphOptions(int8=True, instrument=True))
+        unroll(plan, ExportOptions(precision="int8", instrument=True))

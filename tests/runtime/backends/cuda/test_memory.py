@@ -39,6 +39,7 @@ def test_rows_that_are_missing_are_padded(cuda: FakeCuda) -> None:
     staged.fill(np.array([7, 8], np.int32), (4,), -1)
     np.testing.assert_array_equal(staged.view((4,)), [7, 8, -1, -1])
     staged.free()
+    assert cuda.is_empty()
 
 
 def test_a_scalar_has_no_rows_to_pad(cuda: FakeCuda) -> None:

@@ -12,13 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
 from export.fold.network import make_plan
-from export.graph.unroll import GraphOptions, unroll
+from export.graph.unroll import unroll
+from export.options import ExportOptions
 from runtime import Engine
 from runtime.bundle.read import Bundle
 from runtime.errors import DeviceError
@@ -43,14 +43,14 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> CudaPython:
     return open_python(VARIABLE, folder, [PROVIDER], ["nvidia/cu13/lib"])
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize(("layout", "gamma"), [("dense", 3), ("lagged", 0), ("packed", 3)])
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_the_cuda_provider_takes_every_node_that_computes(
-    provider: CudaPython, tmp_path: Path, arch: str, layout: Any, gamma: int, dtype: Any
+    provider: CudaPython, tmp_path: Path, arch: str, layout: Any, gamma: int, precision: Any
 ) -> None:
     plan = make_plan(dyadic_network(dyadic_config(arch, "isps", "block_time", gamma)))
-    for name, model in unroll(plan, GraphOptions(1, layout, dtype)).items():
+    for name, model in unroll(plan, ExportOptions(1, layout, precision)).items():
         onnx.save(model, tmp_path / name)
         log = provider.run(OURS / "session.py", tmp_path / name, BATCH).stderr
         placed = nodes_by_provider(log)

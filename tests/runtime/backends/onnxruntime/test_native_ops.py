@@ -130,6 +130,6 @@ def test_a_long_run_keeps_its_memory(tmp_path: Path, folder: Path, native_librar
     bundle = write_small_bundle(tmp_path, "packed", precision="int8")
     shutil.copy(native_library, folder)
     command = [sys.executable, "-m", "tests.runtime.soak", str(bundle.root), str(SOAK_IMAGES // 4)]
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     assert float(done.stdout) < 5

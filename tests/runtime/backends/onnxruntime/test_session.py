@@ -14,7 +14,7 @@ from onnx.external_data_helper import set_external_data
 from runtime import Engine
 from runtime.backends.onnxruntime import session as onnxruntime_backend
 from runtime.backends.registry import SessionOptions, open_session
-from runtime.bundle.read import Bundle, write_bundle
+from runtime.bundle import Bundle, write_bundle
 from runtime.errors import BackendError, BundleFormatError, OutOfMemoryError
 from tests.runtime.toy import toy_files, toy_manifest
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,17 @@ def test_a_cache_that_does_not_fit_is_replaced(tmp_path: Path) -> None:
     assert cache.path.read_bytes() == b"kernels "
 
 
-def test_a_folder_that_cannot_be_written_to_is_no_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").write_text("in the way")
     cache = KernelCache(b"plan", tmp_path / "file")
-    compiled(cache, 1)
-    cache.save()
+    assert compiled(cache, 1).kernels == 1
+    with caplog.at_level(logging.INFO, "runtime"):
+        cache.save()
+    assert "compiled kernels are not kept" in caplog.text
+    assert (tmp_path / "file").read_text() == "in the way"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_cache_that_was_never_used_writes_nothing(tmp_path: Path) -> None:

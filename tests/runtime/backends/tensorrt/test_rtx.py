@@ -11,10 +11,11 @@ from runtime import Engine
 from runtime.backends.tensorrt.rtx import refuse_invalid
 from runtime.bundle.read import Bundle
 from runtime.errors import BackendError, BackendMissingError
+from tests.export.dyadic import pictures
 from tests.fakes.cuda import FakeCuda
 from tests.fakes.install import install
 from tests.fakes.tensorrt import EngineInvalidityDiagnostics, EngineValidity, Runtime
-from tests.runtime.backends.tensorrt.test_session import prepared
+from tests.runtime.backends.tensorrt.test_session import assert_same_answers, prepared
 
 
 def test_auto_takes_its_engines_where_tensorrt_has_none(
@@ -75,7 +76,8 @@ def test_an_engine_that_would_be_slower_than_it_could_is_still_run(
 ) -> None:
     _, bundle = prepared(monkeypatch, tmp_path, flavour="tensorrt-rtx")
     monkeypatch.setattr(Runtime, "get_engine_validity", lambda *_: (EngineValidity.SUBOPTIMAL, 0))
-    Engine(bundle, backend="tensorrt-rtx").close()
+    expected = assert_same_answers(bundle, "tensorrt-rtx", pictures(3))
+    assert len(expected) == 3
 
 
 @pytest.mark.tensorrt

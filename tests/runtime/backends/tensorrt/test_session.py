@@ -20,7 +20,7 @@ from runtime import Engine
 from runtime.backends.registry import SessionOptions, open_session
 from runtime.backends.tensorrt.graph import batch_buckets
 from runtime.bundle.read import Bundle
-from runtime.errors import BackendError, DeviceError, OutOfMemoryError
+from runtime.errors import BackendError, DeviceError, EngineStateError, OutOfMemoryError
 from spikehalt.errors import ConfigError
 from tests.export.dyadic import pictures
 from tests.fakes.bundles import write_small_bundle
@@ -232,6 +232,7 @@ def test_larger_batches_are_split_by_the_engine_and_refused_by_the_session(
     with pytest.raises(ConfigError, match="up to 4 images at once, not 5: pass max_batch=4"):
         session.run(inputs, None, last=True, masks=False)
     session.close()
+    assert len(assert_same_answers(bundle, "tensorrt", pictures(5))) == 5
 
 
 def test_a_handle_is_good_for_one_chunk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -245,7 +246,7 @@ def test_a_handle_is_good_for_one_chunk(monkeypatch: pytest.MonkeyPatch, tmp_pat
         session.run(following, step.states, last=True, masks=False)
     session.close()
     session.close()
-    with pytest.raises(BackendError, match="closed"):
+    with pytest.raises(EngineStateError, match="closed"):
         session.run(following, None, last=True, masks=False)
 
 
@@ -284,6 +285,9 @@ def test_a_lost_gpu_is_an_error_every_time_and_the_process_lives(
         with pytest.raises(DeviceError, match="start a new process"):
             engine(pictures(2))
     engine.close()
+    assert "closed" in repr(engine)
+    with Engine(bundle, backend="onnxruntime", threads=1) as other:
+        assert np.isfinite(other(pictures(2)).logits).all()
 
 
 @pytest.mark.parametrize("memory", [10_000, 200_000])

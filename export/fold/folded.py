@@ -1,0 +1,94 @@
+"""The folded network: everything a graph is built from, as numpy arrays and numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.config import ModelConfig
+from train.staircase import Staircase
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FoldedLinear:
+    """y = x @ weight + bias: weight float32 [in, out], bias float32 [out]."""
+
+    weight: Array
+    bias: Array
+
+
+@dataclass(frozen=True)
+class FoldedConv:
+    """3x3 convolution, padding 1: weight float32 [out, in, 3, 3], bias float32 [out]."""
+
+    weight: Array
+    bias: Array
+
+
+@dataclass(frozen=True)
+class FoldedLIF:
+    """u = decay v + x, fires at u >= threshold, resets to 0 (hard) or by the threshold (soft)."""
+
+    decay: float
+    threshold: float
+    reset: str
+
+
+@dataclass(frozen=True)
+class StemPlan:
+    """Stem: five convolutions; `lif` iterated, or `stairs` evaluated once (I-SPS).
+
+    Attributes:
+        convs: folded; 1/tau is in those that a neuron follows.
+        lif: neuron behind a convolution.
+        residual_lif: neuron on a current that is also kept, the fourth stage's
+            (`Architecture.kept_currents`); tau in its threshold.
+        stairs: spikes over T of a constant current, None for SPS.
+        residual_stairs: likewise for `residual_lif`.
+    """
+
+    convs: tuple[FoldedConv, ...]
+    lif: FoldedLIF
+    residual_lif: FoldedLIF
+    stairs: Staircase | None
+    residual_stairs: Staircase | None
+
+
+@dataclass(frozen=True)
+class BlockPlan:
+    """One block. `in_lif` and `fc1_lif` take residual currents where the neuron comes first."""
+
+    in_lif: FoldedLIF | None
+    qkv: FoldedLinear
+    attn_lif: FoldedLIF
+    proj: FoldedLinear
+    fc1: FoldedLinear
+    fc2: FoldedLinear
+    lif: FoldedLIF
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """The whole network after folding.
+
+    Attributes:
+        config: as trained.
+        pixel_scale: normalisation x * scale + shift of raw pixels, float32 [C or 1, 1, 1].
+        pixel_shift: likewise.
+        stem: the stem.
+        blocks: the blocks.
+        head: classifier.
+        head_lif: neuron between readout and head, None without one; 1/tau is in its threshold.
+    """
+
+    config: ModelConfig
+    pixel_scale: Array
+    pixel_shift: Array
+    stem: StemPlan
+    blocks: tuple[BlockPlan, ...]
+    head: FoldedLinear
+    head_lif: FoldedLIF | None = None

@@ -1,0 +1,53 @@
+"""The commands: what each is for, where it stands, and which extra brings what it imports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """One word of the command line.
+
+    Attributes:
+        purpose: one line for the list.
+        module: has `add_arguments` and `run`.
+        extra: brings what the module imports.
+    """
+
+    purpose: str
+    module: str
+    extra: str
+
+
+# Name, module, extra, purpose.
+_ROWS = (
+    ("train", "train.cli.run", "train", "train from a recipe"),
+    ("resume", "train.cli.resume", "train", "continue a stopped training"),
+    ("recipes", "train.cli.recipes", "train", "list the recipes"),
+    ("evaluate", "train.cli.evaluate", "train", "accuracy, timesteps and tokens of a checkpoint"),
+    ("energy", "train.cli.energy", "train", "estimated energy by module"),
+    ("figure", "train.cli.figure", "train", "the papers' figures"),
+    ("sweep", "train.cli.sweep", "train", "train a grid of settings"),
+    ("import", "train.cli.importing", "train", "bring in a published checkpoint"),
+    ("export", "export.to_trt", "export", "a checkpoint to an ONNX bundle and engines"),
+    ("compare", "export.comparison.command", "compare", "do all ways of running a bundle agree?"),
+    ("trtexec", "export.engines.trtexec", "export", "trtexec commands for a bundle's graphs"),
+    ("run", "runtime.cli.run", "cli", "classify images, folders or zips"),
+    ("info", "runtime.cli.info", "cli", "show what a bundle is"),
+    ("bench", "runtime.cli.bench", "onnxruntime", "measure speed and energy"),
+    ("calibrate", "runtime.cli.calibrate", "onnxruntime", "find exit thresholds on labelled files"),
+    ("report", "runtime.cli.report", "onnxruntime", "one HTML page about a bundle on some files"),
+    ("sign", "runtime.cli.sign", "sign", "sign a bundle"),
+    ("plugins", "plugins.__main__", "onnxruntime", "build, list and test op libraries"),
+)
+COMMANDS = {name: Command(purpose, module, extra) for name, module, extra, purpose in _ROWS}
+
+
+def of_package(package: str) -> dict[str, str]:
+    """Purposes of the commands of one package, by name."""
+    return {
+        name: command.purpose
+        for name, command in COMMANDS.items()
+        if command.module.startswith(f"{package}.")
+    }

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.train.cli.calling import call
+from tests.train.samples import quick_run
+from train.checkpoint import load_checkpoint, save_checkpoint
+from train.cli import main
+from train.loop.run import run
+from train.measure import policies as measured
+from train.measure.evaluate import evaluate
+from train.measure.exits import Trace
+from train.measure.splits import checkpoint_data
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained")
+    run(quick_run(out))
+    return out
+
+
+def test_figures_are_those_of_the_test_images(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "figures.json"
+    options = ["--epsilon", "0.01", "0.6", "--out", str(out), "--max-drop", "1"]
+    assert main(["evaluate", str(trained / "halting.pt"), *options]) == 0
+    assert "test images" in " ".join(capsys.readouterr().out.split())
+    rows = json.loads(out.read_text())
+    found = [(row["epsilon"], row["policy"]) for row in rows]
+    policies = ["never", "entropy", "confidence", "halting"]
+    assert found == [(epsilon, policy) for epsilon in (0.01, 0.6) for policy in policies]
+    checkpoint = load_checkpoint(trained / "halting.pt")
+    expected = evaluate(checkpoint.network(), checkpoint_data(checkpoint).test)
+    assert rows[0]["accuracy"] == pytest.approx(expected.accuracy[-1])
+    assert rows[0]["average_tokens"] == pytest.approx(expected.average_tokens)
+    assert rows[4]["average_tokens"] < rows[0]["average_tokens"]
+    assert rows[1]["average_timesteps"] == 1.0  # any loss of accuracy was allowed
+
+
+def test_a_static_network_has_no_halting_score(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "figures.json"
+    assert main(["evaluate", str(trained / "static.pt"), "--json", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert [row["policy"] for row in json.loads(printed)] == ["never", "entropy", "confidence"]
+    assert out.read_text() == printed
+
+
+def test_a_policy_whose_exits_all_cost_too_much_takes_none(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Every image is wrong, and surest, at t = 1."""
+    right, surest = torch.tensor([[0, 0], [1, 1]]).bool(), torch.tensor([[0.9, 0.8], [0.5, 0.6]])
+    seen = Trace(right, 2 * surest, 1 - surest, surest, torch.ones(2, 2, 1), 1)
+    monkeypatch.setattr(measured, "record", lambda *_, **__: seen)
+    out = tmp_path / "figures.json"
+    assert main(["evaluate", str(trained / "halting.pt"), "--out", str(out)]) == 0
+    rows = json.loads(out.read_text())
+    assert [row["threshold"] for row in rows] == [0.0, None, None, None]
+    assert all((row["accuracy"], row["average_timesteps"]) == (1.0, 2.0) for row in rows)
+    assert capsys.readouterr().out.count("no exit") == 3
+
+
+def test_the_splits_are_those_of_the_training(trained: Path) -> None:
+    checkpoint = load_checkpoint(trained / "halting.pt")
+    found = evaluate(checkpoint.network(), checkpoint_data(checkpoint).validation)
+    assert list(found.accuracy) == checkpoint.metrics["validation_accuracy"]
+
+
+def test_imported_weights_know_no_images(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dataclasses import replace
+
+    imported = replace(load_checkpoint(trained / "static.pt"), run={}, phase="imported")
+    save_checkpoint(tmp_path / "imported.pt", imported)
+    assert main(["evaluate", str(tmp_path / "imported.pt")]) == 2
+    assert "trained on unknown images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--batch", "0"], "batch is 0, must be >= 1"),
+        (["--epsilon", "0.1", "1.5"], "epsilon is 1.5, must be in [0, 1)"),
+        (["--max-drop", "-0.1"], "max_drop is -0.1, must be >= 0"),
+        (["--max-drop=-1%"], "max_drop is -0.01, must be >= 0"),
+        (["--max-drop", "much"], "'much' is no share such as 0.005 or 0.5%"),
+        (["--max-drop", "1%%"], "'1%%' is no share such as 0.005 or 0.5%"),
+        (["--policy", "entrpy"], "(did you mean entropy?)"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["evaluate", "x.pt", *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_in_no_folder_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "x.pt", "--out", str(tmp_path / "nope" / "x")]) == 2
+    said = capsys.readouterr().err
+    assert "does not exist; make it" in said and "x.pt" not in said

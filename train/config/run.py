@@ -1,0 +1,158 @@
+"""A training run: phases, losses, and the machine it runs on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from train.config.checks import require
+from train.config.data import DataConfig
+from train.config.model import ModelConfig
+
+
+@dataclass(frozen=True)
+class PhaseConfig:
+    """One phase of training, static or with halting.
+
+    Attributes:
+        epochs: passes over the training images; 0 skips the phase.
+        learning_rate: peak of the cosine schedule.
+        warmup_fraction: part of the phase's steps over which the rate rises linearly.
+        final_fraction: of the peak, where the cosine ends.
+        ponder_weight: delta_p, weight of the ponder loss; the static phase has none, so 0 there.
+        timesteps: executed in the first epochs, one entry each; all T in the epochs after them.
+            With a task loss on running logits (`loss.anytime`), an epoch at t = 1 teaches nearly as
+            much as one at T, for a fraction of its cost.
+    """
+
+    epochs: int = 10
+    learning_rate: float = 1e-3
+    warmup_fraction: float = 0.1
+    final_fraction: float = 0.0
+    ponder_weight: float = 0.0
+    timesteps: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        require(self.epochs >= 0, "epochs must be >= 0")
+        require(
+            len(self.timesteps) <= self.epochs or self.epochs == 0,
+            f"timesteps has {len(self.timesteps)} entries for {self.epochs} epochs",
+        )
+        require(self.learning_rate > 0, "learning_rate must be positive")
+        require(0 <= self.warmup_fraction <= 1, "warmup_fraction must be in [0, 1]")
+        require(0 <= self.final_fraction <= 1, "final_fraction must be in [0, 1]")
+        require(self.ponder_weight >= 0, f"ponder_weight is {self.ponder_weight}, must be >= 0")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """The task loss.
+
+    Attributes:
+        label_smoothing: of the cross entropy.
+        anytime: weight of the task loss on every timestep's running logits against that on the last
+            ones; makes exits at small t accurate.
+        tet: temporal efficient training (Deng et al. 2022): the task loss on each timestep's own
+            logits in place of their mean's.
+        tet_weight: TET's lambda, weight of the squared distance of the logits to `tet_mean`.
+        tet_mean: TET's target of every logit.
+        surrogate_modules: weight of the task loss of small networks behind each block but the last
+            (surrogate module learning, Deng et al. 2023); they exist during training only.
+        weight_by_time: AT-SNN's NB weighting of the ponder loss.
+    """
+
+    label_smoothing: float = 0.0
+    anytime: float = 0.0
+    tet: bool = False
+    tet_weight: float = 0.05
+    tet_mean: float = 1.0
+    surrogate_modules: float = 0.0
+    weight_by_time: bool = False
+
+    def __post_init__(self) -> None:
+        require(
+            0 <= self.label_smoothing < 1,
+            f"label_smoothing is {self.label_smoothing}, must be in [0, 1)",
+        )
+        require(0 <= self.anytime <= 1, "anytime must be in [0, 1]")
+        require(not (self.tet and self.anytime), "tet and anytime are two ways to do one thing")
+        require(0 <= self.tet_weight <= 1, "tet_weight must be in [0, 1]")
+        require(self.surrogate_modules >= 0, "surrogate_modules must be >= 0")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run: static phase, then halting.
+
+    Attributes:
+        model: the network that results; the static phase trains it without halting and merging.
+        data: images.
+        static: first phase, mode `none`.
+        halting: second phase, `model.halting` and `model.merge_gamma` in force.
+        loss: task and ponder loss.
+        batch_size: images per optimiser step, of all processes together.
+        weight_decay: of AdamW.
+        clip_norm: gradient norm clipped at this; 0 = not.
+        accelerator: `auto` takes a CUDA GPU if there is one, else the CPU.
+        devices: processes on this machine, one a device; under `torchrun` it decides.
+        nodes: machines.
+        precision: `auto` takes bf16 where the device multiplies it natively, else float32.
+        compile: compile the neurons' loops (needs a C++ compiler on CPU, Triton on a GPU); None: on
+            a GPU, where they compile.
+        seed: of everything random.
+        out: folder for checkpoints and the log.
+        save_every_minutes: a resumable checkpoint at least this often; > 0.
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    static: PhaseConfig = field(default_factory=PhaseConfig)
+    halting: PhaseConfig = field(default_factory=lambda: PhaseConfig(epochs=0, ponder_weight=1e-3))
+    loss: LossConfig = field(default_factory=LossConfig)
+    batch_size: int = 64
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    compile: bool | None = None
+    seed: int = 0
+    out: str = field(default="runs/default", metadata={"metavar": "DIR"})
+    save_every_minutes: float = 5.0
+
+    def __post_init__(self) -> None:
+        require(self.batch_size >= 2, "batch_size must be >= 2 (batch normalisation)")
+        require(min(self.devices, self.nodes) >= 1, "devices and nodes must be >= 1")
+        require(self.weight_decay >= 0, f"weight_decay is {self.weight_decay}, must be >= 0")
+        require(
+            self.clip_norm >= 0, f"clip_norm is {self.clip_norm}, must be >= 0 (0 = no clipping)"
+        )
+        require(
+            self.save_every_minutes > 0,
+            f"save_every_minutes is {self.save_every_minutes}, must be positive",
+        )
+        require(0 <= self.seed < 2**32, f"seed is {self.seed}, must be in 0..{2**32 - 1}")
+        require(
+            self.static.ponder_weight == 0,
+            f"static.ponder_weight is {self.static.ponder_weight}, but in the static phase no "
+            "token halts and nothing is weighted by it: set halting.ponder_weight",
+        )
+        for name in ("static", "halting"):
+            require(
+                all(1 <= t <= self.model.timesteps for t in getattr(self, name).timesteps),
+                f"{name}.timesteps must lie in 1..{self.model.timesteps}, the model's timesteps",
+            )
+        frames = self.data.name == "events"
+        require(
+            frames == (self.model.input == "frames"),
+            f"data {self.data.name!r} and model.input {self.model.input!r} do not fit together",
+        )
+        require(
+            not (frames and self.data.augment.rand_augment),
+            "rand_augment changes colours, which event frames do not have",
+        )
+        require(
+            self.halting.epochs == 0 or self.model != self.model.static(),
+            "a halting phase needs model.halting.mode 'block' or 'block_time', merge_gamma or drop",
+        )

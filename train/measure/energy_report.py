@@ -1,0 +1,59 @@
+"""Where the energy of a trained network's average image goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from train.checkpoint import load_checkpoint
+from train.measure.constants import Constants
+from train.measure.energy import ModuleEnergy, energy_by_module, measure_firing_rates
+from train.measure.evaluate import evaluate
+from train.measure.splits import checkpoint_data
+from train.parallel.devices import best_device
+
+
+@dataclass(frozen=True)
+class EnergyReport:
+    """One network's average image."""
+
+    checkpoint: str
+    accuracy: float
+    average_tokens: float
+    modules: list[ModuleEnergy]
+
+    @property
+    def total_mj(self) -> float:
+        """Energy of the whole network."""
+        return sum(module.energy_mj for module in self.modules)
+
+
+def energy_report(
+    path: str,
+    constants: Constants,
+    *,
+    split: str = "test",
+    count: int = 512,
+    epsilon: float | None = None,
+    data_path: str = "",
+) -> EnergyReport:
+    """Energy of an average image, all timesteps executed.
+
+    Args:
+        path: the checkpoint.
+        constants: energy of an operation, and of a byte moved.
+        split: images to measure on.
+        count: how many of them for the firing rates.
+        epsilon: halting margin; None = the configured one.
+        data_path: see `checkpoint_data`.
+    """
+    checkpoint = load_checkpoint(path)
+    device = best_device()
+    network = checkpoint.network().to(device)
+    images = getattr(checkpoint_data(checkpoint, data_path), split).to(device)
+    found = evaluate(network, images, epsilon=epsilon)
+    rates = measure_firing_rates(network, images, images=count)
+    tokens = torch.tensor(found.tokens_per_block)
+    modules = energy_by_module(network, rates, tokens, constants)
+    return EnergyReport(path, found.accuracy[-1], found.average_tokens, modules)
