@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.errors import ConfigError, OutputError
 from spikehalt.files import make_folder, replace_file
 from spikehalt.strict import build, to_dict
@@ -42,6 +43,7 @@ class Checkpoint:
         metrics: figures measured when it was written.
         run: the training configuration as plain data; empty for imported weights.
         training: optimizer, scheduler, position and random states; None in a finished checkpoint.
+        preprocessing: what was done to the image files that it was trained on.
     """
 
     model: ModelConfig
@@ -51,6 +53,7 @@ class Checkpoint:
     metrics: dict[str, Any] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] | None = None
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
     def network(self) -> SpikingTransformer:
         """The network with these weights, in evaluation mode.
@@ -84,6 +87,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "metrics": checkpoint.metrics,
         "run": checkpoint.run,
         "training": checkpoint.training,
+        "preprocessing": to_dict(checkpoint.preprocessing),
     }
     content = io.BytesIO()  # PyTorch tells a full disk by an internal assertion
     torch.save(plain, content)
@@ -120,9 +124,16 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             metrics=content["metrics"],
             run=content["run"],
             training=content["training"],
+            preprocessing=_preprocessing(content),
         )
     except (KeyError, TypeError, ConfigError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from None
+
+
+def _preprocessing(content: dict[str, Any]) -> Preprocessing:
+    """Checkpoints from before it was stored were trained on pictures that `data.fit` fitted."""
+    fit = content["run"].get("data", {}).get("fit", "resize")
+    return build(Preprocessing, content.get("preprocessing", {"fit": fit}))
 
 
 def _read(path: Path) -> Any:

@@ -26,6 +26,7 @@ from runtime.bundle import (
     Manifest,
     write_bundle,
 )
+from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.strict import to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import ModelConfig
@@ -96,7 +97,7 @@ def make_manifest(
         name=f"{model.arch}-{model.depth}-{model.dim}",
         model=to_dict(model),
         classes=checkpoint.classes,
-        input=_input_spec(model),
+        input=_input_spec(model, checkpoint.preprocessing),
         timesteps=model.timesteps,
         chunk=options.chunk,
         layout=choose_layout(model, options).layout,
@@ -120,11 +121,16 @@ def package_version() -> str:
         return "unknown"
 
 
-def _input_spec(model: ModelConfig) -> InputSpec:
+def _input_spec(model: ModelConfig, preprocessing: Preprocessing) -> InputSpec:
     height, width = model.image_size
     timesteps = model.timesteps if model.input == "frames" else None
     return InputSpec(
-        kind=model.input, height=height, width=width, channels=model.channels, timesteps=timesteps
+        kind=model.input,
+        height=height,
+        width=width,
+        channels=model.channels,
+        timesteps=timesteps,
+        preprocessing=preprocessing,
     )
 
 

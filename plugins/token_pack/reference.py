@@ -8,7 +8,7 @@ from plugins.common.types import Array
 
 
 def token_pack(x: Array, index: Array, live: Array) -> tuple[Array, Array, Array]:
-    """The rows whose token is alive.
+    """Pick the rows of live tokens, in order.
 
     Args:
         x: float32 or float16 [M, D].

@@ -50,6 +50,8 @@ class Check:
             f"input.timesteps {spec.timesteps}",
             f"must be {expected} for input kind {spec.kind!r}",
         )
+        share = spec.preprocessing.crop_share
+        self._require(0 < share <= 1, f"input.preprocessing.crop_share {share}", "is not in (0, 1]")
         values = spec.height * spec.width * spec.channels * (spec.timesteps or 1)
         self._require(
             values <= MAX_INPUT_VALUES, "input", f"has {values} values, the limit is 2^28"

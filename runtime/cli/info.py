@@ -41,6 +41,7 @@ def identity(bundle: Bundle) -> list[tuple[str, str]]:
         ("written by", manifest.producer),
         ("format", f"{manifest.format} {manifest.format_version}"),
         ("input", _input(manifest.input)),
+        ("image files", _preprocessing(manifest.input)),
         ("classes", f"{len(manifest.classes)}: {_shortened(manifest.classes)}"),
         ("timesteps", f"{manifest.timesteps}, {manifest.chunk} at once"),
         ("layout", manifest.layout),
@@ -65,6 +66,10 @@ def _input(spec: InputSpec) -> str:
     if spec.kind == "image":
         return f"uint8 [B, {spec.height}, {spec.width}, {spec.channels}]"
     return f"float32 [B, {spec.timesteps}, {spec.channels}, {spec.height}, {spec.width}]"
+
+
+def _preprocessing(spec: InputSpec) -> str:
+    return spec.preprocessing.describe() if spec.kind == "image" else "none, event frames"
 
 
 def _shortened(names: tuple[str, ...], shown: int = 10) -> str:

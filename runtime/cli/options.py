@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from runtime.backends import registry
+from runtime.bundle import InputSpec
 from runtime.engine import Engine
 from runtime.errors import BundleWriteError
+from runtime.inputs.files import Sample, batches, search, spread
+from spikehalt import console
 from spikehalt.exits import POLICIES
+from spikehalt.vocabulary import Fit, Interpolation, Orientation
 
 BUNDLE_HELP = "folder written by `python -m export.to_trt`"
 IMAGES_HELP = "files, folders or zips of images, or of event frames (.npz)"
@@ -58,11 +67,62 @@ def add_exit(parser: argparse.ArgumentParser) -> None:
 
 def add_files(parser: argparse.ArgumentParser) -> None:
     """Which files are taken, and how they become inputs."""
-    parser.add_argument("--split", metavar="NAME", help="only files below a folder of this name")
     parser.add_argument(
-        "--fit", choices=("resize", "crop"), default="resize",
-        help="stretch images, or cut out their centre (default: resize)",
+        "--split", metavar="NAME", help="only files of train, val or test, or of a folder so named"
+    )
+    parser.add_argument(
+        "--fit", choices=get_args(Fit),
+        help="stretch images, or cut out their centre (default: as the bundle was trained)",
     )  # fmt: skip
+    parser.add_argument(
+        "--interpolation", choices=get_args(Interpolation),
+        help="how images are scaled (default: as the bundle was trained)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--orientation", choices=get_args(Orientation),
+        help="turn images as their EXIF says, or not (default: as the bundle was trained)",
+    )  # fmt: skip
+
+
+def input_spec(arguments: argparse.Namespace, spec: InputSpec) -> InputSpec:
+    """The bundle's input, with what `add_files` was given instead; notes say what it overrides."""
+    asked = {name: getattr(arguments, name) for name in ("fit", "interpolation", "orientation")}
+    changes = {
+        name: value
+        for name, value in asked.items()
+        if value not in (None, getattr(spec.preprocessing, name))
+    }
+    for name, value in changes.items():
+        trained = getattr(spec.preprocessing, name)
+        console.note(f"--{name} {value} overrides the bundle's {trained!r}, which it learned")
+    return replace(spec, preprocessing=replace(spec.preprocessing, **changes))
+
+
+def find(paths: Sequence[str], spec: InputSpec, split: str | None) -> list[Sample]:
+    """`find_samples`, and a note of what was left out."""
+    found = search(paths, spec, split)
+    for note in found.notes:
+        console.note(note)
+    return found.samples
+
+
+def load_images(arguments: argparse.Namespace, spec: InputSpec, most: int) -> NDArray[Any]:
+    """At most so many of the images that `add_images` was given, spread over all, as a batch.
+
+    Raises:
+        InputError: a path does not exist, nothing was found, or a file is not readable.
+    """
+    chosen = spread(find(arguments.images, spec, arguments.split), most)
+    return next(batches(chosen, spec, len(chosen)))[1]
+
+
+def note_lacking(labels: NDArray[np.int64], classes: Sequence[str]) -> None:
+    """Name the classes that labelled files have no example of."""
+    there = set(labels.tolist())
+    lacking = [name for number, name in enumerate(classes) if number not in there]
+    if lacking:
+        names = ", ".join(lacking[:12]) + (", …" if len(lacking) > 12 else "")
+        console.note(f"{len(lacking)} of {len(classes)} classes have no files: {names}")
 
 
 def add_images(parser: argparse.ArgumentParser, *, required: bool = False) -> None:

@@ -25,7 +25,7 @@ class EnergyOptions:
     Attributes:
         checkpoints: of one or more networks; the first is what the others are compared with.
         split: images to measure firing rates and live tokens on.
-        count: how many of them for the firing rates.
+        count: how many of them for the firing rates, spread over all classes.
         epsilon: halting margin; none = the configured one.
         data_path: the folder or zip, where it is not the one of the training.
         constants: energy of an operation, and of a byte moved.

@@ -21,8 +21,8 @@ class FigureOptions:
         kind: heatmap, tokens, tradeoff, energy or curves.
         files: a checkpoint; for `energy` several, for `curves` runs' folders or log.csv files.
         out: .png, .svg or .pdf.
-        count: so many images of the test split are drawn (heatmap), or measured on (the others);
-            0 = the figure's own number.
+        count: so many images of the test split, spread over all classes, are drawn (heatmap), or
+            measured on (the others); 0 = the figure's own number.
         epsilon: halting margins for `tradeoff`.
         data_path: the folder or zip, where it is not the one of the training.
     """

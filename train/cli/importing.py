@@ -7,13 +7,17 @@ models.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from spikehalt.console import say
+from spikehalt.datasets.errors import raised_as
+from spikehalt.datasets.preprocessing import Preprocessing
+from spikehalt.datasets.texts import read_names
 from spikehalt.errors import ConfigError
 from train.cli.options.fields import Original, add_changes, named, read_changes
 from train.cli.options.outputs import check_writable
-from train.config import NAMED_MODELS, ModelConfig, named_model
+from train.config import NAMED_MODELS, ModelConfig, named_model, require
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,18 +40,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="FILE", help="default: FILE with the ending .spikehalt.pt"
     )
     parser.add_argument("--classes-file", metavar="FILE", help="names of the classes, one a line")
+    add_changes(parser, Preprocessing)
     add_changes(parser, ModelConfig, without=("arch",))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Place its weights in a network of ours."""
     model = read_changes(arguments.model, arguments)
+    preprocessing = read_changes(Preprocessing(), arguments)
+    share = preprocessing.crop_share
+    require(0 < share <= 1, f"--crop-share is {share}, must be in (0, 1]")
     target = arguments.out or Path(arguments.file).with_suffix(".spikehalt.pt")
     check_writable(target, "--out", makes_folders=True)
     from train.checkpoint import save_checkpoint
     from train.importing import import_checkpoint
 
     checkpoint = import_checkpoint(arguments.file, model, _class_names(arguments.classes_file))
+    checkpoint = replace(checkpoint, preprocessing=preprocessing)
     save_checkpoint(target, checkpoint)
     count = sum(value.numel() for value in checkpoint.weights.values())
     say(
@@ -58,10 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _class_names(path: str | None) -> tuple[str, ...]:
-    """One name per line."""
+    """One name per line, UTF-8."""
     if path is None:
         return ()
-    try:
-        return tuple(Path(path).read_text().splitlines())
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    with raised_as(ConfigError):
+        return read_names(path)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from spikehalt.vocabulary import Fit
+from spikehalt.datasets.preprocessing import Preprocessing
+from spikehalt.vocabulary import ChannelOrder, Fit, Interpolation, Orientation
 from train.config.checks import require
 
 
@@ -47,6 +48,7 @@ class AugmentConfig:
 
 DatasetName = Literal["digits", "folder", "events", "cifar", "tiny-imagenet", "huggingface"]
 STREAMED: tuple[DatasetName, ...] = ("folder", "events", "tiny-imagenet")
+IMAGE_FILES: tuple[DatasetName, ...] = ("folder", "tiny-imagenet", "huggingface")
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,21 @@ class DataConfig:
     """Where the images come from.
 
     Attributes:
-        name: `digits` (ships with scikit-learn); `folder` (a folder or zip of `train/<class>/…` and
-            `test/<class>/…` or `val/<class>/…`); `events` (`.npz` frames, laid out the same, or as
+        name: `digits` (ships with scikit-learn); `folder` (a folder or zip of `train/<class>/…`,
+            `val/<class>/…` and `test/<class>/…`); `events` (`.npz` frames, laid out the same, or as
             SpikingJelly's converters leave them); `cifar` (an original CIFAR-10 or -100 archive);
             `tiny-imagenet` (the original zip); `huggingface` (a set of the Hugging Face hub, or one
             saved to disk).
         path: the folder, zip, archive, or name on the hub.
-        validation_fraction: part of the training images held out to choose thresholds by.
+        validation_fraction: part of the training images held out to choose thresholds by, where
+            the data set has no validation part.
         test_fraction: of each class, where the data set has no test part.
         fit: images of another size are stretched (`resize`), or scaled and cut (`crop`).
+        crop_share: of the sides of what `crop` cuts out, how much is kept; 0.875 is the usual
+            "scale to 256, cut out 224".
+        interpolation: Pillow's filter that scales images.
+        orientation: `upright` turns images as their EXIF orientation says, `stored` does not.
+        channel_order: of colours, as Pillow gives them (`rgb`) or as OpenCV does (`bgr`).
         stream: read images while training instead of holding them all on the device.
         workers: processes that read streamed images; 0 reads in the training process.
         augment: augmentation of the training images.
@@ -73,6 +81,10 @@ class DataConfig:
     validation_fraction: float = 0.1
     test_fraction: float = 0.1
     fit: Fit = "resize"
+    crop_share: float = 1.0
+    interpolation: Interpolation = "bilinear"
+    orientation: Orientation = "upright"
+    channel_order: ChannelOrder = "rgb"
     stream: bool = False
     workers: int = 2
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -81,6 +93,11 @@ class DataConfig:
         require(0 < self.validation_fraction < 1, "validation_fraction must lie between 0 and 1")
         require(0 < self.test_fraction < 1, "test_fraction must lie between 0 and 1")
         require(self.workers >= 0, "workers must be >= 0")
+        require(0 < self.crop_share <= 1, f"crop_share is {self.crop_share}, must be in (0, 1]")
+        require(
+            self.crop_share == 1 or self.fit == "crop",
+            f"crop_share {self.crop_share} cuts out nothing unless fit is 'crop'",
+        )
         require(
             self.name == "digits" or bool(self.path),
             f"data set {self.name!r} needs data.path, where to read it from",
@@ -88,4 +105,15 @@ class DataConfig:
         require(
             not self.stream or self.name in STREAMED,
             f"data set {self.name!r} cannot be streamed; {', '.join(STREAMED)} can",
+        )
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What is done to image files, here and wherever the result runs."""
+        return Preprocessing(
+            fit=self.fit,
+            crop_share=self.crop_share,
+            interpolation=self.interpolation,
+            orientation=self.orientation,
+            channel_order=self.channel_order,
         )

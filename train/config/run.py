@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from train.config.checks import require
-from train.config.data import DataConfig
+from train.config.data import IMAGE_FILES, DataConfig
 from train.config.model import ModelConfig
 
 
@@ -148,11 +148,37 @@ class TrainConfig:
             frames == (self.model.input == "frames"),
             f"data {self.data.name!r} and model.input {self.model.input!r} do not fit together",
         )
-        require(
-            not (frames and self.data.augment.rand_augment),
-            "rand_augment changes colours, which event frames do not have",
-        )
+        self._check_images()
         require(
             self.halting.epochs == 0 or self.model != self.model.static(),
             "a halting phase needs model.halting.mode 'block' or 'block_time', merge_gamma or drop",
+        )
+
+    def _check_images(self) -> None:
+        """Refuse what can only fail once images are there."""
+        data, augment, channels = self.data, self.data.augment, self.model.channels
+        colours = self.model.input == "image" and channels == 3
+        require(
+            colours or not augment.rand_augment,
+            "rand_augment changes colours, which event frames and images of other than 3 channels "
+            f"do not have (model.channels is {channels}): set data.augment.rand_augment=0",
+        )
+        require(
+            data.name not in IMAGE_FILES or channels <= 4,
+            "image files have 1 to 4 channels (grey, grey and alpha, colours, colours and alpha), "
+            f"model.channels is {channels}",
+        )
+        require(
+            data.channel_order == "rgb" or (self.model.input == "image" and channels >= 3),
+            f"data.channel_order {data.channel_order!r} orders colours, of which images of "
+            f"model.channels {channels} have none",
+        )
+        require(
+            self.model.classes > 1 or not (augment.mixup or augment.cutmix),
+            "mixup and cutmix mix classes, and the model has one: set both to 0",
+        )
+        require(
+            augment.crop_padding <= min(self.model.image_size),
+            f"data.augment.crop_padding {augment.crop_padding} is larger than the images, "
+            f"{list(self.model.image_size)} pixels: a crop could hold nothing of one",
         )

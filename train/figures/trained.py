@@ -12,7 +12,7 @@ import torch
 from spikehalt.errors import ConfigError
 from spikehalt.exits import NEVER, calibrated_names
 from train.checkpoint import load_checkpoint
-from train.data import Split
+from train.data import Split, a_few
 from train.figures.curves import PANELS, draw_curves
 from train.figures.energy import draw_energy
 from train.figures.heatmap import draw_heatmaps
@@ -23,7 +23,7 @@ from train.measure.constants import Constants
 from train.measure.energy_report import energy_report
 from train.measure.exits import ExitPoint, candidate_thresholds, exit_point, record
 from train.measure.lifetimes import fates, patches_alive
-from train.measure.splits import checkpoint_data
+from train.measure.splits import checkpoint_data, part_of
 from train.models import SpikingTransformer
 from train.parallel.devices import best_device, exact_float32
 
@@ -46,7 +46,7 @@ class Source:
 
 
 def _test_images(source: Source, default: int) -> tuple[SpikingTransformer, Split]:
-    """The checkpoint's network and the first images of its test split."""
+    """The checkpoint's network and a few images of its test split, spread over all classes."""
     if len(source.files) > 1:
         raise ConfigError(
             f"this figure shows one checkpoint, not {len(source.files)}: draw the others to files "
@@ -54,9 +54,9 @@ def _test_images(source: Source, default: int) -> tuple[SpikingTransformer, Spli
         )
     checkpoint = load_checkpoint(source.files[0])
     network = checkpoint.network().to(best_device())
-    test = checkpoint_data(checkpoint, source.data_path).test.to(best_device())
-    count = min(source.count or default, len(test))
-    return network, next(iter(test.batches([torch.arange(count)])))
+    data = checkpoint_data(checkpoint, source.data_path)
+    test = part_of(data, "test").to(best_device())
+    return network, next(iter(test.batches([a_few(test, source.count or default)])))
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ from spikehalt.strict import build
 from train.baselines.build import build_network
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.config import ModelConfig, TrainConfig
-from train.data import load_data
+from train.data import Known, load_data
 from train.errors import CheckpointError
 from train.loop.phase import saving
 from train.loop.phase.interrupt import Interrupt
@@ -63,7 +63,8 @@ def run(config: TrainConfig, *, start: Checkpoint | None = None) -> RunResult:
     make_folder(config.out)
     fabric = launch(config)
     seed_everything(config.seed, verbose=False)
-    data = load_data(config.data, config.model, config.seed).to(fabric.device)
+    known = Known(start.classes) if start else None
+    data = load_data(config.data, config.model, config.seed, known).to(fabric.device)
     keep = start is not None and start.training is not None
     csv = CsvLog(Path(config.out) / "log.csv", keep=keep, writes=fabric.is_global_zero)
     checkpoints: dict[str, Path] = {}

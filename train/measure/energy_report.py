@@ -10,7 +10,7 @@ from train.checkpoint import load_checkpoint
 from train.measure.constants import Constants
 from train.measure.energy import ModuleEnergy, energy_by_module, measure_firing_rates
 from train.measure.evaluate import evaluate
-from train.measure.splits import checkpoint_data
+from train.measure.splits import checkpoint_data, part_of
 from train.parallel.devices import best_device
 
 
@@ -44,14 +44,14 @@ def energy_report(
         path: the checkpoint.
         constants: energy of an operation, and of a byte moved.
         split: images to measure on.
-        count: how many of them for the firing rates.
+        count: how many of them for the firing rates, spread over all classes.
         epsilon: halting margin; None = the configured one.
         data_path: see `checkpoint_data`.
     """
     checkpoint = load_checkpoint(path)
     device = best_device()
     network = checkpoint.network().to(device)
-    images = getattr(checkpoint_data(checkpoint, data_path), split).to(device)
+    images = part_of(checkpoint_data(checkpoint, data_path), split).to(device)
     found = evaluate(network, images, epsilon=epsilon)
     rates = measure_firing_rates(network, images, images=count)
     tokens = torch.tensor(found.tokens_per_block)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from train.data.base import ImageSource
+from train.data.base import ImageSource, a_few
 from train.models.network import SpikingTransformer
 from train.models.neurons import LIF
 from train.parallel.devices import exact_float32
@@ -25,8 +25,8 @@ def measure_firing_rates(
 
     Args:
         network: put into evaluation mode for the measurement.
-        split: images to measure on; the first `images` are used.
-        images: how many.
+        split: images to measure on.
+        images: how many of them, spread over all classes.
         batch_size: images per pass.
 
     Returns:
@@ -42,7 +42,7 @@ def measure_firing_rates(
     was_training = network.training
     network.eval()
     try:
-        for batch in split.batches(torch.arange(min(images, len(split))).split(batch_size)):
+        for batch in split.batches(a_few(split, images).split(batch_size)):
             network(batch.images)
     finally:
         for hook in hooks:

@@ -9,6 +9,7 @@ from spikehalt.exits import POLICIES, PolicyName
 from train.checkpoint import Checkpoint
 from train.data import Dataset
 from train.measure.exits import ExitPoint, exit_point, fewest_timesteps, record
+from train.measure.splits import part_of
 from train.parallel.devices import best_device
 
 
@@ -47,7 +48,7 @@ def evaluate_policies(
     for epsilon in margins or (checkpoint.model.halting.epsilon,):
         seen, reported = (
             record(network, part, batch_size=batch_size, epsilon=epsilon)
-            for part in (data.validation, getattr(data, split))
+            for part in (part_of(data, "validation"), part_of(data, split))
         )
         for policy in policies:
             if not POLICIES[policy].fits(checkpoint.model.halting.mode):

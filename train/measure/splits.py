@@ -6,7 +6,8 @@ from spikehalt.errors import ConfigError
 from spikehalt.strict import build
 from train.checkpoint import Checkpoint
 from train.config import TrainConfig
-from train.data import Dataset, load_data
+from train.data import Dataset, ImageSource, Known, load_data
+from train.errors import DataError
 
 
 def checkpoint_data(checkpoint: Checkpoint, path: str = "") -> Dataset:
@@ -18,6 +19,7 @@ def checkpoint_data(checkpoint: Checkpoint, path: str = "") -> Dataset:
 
     Raises:
         ConfigError: imported weights know of no images.
+        DataError: the images have classes that the checkpoint does not know.
     """
     if not checkpoint.run:
         raise ConfigError(
@@ -27,4 +29,20 @@ def checkpoint_data(checkpoint: Checkpoint, path: str = "") -> Dataset:
     if path:
         run["data"] = {**run["data"], "path": path}
     config = build(TrainConfig, run)
-    return load_data(config.data, checkpoint.model, config.seed)
+    known = Known(checkpoint.classes, partial=True)
+    return load_data(config.data, checkpoint.model, config.seed, known)
+
+
+def part_of(data: Dataset, split: str) -> ImageSource:
+    """The images of one split, `test` or `validation`.
+
+    Raises:
+        DataError: the data set has none; what it has is named.
+    """
+    part: ImageSource = getattr(data, split)
+    if len(part):
+        return part
+    other = "validation" if split == "test" else "test"
+    count = len(getattr(data, other))
+    there = f"; it has {count} for --split {other}" if count else ""
+    raise DataError(f"the data set has no {split} images{there}")

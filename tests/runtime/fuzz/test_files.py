@@ -28,6 +28,7 @@ from runtime.errors import BundleError, InputError
 from runtime.inputs.files import decode_frames, decode_image
 from runtime.inputs.npz import read_array
 from runtime.results.trajectory import MAX_RECORDING_BYTES, Trajectory
+from spikehalt.datasets.preprocessing import Preprocessing
 from tests.runtime.backends.onnxruntime.smuggling import (
     SMUGGLED,
     external_locations,
@@ -117,8 +118,9 @@ def test_no_parser_finds_another_file_in_a_graph_that_is_accepted(model: bytes) 
 @fuzz("image")
 @given(st.sampled_from(PICTURES).flatmap(damaged), st.sampled_from(["resize", "crop"]))
 def test_images(data: bytes, fit: Any) -> None:
+    spec = dataclasses.replace(IMAGE, preprocessing=Preprocessing(fit=fit))
     try:
-        pixels = decode_image(data, "x", IMAGE, fit)
+        pixels = decode_image(data, "x", spec)
     except InputError:
         return
     assert pixels.shape == (4, 6, 3) and pixels.dtype == np.uint8

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from spikehalt.strict import build
 from tests.train.cli.calling import call
-from tests.train.samples import quick_run
+from tests.train.samples import quick_run, write_image
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.cli import main
+from train.config import PhaseConfig, TrainConfig
+from train.errors import DataError
 from train.loop.run import run
 from train.measure import policies as measured
 from train.measure.evaluate import evaluate
@@ -111,3 +118,75 @@ def test_a_file_in_no_folder_is_refused_before_the_work(
     assert main(["evaluate", "x.pt", "--out", str(tmp_path / "nope" / "x")]) == 2
     said = capsys.readouterr().err
     assert "does not exist; make it" in said and "x.pt" not in said
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Classes of grey 8 x 8 pictures, and a run on them."""
+    root = tmp_path_factory.mktemp("pictures")
+    for number, name in enumerate(("10", "9", "cat")):
+        for split, count in (("train", 8), ("val", 3), ("test", 3)):
+            for index in range(count):
+                pixels = np.full((8, 8), 60 * number + index, np.uint8)
+                write_image(root / "data" / split / name / f"{index}.png", pixels)
+    data = {"name": "folder", "path": str(root / "data")}
+    changes = {"model": {"classes": 3}, "halting": {"epochs": 0}, "batch_size": 8, "data": data}
+    run(quick_run(root / "run", **changes))
+    return root
+
+
+def test_labels_keep_the_checkpoints_names_whatever_the_data_lack(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = load_checkpoint(pictures / "run" / "static.pt")
+    assert checkpoint.classes == ("10", "9", "cat")
+    fewer = Path(shutil.copytree(pictures / "data", tmp_path / "fewer"))
+    for split in ("train", "val", "test"):
+        shutil.rmtree(fewer / split / "10")
+    data = checkpoint_data(checkpoint, str(fewer))
+    assert data.test.labels.tolist() == [1, 1, 1, 2, 2, 2]
+    assert "has no files of 1 class(es): 10" in capsys.readouterr().err
+    (fewer / "train" / "9").rename(fewer / "train" / "dog")
+    (fewer / "test" / "9").rename(fewer / "test" / "dog")
+    (fewer / "val" / "9").rename(fewer / "val" / "dog")
+    options = ["--data-path", str(fewer)]
+    assert main(["evaluate", str(pictures / "run" / "static.pt"), *options]) == 2
+    said = capsys.readouterr().err
+    assert "the checkpoint does not know dog, and the data lack 10, 9" in said
+
+
+@pytest.mark.parametrize("command", ["evaluate", "energy"])
+def test_without_test_images_others_are_taken_only_when_asked_for(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    path = Path(shutil.copytree(pictures / "data", tmp_path / "data"))
+    shutil.rmtree(path / "test")
+    options = [command, str(pictures / "run" / "static.pt"), "--data-path", str(path)]
+    assert main(options) == 2
+    assert "has no test images; it has 9 for --split validation" in capsys.readouterr().err
+    assert main([*options, "--split", "validation"]) == 0
+    assert "validation images" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda part: (part / "10").rename(part / "zebra"), "does not know zebra, and .* lack 10"),
+        (lambda part: shutil.rmtree(part / "cat"), "the data lack cat"),
+        (lambda part: shutil.copytree(part / "9", part / "emu"), "does not know emu"),
+    ],
+)
+def test_training_goes_on_with_the_same_classes_alone(
+    pictures: Path, tmp_path: Path, change: Any, message: str
+) -> None:
+    copy = Path(shutil.copytree(pictures, tmp_path / "copy"))
+    for split in ("train", "val", "test"):
+        change(copy / "data" / split)
+    start = load_checkpoint(copy / "run" / "last.pt")
+    moved = build(
+        TrainConfig, {**start.run, "data": {**start.run["data"], "path": str(copy / "data")}}
+    )
+    for checkpoint in (start, load_checkpoint(copy / "run" / "static.pt")):
+        again = replace(moved, halting=PhaseConfig(epochs=1), out=str(tmp_path / "out"))
+        with pytest.raises(DataError, match=message):
+            run(again, start=checkpoint)

@@ -23,6 +23,14 @@ from train.config import (
 ZOO = Path(__file__).parents[3] / "zoo"
 
 
+def with_images(channels: int = 3, classes: int = 2, **augment: Any) -> dict[str, Any]:
+    """A run on pictures of so many channels and classes, augmented so."""
+    return {
+        "model": ModelConfig(channels=channels, classes=classes),
+        "data": DataConfig("folder", "x", augment=AugmentConfig(**augment)),
+    }
+
+
 @pytest.mark.parametrize(
     ("kind", "values", "message"),
     [
@@ -71,6 +79,30 @@ ZOO = Path(__file__).parents[3] / "zoo"
             r"static.timesteps must lie in 1\.\.4",
         ),
         (AugmentConfig, {"mixup_off_epoch": -1}, "mixup_off_epoch is -1, must be >= 0"),
+        (DataConfig, {"fit": "crop", "crop_share": 0.0}, r"crop_share is 0.0, must be in \(0, 1\]"),
+        (DataConfig, {"crop_share": 0.9}, "crop_share 0.9 cuts out nothing unless fit is 'crop'"),
+        (
+            TrainConfig,
+            with_images(channels=1, rand_augment=2),
+            r"changes colours.*\(model.channels is 1\)",
+        ),
+        (
+            TrainConfig,
+            with_images(channels=4, rand_augment=2),
+            r"changes colours.*\(model.channels is 4\)",
+        ),
+        (TrainConfig, with_images(channels=5), "have 1 to 4 channels .* model.channels is 5"),
+        (TrainConfig, with_images(classes=1, mixup=0.2), "mixup and cutmix mix classes"),
+        (TrainConfig, with_images(classes=1, cutmix=0.2), "mixup and cutmix mix classes"),
+        (TrainConfig, with_images(crop_padding=33), "crop_padding 33 is larger than the images"),
+        (
+            TrainConfig,
+            {
+                "model": ModelConfig(channels=1),
+                "data": DataConfig("folder", "x", channel_order="bgr"),
+            },
+            "'bgr' orders colours, of which images of model.channels 1 have none",
+        ),
         (
             TrainConfig,
             {"halting": PhaseConfig(epochs=1)},

@@ -105,6 +105,7 @@ def checkpoint(phase: Phase, metrics: dict[str, Any], *, resumable: bool) -> Che
         metrics=metrics,
         run=to_dict(phase.config),
         training=state(phase) if resumable else None,
+        preprocessing=phase.config.data.preprocessing,
     )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from spikehalt.datasets.errors import DataFileError
+from spikehalt.datasets.texts import read_text
 from spikehalt.errors import ConfigError
 
 COLUMNS = (
@@ -31,10 +34,9 @@ def read_log(path: Path, numbers: Sequence[str]) -> list[dict[str, str]]:
     """
     no_log = f"{path} is no log of a run; name a run's folder or its log.csv"
     try:
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise ConfigError(no_log) from None
+        rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+    except (DataFileError, csv.Error) as error:
+        raise ConfigError(f"{no_log} ({error})") from None
     if not rows:
         raise ConfigError(f"{path} holds no epoch yet; wait until one is done")
     for row in rows:
@@ -74,12 +76,12 @@ class CsvLog:
         """Append one row; its keys must be COLUMNS."""
         if not self.writes:
             return
-        with self.path.open("a", newline="") as file:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, COLUMNS).writerow(row)
 
     def rows(self) -> list[dict[str, str]]:
         """Every row as text by column."""
-        with self.path.open(newline="") as file:
+        with self.path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
     def drop_after(self, phase: str, epoch: int) -> None:
@@ -90,7 +92,7 @@ class CsvLog:
         self._rewrite(rows)
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
-        with self.path.open("w", newline="") as file:
+        with self.path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)

@@ -1,70 +1,26 @@
-"""The networks that `benchmarks.cpu` times: ours, SpikingJelly's, a dense ANN of the same shape."""
+"""What one would use instead: SpikingJelly's network of a shape, and a dense ANN of it."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import onnx
 import torch
+from spikingjelly.activation_based import functional
+from spikingjelly.activation_based.model.spikformer import Spikformer
+from spikingjelly.activation_based.precision import prepare_model_for_precision
 from torch import Tensor, nn
 
-from benchmarks.common.replay import SILENT, imposed
-from export.fold.network import make_plan
-from export.graph.unroll import unroll
-from export.options import ExportOptions
-from spikehalt.vocabulary import Layout
 from train.architectures.spikformer import SPIKFORMER
-from train.config import HaltingConfig, ModelConfig
-from train.models import SpikingTransformer, named_model
-
-MODEL = "spikformer-4-384"
-LARGE = "spikingformer-8-384"
-
-
-def config_of(kind: str, *, halting: bool, model: str = MODEL) -> ModelConfig:
-    """A named model with the stem `kind`, with replayed halting or without."""
-    base = named_model(model)
-    chosen = SILENT if halting else HaltingConfig()
-    return replace(base, stem=replace(base.stem, kind=kind), halting=chosen)  # type: ignore[arg-type]
-
-
-def random_network(config: ModelConfig) -> SpikingTransformer:
-    """Random weights of a size under which a fair share of neurons fires."""
-    generator = torch.Generator().manual_seed(0)
-    network = SpikingTransformer(config).eval()
-    for name, parameter in network.named_parameters():
-        noise = torch.randn(parameter.shape, generator=generator)
-        if parameter.ndim > 1:
-            parameter.data = noise * 3.2 / parameter[0].numel() ** 0.5
-        elif name.endswith("bn.bias"):
-            parameter.data = noise * 0.3 + 0.4
-    return network
-
-
-def our_graphs(
-    config: ModelConfig, *, int8: bool = False, layout: Layout = "packed", chunk: int = 1
-) -> dict[str, onnx.ModelProto]:
-    """`chunk` timesteps per graph; replayed where tokens halt, dense where they do not."""
-    halting = config.halting.mode != "none"
-    options = ExportOptions(chunk, layout if halting else "dense", "int8" if int8 else "fp32")
-    plan = make_plan(random_network(config))
-    if not halting:
-        return unroll(plan, options)
-    with imposed():
-        return unroll(plan, options)
+from train.config import ModelConfig
 
 
 def spikingjelly_model(config: ModelConfig) -> nn.Module:
-    """SpikingJelly's Spikformer of this shape, evaluation mode.
+    """Return SpikingJelly's Spikformer of this shape, in evaluation mode.
 
     It has no Spikingformer: that differs in where neurons and residuals are, not in the products.
     """
-    from spikingjelly.activation_based.model.spikformer import Spikformer
-
     network: nn.Module = Spikformer(
         T=config.timesteps,
         in_channels=config.channels,
@@ -86,7 +42,7 @@ def has_peer(config: ModelConfig) -> bool:
 
 
 def spikingjelly_name(config: ModelConfig) -> str:
-    """What it is, in words."""
+    """Name SpikingJelly's network, and say where it differs from ours."""
     missing = "" if has_peer(config) else f" (it has no {config.arch.capitalize()})"
     return f"Spikformer of this shape{missing}"
 
@@ -100,8 +56,6 @@ class Fresh(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """float32 [B, 3, H, W] to logits."""
-        from spikingjelly.activation_based import functional
-
         functional.reset_net(self.network)
         return self.network(images)  # type: ignore[no-any-return]
 
@@ -177,46 +131,29 @@ def int8_dynamic(model: bytes, folder: Path) -> bytes:
     return target.read_bytes()
 
 
-def stem_macs(config: ModelConfig) -> list[int]:
-    """Multiply-accumulates of the stem's five convolutions on one image, one pass."""
-    before, macs = config.channels, []
-    for stage, ratio in enumerate((8, 4, 2, 1, 1)):
-        height, width = config.resolution(stage)
-        after = config.dim // ratio
-        macs.append(9 * before * after * height * width)
-        before = after
-    return macs
+def choose_fused_neurons(peer: nn.Module, device: torch.device, precision: str) -> str:
+    """Let SpikingJelly's neurons run fused where it can, and name what they run with.
 
+    In float32 SpikingJelly chooses by itself. Under autocast its membranes take the activations'
+    dtype, for which it has no fused neurons and silently runs its reference loop, unless a neuron
+    precision is set: here membranes are stored as the activations are and arithmetic is float32,
+    which is what ours do.
 
-def token_macs(config: ModelConfig) -> int:
-    """Of the linear layers of one block, per live token."""
-    return 4 * config.dim**2 + 2 * config.dim * config.hidden
-
-
-def attention_macs(config: ModelConfig) -> int:
-    """Of both attention products of one block, over all slots, in the cheaper order."""
-    width = config.dim // config.heads
-    return 2 * config.tokens * config.dim * min(config.tokens, width)
-
-
-def dense_macs(config: ModelConfig) -> int:
-    """Of the dense ANN on one image; softmax leaves its attention no cheaper order."""
-    attention = 2 * config.tokens**2 * config.dim
-    blocks = config.depth * (config.tokens * token_macs(config) + attention)
-    return sum(stem_macs(config)) + blocks
-
-
-def spiking_macs(config: ModelConfig, live: np.ndarray, timesteps: int) -> int:
-    """Multiply-accumulates our graphs do for one image with these live tokens [T, L].
-
-    With I-SPS the tokens that enter block 1 do not depend on t. A block that begins with the q/k/v
-    product runs it once then; one that begins with a neuron does not, since its spikes do depend.
+    Raises:
+        RuntimeError: a CUDA device, and no fused neurons for it.
     """
-    first, *rest = stem_macs(config)
-    static = config.stem.kind == "isps"
-    passes = 1 if static else timesteps
-    hoisted = static and not config.architecture.lif_first
-    once = config.tokens * 3 * config.dim**2 if hoisted else 0
-    blocks = int(live[:timesteps].sum()) * token_macs(config)
-    attention = timesteps * config.depth * attention_macs(config)
-    return first + passes * sum(rest) + blocks - (timesteps - 1) * once + attention
+    chosen = functional.neuron_implementation("lif", device)
+    name = str(chosen["implementation"])
+    if name.startswith("torch"):
+        # Where only the loop was asked for (SJ_LIF_CUDA_IMPLEMENTATION), nothing is unavailable.
+        if device.type == "cuda" and chosen["unavailable"]:
+            raise RuntimeError(
+                "SpikingJelly finds no fused neurons for this device, so a comparison would not be "
+                f"fair: {chosen['unavailable']}. Install spikingjelly[triton], or set "
+                "SJ_LIF_CUDA_IMPLEMENTATION=torch to measure its reference loop"
+            )
+        return "reference"
+    if precision == "fp32":
+        return name
+    prepare_model_for_precision(peer, device, {"mode": precision, "neuron_storage": precision})
+    return "triton"
