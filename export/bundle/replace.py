@@ -85,7 +85,11 @@ def _updated(old: Bundle, manifest: Manifest, say: Callable[[str], None]) -> Bun
     """The old bundle with what the new manifest says otherwise."""
     before = old.manifest
     wanted = dataclasses.replace(
-        manifest, exit=before.exit, files=before.files, producer=before.producer
+        manifest,
+        exit=before.exit,
+        files=before.files,
+        producer=before.producer,
+        release=before.release,
     )
     say(f"{old.root} has these graphs already: what belongs to them is kept")
     if wanted == before:
