@@ -3,7 +3,7 @@
 The manifest holds the sha256 of every other file, so its signature covers the whole bundle. It says
 that the key's owner once signed exactly these bytes; not that nothing newer was signed, which
 `min_release` asks for, and not who made the graphs or how good they are. Needs
-the package cryptography (`pip install 'spikehalt[sign]'`).
+the package cryptography (the extra `sign`).
 """
 
 from __future__ import annotations
