@@ -4,6 +4,7 @@
     common        contract, function bodies, types: what ops are made of
     lif, token_halt, token_merge    ops with TensorRT plugins
     packed_lif, packed_halt, token_pack, spike_attention, spike_count, patches    ops of CPUs
+    cuda          what the CUDA kernels share
     tensorrt      what the plugins of TensorRT share
     onnxruntime   what the kernels of ONNX Runtime share
     building      libraries from the sources
