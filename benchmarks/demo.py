@@ -17,44 +17,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from export.bundle.write import export_bundle
+from benchmarks.common.table import Row, Table, console
+from benchmarks.common.trained import (
+    as_pixels,
+    choose_threshold,
+    evaluated,
+    summarise,
+    train_and_export,
+)
 from runtime import Engine
-from runtime.bundle import Bundle, update_manifest
-from runtime.calibration import Goal, Observed, calibrate
-from train.checkpoint import load_checkpoint
-from train.config import TrainConfig
-from train.data import Dataset, ImageSource, Split, load_data
-from train.loop.run import run
+from train.data import Dataset, load_data
 from train.recipes import load_recipe
 
-console = Console()
 ROUNDS = 5
-MAX_DROP = 0.005
 EXPECTED = {
     "static": "accuracy ≥ 97 %",
     "halting": "accuracy ≥ 96.5 % at ≤ 0.80 × tokens",
     "halting + merging": "fewer tokens than halting",
     "halting + early exit": "≤ 2.0 timesteps within 0.5 points of halting",
 }
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table, measured on the test images through the engine."""
-
-    name: str
-    accuracy: float
-    tokens: float
-    timesteps: float
-    images_per_s: float
-    energy_mj: float
 
 
 @dataclass(frozen=True)
@@ -81,42 +65,12 @@ def main(argv: list[str] | None = None) -> int:
     data = load_data(config.data, config.model, config.seed)
     choose_threshold(bundles["halting"], data.validation)
     rows = measure(candidates(bundles), data)
-    console.print(table(rows))
+    table().print(rows)
     met = verdicts(rows)
     for name, ok in met.items():
         console.print(f"  {'met' if ok else 'MISSED'}: {name}: {EXPECTED[name]}", highlight=False)
     console.print(closing(out, time.perf_counter() - started), highlight=False)
     return 1 if arguments.check and not all(met.values()) else 0
-
-
-def train_and_export(config: TrainConfig, out: Path) -> dict[str, Path]:
-    """Bundles by name: static, halting, and halting with merging (a short third training)."""
-    console.print("training on scanned digits: static, then with halting", highlight=False)
-    checkpoints = run(config).checkpoints
-    console.print("then with merging on top", highlight=False)
-    merging = replace(
-        config,
-        model=replace(config.model, merge_gamma=2),
-        static=replace(config.static, epochs=0),
-        halting=replace(config.halting, epochs=max(1, config.halting.epochs // 2)),
-        out=str(out / "merging"),
-    )
-    merged = run(merging, start=load_checkpoint(checkpoints["halting"])).checkpoints["halting"]
-    files = {"static": checkpoints["static"], "halting": checkpoints["halting"], "merging": merged}
-    return {name: export_bundle(path, out / f"{name}.bundle").root for name, path in files.items()}
-
-
-def choose_threshold(path: Path, validation: ImageSource) -> None:
-    """Calibrate on the validation split, never on the test images, and write it into the bundle."""
-    with Engine(path, policy="never") as engine:
-        trajectory = engine.record(as_pixels(validation))
-        manifest = engine.manifest
-    observed = Observed(
-        manifest=manifest, trajectory=trajectory,
-        labels=validation.labels.numpy(), epsilon=manifest.halting.epsilon,
-    )  # fmt: skip
-    found = calibrate(manifest, [observed], Goal(max_drop=MAX_DROP))
-    update_manifest(path, found.apply(Bundle.open(path).manifest, "validation split"))
 
 
 def candidates(bundles: dict[str, Path]) -> list[Candidate]:
@@ -148,48 +102,24 @@ def measure(runs: list[Candidate], data: Dataset) -> list[Row]:
     ]
 
 
-def summarise(name: str, result: Any, labels: NDArray[np.int64], seconds: float) -> Row:
-    """One row from an engine's result."""
-    return Row(
-        name=name,
-        accuracy=float((result.labels == labels).mean()),
-        tokens=float(result.average_tokens.mean()),
-        timesteps=float(result.timesteps.mean()),
-        images_per_s=len(labels) / seconds,
-        energy_mj=float(result.energy_mj.mean()),
-    )
-
-
-def as_pixels(split: ImageSource) -> NDArray[np.uint8]:
-    """uint8 [N, C, H, W] -> [N, H, W, C], what a camera gives."""
-    assert isinstance(split, Split), "the sets of the demo and the zoo are small: never streamed"
-    return np.ascontiguousarray(split.images.numpy().transpose(0, 2, 3, 1))
-
-
-def table(rows: list[Row]) -> Table:
+def table() -> Table:
     """The demo's one table."""
-    result = Table(
-        title="360 test images, ONNX Runtime on this CPU", caption="tokens, timesteps: averages"
+    return Table(
+        "360 test images, ONNX Runtime on this CPU",
+        evaluated(energy=".2f"),
+        "tokens, timesteps: averages",
     )
-    for title in ("", "accuracy", "tokens", "timesteps", "images/s", "µJ/image"):
-        result.add_column(title, justify="right" if title else "left", no_wrap=True)
-    for row in rows:
-        result.add_row(
-            row.name, f"{row.accuracy:.2%}", f"{row.tokens:.3f}", f"{row.timesteps:.2f}",
-            f"{row.images_per_s:,.0f}", f"{row.energy_mj * 1000:.2f}",
-        )  # fmt: skip
-    return result
 
 
 def verdicts(rows: list[Row]) -> dict[str, bool]:
     """Which expectations hold."""
     static, halting, merging, early = rows
     return {
-        "static": static.accuracy >= 0.97,
-        "halting": halting.accuracy >= 0.965 and halting.tokens <= 0.8,
-        "halting + merging": merging.tokens < halting.tokens,
-        "halting + early exit": early.timesteps <= 2.0
-        and early.accuracy >= halting.accuracy - 0.005,
+        "static": static["accuracy"] >= 0.97,
+        "halting": halting["accuracy"] >= 0.965 and halting["tokens"] <= 0.8,
+        "halting + merging": merging["tokens"] < halting["tokens"],
+        "halting + early exit": early["timesteps"] <= 2.0
+        and early["accuracy"] >= halting["accuracy"] - 0.005,
     }
 
 

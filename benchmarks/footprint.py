@@ -4,7 +4,7 @@
     python -m benchmarks.footprint --large             and a 9 M-parameter engine: start, memory
     python -m benchmarks.footprint --bundle BUNDLE     the same of a bundle of yours
 
-Disk counts the files of the distributions that `pip install 'spikehalt[onnxruntime]'` brings, as
+Disk counts the files of the distributions that the extra `onnxruntime` brings, as
 installed here, compiled Python files left out. Times are medians over fresh processes.
 """
 
@@ -17,16 +17,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.common.table import Row, Table, words
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 9
-PACKAGES = ("runtime", "plugins", "export", "train")
+PACKAGES = ("spikehalt", "runtime", "plugins", "export", "train")
 INSTALLED = ("numpy", "onnxruntime")
 MAX_DISK_MB, MAX_IMPORT_S, MAX_START_S = 80.0, 0.3, 0.5
 IMPORT = """
@@ -59,34 +58,50 @@ def main(argv: list[str] | None = None) -> int:
     which.add_argument("--bundle", type=Path, help="also what an engine of it takes")
     which.add_argument("--large", action="store_true", help="also spikformer-4-384, random weights")
     arguments = parser.parse_args(argv)
-    table = Table("what", "measured", "limit", "parts")
-    sizes = disk_mb()
-    total = sum(sizes.values())
-    parts = ", ".join(f"{name} {size:.1f}" for name, size in sizes.items())
-    table.add_row("disk (MB)", f"{total:.1f}", f"{MAX_DISK_MB:g}", parts)
-    table.add_row("import runtime (s)", spread(seconds(IMPORT)), f"{MAX_IMPORT_S:g}", "")
+    rows = [disk_row(disk_mb())]
+    rows.append(line("import runtime (s)", in_words(seconds(IMPORT)), MAX_IMPORT_S))
     if arguments.bundle is not None:
-        add_engine(table, arguments.bundle)
+        rows += engine_rows(arguments.bundle)
     if arguments.large:
         with tempfile.TemporaryDirectory() as folder:
             for bundle in large_bundles(Path(folder)):
-                add_engine(table, bundle)
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+                rows += engine_rows(bundle)
+    table().print(rows)
     return 0
 
 
-def add_engine(table: Table, bundle: Path) -> None:
+def table() -> Table:
+    """What was measured beside its limit."""
+    columns = [words("what"), *(words(name, name) for name in ("measured", "limit", "parts"))]
+    return Table("", columns)
+
+
+def line(what: str, measured: str, limit: float | None = None, parts: str = "") -> Row:
+    """One line; None = there is no limit."""
+    shown = "" if limit is None else f"{limit:g}"
+    return Row(what, {"measured": measured, "limit": shown, "parts": parts})
+
+
+def disk_row(sizes: Mapping[str, float]) -> Row:
+    """MB of all distributions, and of each."""
+    parts = ", ".join(f"{name} {size:.1f}" for name, size in sizes.items())
+    return line("disk (MB)", f"{sum(sizes.values()):.1f}", MAX_DISK_MB, parts)
+
+
+def engine_rows(bundle: Path) -> list[Row]:
     """What an engine of a bundle takes until it is ready, ONNX Runtime being imported."""
     size = sum(file.stat().st_size for file in bundle.iterdir()) / 1e6
     start, memory = (seconds(OPEN, str(bundle), what) for what in ("start", "memory"))
     parts = f"{bundle.stem}, {size:.1f} MB on disk"
-    table.add_row("session start (s)", spread(start), f"{MAX_START_S:g}", parts)
-    table.add_row("session memory (MB, Linux)", spread(memory), "", parts)
+    return [
+        line("session start (s)", in_words(start), MAX_START_S, parts),
+        line("session memory (MB, Linux)", in_words(memory), parts=parts),
+    ]
 
 
 def large_bundles(folder: Path) -> Iterator[Path]:
     """Bundles of 9.3 million random weights, float32 and int8, with I-SPS and halting."""
-    from benchmarks.cpu import models as models
+    from benchmarks.common import networks
     from export.bundle.write import export_bundle
     from export.options import ExportOptions
     from spikehalt.vocabulary import Precision
@@ -94,14 +109,14 @@ def large_bundles(folder: Path) -> Iterator[Path]:
     from train.config import HaltingConfig
 
     halting = HaltingConfig(mode="block_time", alpha=3.0, beta=-3.0)
-    config = dataclasses.replace(models.config_of("isps", halting=False), halting=halting)
-    weights = models.random_network(config).state_dict()
+    config = dataclasses.replace(networks.config_of("isps", halting=False), halting=halting)
+    weights = networks.random_network(config).state_dict()
     names = tuple(f"class {index}" for index in range(config.classes))
     path = folder / "net.pt"
     save_checkpoint(path, Checkpoint(config, weights, names, "halting", {}))
     precisions: tuple[Precision, ...] = ("fp32", "int8")
     for precision in precisions:
-        out = folder / f"{models.MODEL}-{precision}.bundle"
+        out = folder / f"{networks.MODEL}-{precision}.bundle"
         yield export_bundle(path, out, ExportOptions(precision=precision)).root
 
 
@@ -147,7 +162,7 @@ def seconds(program: str, *arguments: str) -> list[float]:
     return [float(run.stdout) for run in runs[1:]]
 
 
-def spread(values: list[float]) -> str:
+def in_words(values: Sequence[float]) -> str:
     """Median and quartiles."""
     low, median, high = statistics.quantiles(values, n=4)
     return f"{median:.3f} ({low:.3f}-{high:.3f})"

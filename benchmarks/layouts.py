@@ -12,44 +12,30 @@ table.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import onnx
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from benchmarks.common import native
+from benchmarks.common import native, networks
+from benchmarks.common.figures import in_turn
 from benchmarks.common.replay import Replay
 from benchmarks.common.serving import timed
-from benchmarks.cpu import models as models
+from benchmarks.common.table import Column, Row, Table, console, number, words
 from benchmarks.cpu.curve import thinned
 from benchmarks.cpu.worker import Ours
 from export.choose_layout import merging_advice, packing_pays
 from spikehalt.vocabulary import Layout
 from train.config import HaltingConfig, ModelConfig, StemConfig
 
-console = Console()
 SHARE = 0.5
 WIDTHS = (32, 64, 96, 128, 192, 384)
 POOLS = {16: (False, True, True, True), 64: (False, False, True, True)}  # by token count
 BATCHES = (1, 8)
 Graphs = Mapping[str, onnx.ModelProto]
-
-
-@dataclass(frozen=True)
-class Row:
-    """Milliseconds per image of both layouts, medians, at one shape."""
-
-    dim: int
-    tokens: int
-    batch: int
-    packed_ms: float
-    dense_ms: float
-    chosen: str
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,13 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         for row in measured(shape(dim, tokens), options.rounds, options.native_ops)
     ]
     console.print(f"ours: {native.in_words(options.native_ops)}", highlight=False)
-    console.print(merging_table(rows) if options.merging else table(rows))
+    (merging_table() if options.merging else table()).print(rows)
     return 0
 
 
 def shape(dim: int, tokens: int) -> ModelConfig:
     """Three blocks of width `dim` on 32 x 32 pixels, heads of 32 or the whole width."""
-    base = models.config_of("isps", halting=True)
+    base = networks.config_of("isps", halting=True)
     stem = StemConfig(kind="isps", pool=POOLS[tokens])
     return replace(base, depth=3, dim=dim, heads=max(1, dim // 32), stem=stem)
 
@@ -84,16 +70,16 @@ def shape(dim: int, tokens: int) -> ModelConfig:
 def measure(config: ModelConfig, rounds: int, native_ops: bool | None) -> list[Row]:
     """Both layouts in turn, at every batch."""
     layouts: tuple[Layout, Layout] = ("packed", "dense")
-    compared = [(config, models.our_graphs(config, layout=layout)) for layout in layouts]
+    compared = [(config, networks.our_graphs(config, layout=layout)) for layout in layouts]
     chosen = "packed" if packing_pays(config) else "dense"
     return rows_of(compared, thinned_batch(SHARE, config), chosen, rounds, native_ops)
 
 
 def measure_merging(config: ModelConfig, rounds: int, native_ops: bool | None) -> list[Row]:
-    """A static network with merging (`packed_ms`) and without (`dense_ms`) in turn."""
+    """A static network with merging and without in turn."""
     without = replace(config, halting=HaltingConfig())
     merging = replace(without, merge_gamma=round(config.tokens * 25 / 64))
-    compared = [(each, models.our_graphs(each)) for each in (merging, without)]
+    compared = [(each, networks.our_graphs(each)) for each in (merging, without)]
     advice = "warns" if merging_advice(merging) else "silent"
     return rows_of(compared, thinned_batch(1.0, config), advice, rounds, native_ops)
 
@@ -110,49 +96,61 @@ def rows_of(
     rounds: int,
     native_ops: bool | None,
 ) -> list[Row]:
-    """Two networks in turn, at every batch; the first one's time is the packed one."""
+    """Two networks in turn, at every batch."""
     config, rows = compared[0][0], []
     for batch in BATCHES:
         networks = [
             Ours(each, graphs, replay, batch=batch, threads=1, native_ops=native_ops)
             for each, graphs in compared
         ]
-        first, second = in_turn(networks, rounds)
-        rows.append(Row(config.dim, config.tokens, batch, first, second, chosen))
+        times = in_turn([partial(process_ms, each) for each in networks], rounds)
+        rows.append(row_of(config, batch, times, chosen))
     return rows
 
 
-def in_turn(networks: Sequence[Ours], rounds: int) -> list[float]:
-    """Median process time per image of each, milliseconds."""
-    times: list[list[float]] = [[] for _ in networks]
-    for _ in range(rounds):
-        for network, found in zip(networks, times, strict=True):
-            found.append(timed(network)["cpu_ms"])
-    return [statistics.median(found) for found in times]
+def process_ms(network: Ours) -> float:
+    """Process time per image, milliseconds."""
+    return timed(network)["cpu_ms"]
 
 
-def merging_table(rows: Sequence[Row]) -> Table:
+def row_of(config: ModelConfig, batch: int, times: Sequence[float], chosen: str) -> Row:
+    """Milliseconds per image of two networks at one shape, and what the exporter does there."""
+    first, second = times
+    figures = {
+        "dim": config.dim,
+        "tokens": config.tokens,
+        "batch": batch,
+        "first_ms": first,
+        "second_ms": second,
+        "gain": second / first,
+        "chosen": chosen,
+    }
+    return Row(f"{config.dim} x {config.tokens}", figures)
+
+
+def merging_table() -> Table:
     """All shapes, and what the exporter says of merging there."""
     title = "static, 25 of 64 tokens merge in every block; process time per image"
-    return _filled(title, ("merging ms", "without ms", "gain", "exporter"), rows)
+    return Table(title, columns("merging ms", "without ms", "gain", "exporter"))
 
 
-def table(rows: Sequence[Row]) -> Table:
+def table() -> Table:
     """All shapes, and what the exporter chooses there."""
     title = f"{SHARE:.0%} of the tokens halt after block 1; process time per image"
-    return _filled(title, ("packed ms", "dense ms", "dense / packed", "auto"), rows)
+    return Table(title, columns("packed ms", "dense ms", "dense / packed", "auto"))
 
 
-def _filled(title: str, columns: Sequence[str], rows: Sequence[Row]) -> Table:
-    result = Table(title=title)
-    for column in ("width", "tokens", "batch", *columns):
-        result.add_column(column, justify="right", no_wrap=True)
-    for row in rows:
-        result.add_row(
-            str(row.dim), str(row.tokens), str(row.batch), f"{row.packed_ms:.3f}",
-            f"{row.dense_ms:.3f}", f"{row.dense_ms / row.packed_ms:.2f}", row.chosen,
-        )  # fmt: skip
-    return result
+def columns(first: str, second: str, gained: str, chosen: str) -> list[Column]:
+    """Return the columns of both tables."""
+    return [
+        number("width", "dim", ".0f"),
+        number("tokens", "tokens", ".0f"),
+        number("batch", "batch", ".0f"),
+        number(first, "first_ms", ".3f"),
+        number(second, "second_ms", ".3f"),
+        number(gained, "gain"),
+        words(chosen, "chosen"),
+    ]
 
 
 if __name__ == "__main__":

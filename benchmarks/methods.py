@@ -16,15 +16,14 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.common.method_table import METHODS, SAME_TOKENS, Method
+from benchmarks.common.table import Column, Row, Table, console, number, words
 from spikehalt.exits import ENTROPY, NEVER
 from spikehalt.strict import build, to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
@@ -38,32 +37,7 @@ from train.models import SpikingTransformer
 from train.parallel.devices import best_device
 from train.recipes import load_recipe, merge
 
-console = Console()
-console.width = max(console.width, 120)
 MAX_DROP = 0.005
-
-
-@dataclass(frozen=True)
-class Row:
-    """What a trained method does on the test images.
-
-    Attributes:
-        name: the method, with its halting margin where that is not the recipe's.
-        what: its difference to the others.
-        accuracy: of the running logits after each timestep, in [0, 1].
-        tokens: live tokens over K_0, averaged over blocks, all timesteps and images.
-        energy_mj: estimated, per image with all timesteps (STAS eq. 11-12).
-        exit_accuracy: with early exit.
-        exit_timesteps: executed per image, with early exit.
-    """
-
-    name: str
-    what: str
-    accuracy: tuple[float, ...]
-    tokens: float
-    energy_mj: float
-    exit_accuracy: float
-    exit_timesteps: float
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,9 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for method in chosen:
         console.print(f"{method.name}: {method.what}", highlight=False)
         rows += rows_of(method, load_checkpoint(trained(method, base, data)), data)
-    console.print(table(rows, base, len(data.test)))
+    table(base, len(data.test)).print(rows)
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+        arguments.json.write_text(json.dumps([row.plain() for row in rows], indent=1) + "\n")
     return 0
 
 
@@ -177,21 +151,25 @@ def rows_of(method: Method, checkpoint: Checkpoint, data: Dataset) -> list[Row]:
 
 
 def row_of(name: str, what: str, checkpoint: Checkpoint, data: Dataset, epsilon: float) -> Row:
-    """Test a checkpoint with a halting margin."""
+    """Test a checkpoint with a halting margin, on the test images.
+
+    The figures are: accuracy of the running logits after each timestep, in [0, 1]; live tokens over
+    K_0, averaged over blocks, all timesteps and images; energy in mJ, estimated, per image with all
+    timesteps (STAS eq. 11-12); accuracy and executed timesteps with early exit.
+    """
     network = checkpoint.network().to(best_device())
     seen = record(network, data.validation, epsilon=epsilon)
     test = record(network, data.test, epsilon=epsilon)
     chosen = fewest_timesteps(seen, ENTROPY.name, MAX_DROP)
     early = exit_point(test, chosen.policy, chosen.threshold)
-    return Row(
-        name=name,
-        what=what,
-        accuracy=tuple(float(at_t.float().mean()) for at_t in test.correct),
-        tokens=exit_point(test, NEVER.name).average_tokens,
-        energy_mj=average_energy_mj(network, checkpoint, test),
-        exit_accuracy=early.accuracy,
-        exit_timesteps=early.average_timesteps,
-    )
+    figures = {
+        "accuracy": [float(at_t.float().mean()) for at_t in test.correct],
+        "tokens": exit_point(test, NEVER.name).average_tokens,
+        "energy_mj": average_energy_mj(network, checkpoint, test),
+        "exit_accuracy": early.accuracy,
+        "exit_timesteps": early.average_timesteps,
+    }
+    return Row(name, figures, what)
 
 
 def average_energy_mj(network: SpikingTransformer, checkpoint: Checkpoint, trace: Trace) -> float:
@@ -203,24 +181,33 @@ def average_energy_mj(network: SpikingTransformer, checkpoint: Checkpoint, trace
     return float(model.energy_mj(trace.live_tokens, every).mean())
 
 
-def table(rows: Sequence[Row], base: TrainConfig, images: int) -> Table:
+def table(base: TrainConfig, images: int) -> Table:
     """The comparison."""
-    result = Table(
-        title=f"{base.static.epochs} epochs, token methods {base.halting.epochs} more, "
+    title = (
+        f"{base.static.epochs} epochs, token methods {base.halting.epochs} more, "
         f"seed {base.seed}; {images:,} test images"
     )
     last = base.model.timesteps
-    result.add_column("method", no_wrap=True)
-    result.add_column("")
-    for title in ("t = 1", "t = 2", f"t = {last}", "tokens", "µJ", "exit", "at t"):
-        result.add_column(title, justify="right", no_wrap=True)
-    for row in rows:
-        shown = (row.accuracy[0], row.accuracy[:2][-1], row.accuracy[-1])
-        result.add_row(
-            row.name, row.what, *(f"{value:.2%}" for value in shown), f"{row.tokens:.3f}",
-            f"{1000 * row.energy_mj:.1f}", f"{row.exit_accuracy:.2%}", f"{row.exit_timesteps:.2f}",
-        )  # fmt: skip
-    return result
+    columns = [
+        Column("method", lambda row: row.name, text=True),
+        words(""),
+        *(accuracy_at(timestep) for timestep in (1, 2, last)),
+        number("tokens", "tokens", ".3f"),
+        number("µJ", "energy_mj", ".1f", 1000),
+        number("exit", "exit_accuracy", ".2%"),
+        number("at t", "exit_timesteps"),
+    ]
+    return Table(title, columns)
+
+
+def accuracy_at(timestep: int) -> Column:
+    """Accuracy after so many timesteps, or after the last one where there are fewer."""
+
+    def shown(row: Row) -> str:
+        every = row.figures["accuracy"]
+        return f"{every[min(timestep, len(every)) - 1]:.2%}"
+
+    return Column(f"t = {timestep}", shown)
 
 
 if __name__ == "__main__":

@@ -12,26 +12,25 @@ are ones, and for the ops that pay for spikes alone a share of 0 to 100 %.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, helper, numpy_helper
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 import plugins
+from benchmarks.common.figures import in_turn
+from benchmarks.common.table import Row, Table, console, number, words
 from benchmarks.cpu.worker import our_session
 from plugins.common.contract import MICROSOFT
-from plugins.common.references import run_reference
+from plugins.ops import run_reference
 
-console = Console()
 SLOTS, DIM, HIDDEN, HEADS = 64, 384, 1536, 12
 ROWS = (29, 64)
 HALTING = {"alpha": 5.0, "beta": -10.0}
@@ -220,14 +219,15 @@ def runner(model: ModelProto, feeds: Arrays, *, native: bool) -> Callable[[], No
 
 def measure(functions: Sequence[Callable[[], None]], rounds: int) -> list[float]:
     """Median microseconds of each, taking turns."""
-    times: list[list[float]] = [[] for _ in functions]
-    for _ in range(rounds):
-        for function, found in zip(functions, times, strict=True):
-            begin = time.process_time()
-            for _ in range(RUNS):
-                function()
-            found.append(1e6 * (time.process_time() - begin) / RUNS)
-    return [statistics.median(found) for found in times]
+    return in_turn([partial(microseconds, function) for function in functions], rounds)
+
+
+def microseconds(function: Callable[[], None]) -> float:
+    """Process time of a run, averaged over RUNS of them."""
+    begin = time.process_time()
+    for _ in range(RUNS):
+        function()
+    return 1e6 * (time.process_time() - begin) / RUNS
 
 
 def nothing() -> tuple[ModelProto, Arrays]:
@@ -248,16 +248,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=30)
     arguments = parser.parse_args(argv)
     (empty,) = measure([runner(*nothing(), native=False)], arguments.rounds)
-    table = Table(title=f"µs of a run; {empty:.1f} of an empty one")
-    for title in ("op", "size", "kernel", "body", "body / kernel"):
-        table.add_column(title, justify="left" if title in ("op", "size") else "right")
-    for case in track(cases(), "measuring", transient=True, console=console):
-        model = model_of(case)
-        both = [runner(model, case.feeds, native=native) for native in (True, False)]
-        kernel, body = measure(both, arguments.rounds)
-        table.add_row(case.op, case.size, f"{kernel:.1f}", f"{body:.1f}", f"{body / kernel:.1f}")
-    console.print(table)
+    timed = track(cases(), "measuring", transient=True, console=console)
+    rows = [row_of(case, arguments.rounds) for case in timed]
+    table(empty).print(rows)
     return 0
+
+
+def row_of(case: Case, rounds: int) -> Row:
+    """Microseconds of a run with the kernel and with the body."""
+    model = model_of(case)
+    both = [runner(model, case.feeds, native=native) for native in (True, False)]
+    kernel, body = measure(both, rounds)
+    figures = {"size": case.size, "kernel_us": kernel, "body_us": body, "gain": body / kernel}
+    return Row(case.op, figures)
+
+
+def table(empty_us: float) -> Table:
+    """All nodes, beside a run of the smallest one."""
+    columns = [
+        words("op"),
+        words("size", "size"),
+        number("kernel", "kernel_us", ".1f"),
+        number("body", "body_us", ".1f"),
+        number("body / kernel", "gain", ".1f"),
+    ]
+    return Table(f"µs of a run; {empty_us:.1f} of an empty one", columns)
 
 
 if __name__ == "__main__":

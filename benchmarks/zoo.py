@@ -17,28 +17,28 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from benchmarks.demo import Row, as_pixels, choose_threshold, summarise
+from benchmarks.common.table import Row, Table, console
+from benchmarks.common.trained import (
+    ZOO,
+    as_pixels,
+    choose_threshold,
+    evaluated,
+    images_of,
+    summarise,
+)
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
 from runtime import Engine
-from spikehalt.strict import build
 from spikehalt.vocabulary import Precision
-from train.checkpoint import load_checkpoint
-from train.config import TrainConfig
-from train.data import Dataset, load_data
+from train.data import Dataset
 
-console = Console()
-console.width = max(console.width, 100)
-ZOO = Path(__file__).resolve().parent.parent / "zoo"
 RESULTS = ZOO / "results.json"
 BATCH = 200
 # Processors round float sums differently, and a threshold function amplifies it: images at the
@@ -74,9 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = ZOO / "cifar10-small"
     data = images_of(folder / "static.pt", arguments.data)
     rows = evaluate(folder, data)
-    console.print(table(rows, len(data.test)))
+    table(len(data.test)).print(rows)
     if arguments.update:
-        content = {row.name: {k: getattr(row, k) for k in TOLERANCES} for row in rows}
+        content = {row.name: {figure: row[figure] for figure in TOLERANCES} for row in rows}
         RESULTS.write_text(json.dumps(content, indent=2) + "\n")
         console.print(f"written: {RESULTS.name}", highlight=False)
         return 0
@@ -95,12 +95,6 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--data", required=True, metavar="PATH", help="CIFAR-10 as folder or zip")
     p.add_argument("--update", action="store_true", help="write zoo/results.json anew")
     return p
-
-
-def images_of(checkpoint: Path, path: str) -> Dataset:
-    """The images, split as when the checkpoint was trained."""
-    config = build(TrainConfig, load_checkpoint(checkpoint).run)
-    return load_data(replace(config.data, path=path), config.model, config.seed)
 
 
 def evaluate(folder: Path, data: Dataset) -> list[Row]:
@@ -133,7 +127,7 @@ def run(entry: Entry, bundle: Path, images: NDArray[np.uint8], labels: NDArray[n
 
 def compare(rows: Sequence[Row], recorded: dict[str, dict[str, float]]) -> list[str]:
     """What differs from the recorded figures beyond TOLERANCES, a sentence each."""
-    found = {row.name: asdict(row) for row in rows}
+    found = {row.name: row for row in rows}
     if set(found) != set(recorded):
         odd = ", ".join(sorted(set(found) ^ set(recorded)))
         return [f"zoo/results.json has other lines ({odd}): run with --update"]
@@ -145,17 +139,10 @@ def compare(rows: Sequence[Row], recorded: dict[str, dict[str, float]]) -> list[
     ]
 
 
-def table(rows: Sequence[Row], images: int) -> Table:
+def table(images: int) -> Table:
     """The zoo's table."""
-    result = Table(title=f"cifar10-small, {images:,} test images, ONNX Runtime on this CPU")
-    for title in ("", "accuracy", "tokens", "timesteps", "images/s", "µJ/image"):
-        result.add_column(title, justify="right" if title else "left", no_wrap=True)
-    for row in rows:
-        result.add_row(
-            row.name, f"{row.accuracy:.2%}", f"{row.tokens:.3f}", f"{row.timesteps:.2f}",
-            f"{row.images_per_s:,.0f}", f"{row.energy_mj * 1000:.1f}",
-        )  # fmt: skip
-    return result
+    title = f"cifar10-small, {images:,} test images, ONNX Runtime on this CPU"
+    return Table(title, evaluated(energy=".1f"))
 
 
 if __name__ == "__main__":

@@ -36,12 +36,16 @@ with explained_imports(__name__):
 
 
 def parser() -> argparse.ArgumentParser:
+    """The command's parser."""
+    p = Parser(prog="python -m export.to_trt")
+    add_arguments(p)
+    return p
+
+
+def add_arguments(p: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    summary, *rest = (__doc__ or "").split("\n\n", 1)
-    p = Parser(
-        prog="python -m export.to_trt", description=summary, epilog="".join(rest),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p.description, _, p.epilog = (__doc__ or "").partition("\n\n")
+    p.formatter_class = argparse.RawDescriptionHelpFormatter
     p.add_argument(
         "source", metavar="CKPT", type=Path,
         help="a checkpoint that `python -m train` wrote, or a bundle to build engines from",
@@ -50,9 +54,12 @@ def parser() -> argparse.ArgumentParser:
     graphs.add_argument(
         "--out", metavar="DIR", help="the bundle's folder (default: CKPT with .bundle)"
     )
+    graphs.add_argument(
+        "--force", action="store_true",
+        help="replace a bundle of other graphs even if it is calibrated, signed or has engines",
+    )  # fmt: skip
     add_graph_arguments(graphs)
     add_engine_arguments(p.add_argument_group("engines"))
-    return p
 
 
 def export_checkpoint(arguments: argparse.Namespace, engine_batch: int | None) -> Bundle:
@@ -65,7 +72,7 @@ def export_checkpoint(arguments: argparse.Namespace, engine_batch: int | None) -
     from export.bundle.write import export_bundle
 
     options = export_options(arguments, engine_batch)
-    return export_bundle(arguments.source, arguments.out, options, note)
+    return export_bundle(arguments.source, arguments.out, options, note, arguments.force)
 
 
 def open_bundle(arguments: argparse.Namespace) -> Bundle:
@@ -74,7 +81,7 @@ def open_bundle(arguments: argparse.Namespace) -> Bundle:
     Raises:
         UnsupportedError: options that change graphs were given with it.
     """
-    given = changed(parser(), arguments, ("out", *GRAPH_ARGUMENTS))
+    given = changed(parser(), arguments, ("out", "force", *GRAPH_ARGUMENTS))
     if given:
         raise UnsupportedError(
             f"{given} change graphs, and those of the bundle {arguments.source} are made: export "

@@ -1,24 +1,36 @@
-"""The project's own ops.
+"""The project's own ops: contracts, references, function bodies and kernels.
 
-LIF, TokenHalt, TokenHaltSum and TokenMerge have TensorRT plugins; PackedLIF, PackedTokenHalt,
-TokenPack, SpikeAttention, SpikeCount, Patches, SpikeLinear and SpikeConv are for CPUs. Each op
-folder holds the contract (`op.yaml`), a numpy reference (`reference.py`), an ONNX function body of
-standard ops (`function.py`) and the kernels. Importing this package needs numpy alone; onnx is
-imported by the functions that make ONNX objects.
+    ops           the one table: a line per op
+    common        contract, function bodies, types: what ops are made of
+    lif, token_halt, token_merge    ops with TensorRT plugins
+    packed_lif, packed_halt, token_pack, spike_attention, spike_count, patches    ops of CPUs
+    spike_linear, spike_conv    ops of CPUs that pay for spikes alone
+    cuda          what the CUDA kernels share
+    tensorrt      what the plugins of TensorRT share
+    onnxruntime   what the kernels of ONNX Runtime share
+    building      libraries from the sources
+    libraries, loader    finding and loading them
+    selftest      the kernels on this GPU against their references
+    polygraphy    the references, for Polygraphy
+    errors        what is raised on purpose
+
+An op's folder holds the contract (`op.yaml`), a numpy reference (`reference.py`), an ONNX function
+body of standard ops (`function.py`) and the kernels. Importing this package needs numpy alone; onnx
+is imported by the functions that make ONNX objects.
 """
 
-from plugins.common.contract import (
-    DOMAIN,
-    IR_VERSION,
+import spikehalt  # noqa: F401  first of all: it switches the telemetry of libraries off
+from plugins.common.attributes import OpAttributeError
+from plugins.common.bodies import Bodies
+from plugins.common.contract import DOMAIN, IR_VERSION, OPSET, VERSION
+from plugins.ops import (
     OP_NAMES,
-    OPSET,
     PLUGIN_OPS,
     SPIKE_OPS,
-    VERSION,
-    OpAttributeError,
     node_attributes,
+    onnx_functions,
+    reference_ops,
 )
-from plugins.common.registry import Bodies, onnx_functions, reference_ops
 
 __all__ = [
     "DOMAIN",

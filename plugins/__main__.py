@@ -10,12 +10,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from plugins import DOMAIN, OP_NAMES, PLUGIN_OPS, VERSION
+from plugins import DOMAIN, VERSION
 from plugins.building.build import build
 from plugins.building.toolchain import find_cmake, find_cxx, find_nvcc, find_tensorrt
-from plugins.common.contract import ATTRIBUTES
 from plugins.errors import BuildError, KernelError, WrongSettingError
 from plugins.libraries import FOLDER_VARIABLE, built_libraries, find_kernels, library_folder
+from plugins.ops import OPS
 from plugins.selftest.device import require_driver
 from plugins.selftest.run import selftest
 from spikehalt import commands, console
@@ -85,9 +85,9 @@ def _build(options: argparse.Namespace) -> int:
 
 def _list(_: argparse.Namespace) -> int:
     say(f"namespace {DOMAIN}, version {VERSION}")
-    for op in OP_NAMES:
-        where = "" if op in PLUGIN_OPS else " (CPU alone)"
-        say(f"  {op}{where}: {', '.join(ATTRIBUTES[op]) or 'no attributes'}")
+    for op in OPS:
+        where = "" if op.plugin else " (CPU alone)"
+        say(f"  {op.name}{where}: {', '.join(op.attributes) or 'no attributes'}")
     versions = [f"{headers.major}.{headers.minor}" for headers in find_tensorrt()]
     say(f"C++ compiler: {_found(find_cxx)}")
     say(f"cmake: {find_cmake() or 'none'}")

@@ -7,9 +7,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from plugins.common.contract import DOMAIN, PLUGIN_OPS, VERSION
+from plugins.common.contract import DOMAIN, VERSION
 from plugins.errors import LibraryError, RegistryError
 from plugins.libraries import find_plugins
+from plugins.ops import PLUGIN_OPS
 from spikehalt.extras import missing
 
 REMEDY_RTX = (

@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from plugins.common.contract import OP_NAMES
-from plugins.common.references import run_reference
+from plugins.common.op import Op
 from plugins.common.types import Array
+from plugins.ops import OPS
 from spikehalt.extras import require_extra
 
 
@@ -32,14 +32,14 @@ def register_references() -> None:
     references = require_extra(
         "polygraphy.backend.pluginref.references", "compare", "registering references"
     )
-    for op in OP_NAMES:
-        references.register(op)(_reference_of(op))
+    for op in OPS:
+        references.register(op.name)(_reference_of(op))
 
 
-def _reference_of(op: str) -> Any:
+def _reference_of(op: Op) -> Any:
     """A function as Polygraphy calls it: attributes first, a list of outputs back."""
 
     def reference(attributes: Mapping[str, Any], *inputs: Array) -> list[Array]:
-        return list(run_reference(op, attributes, *inputs))
+        return list(op.run_reference(attributes, *inputs))
 
     return reference

@@ -27,7 +27,7 @@ from runtime.early_exit.settings import (
     not_negative,
     resolve,
 )
-from runtime.early_exit.stream import Prepare, Streamed, run_stream
+from runtime.early_exit.stream import Prepare, Streamed, frames_of, run_stream
 from runtime.early_exit.submit import Batcher
 from runtime.errors import EngineStateError, InputError
 from runtime.inputs.check import check_inputs, fit_frame
@@ -77,6 +77,7 @@ class Engine:
             `python -m plugins build` makes: True: it must; None: where they have been built.
         public_key: refuse bundles that this Ed25519 key did not sign: 32 bytes, or the path of
             a PEM file.
+        min_release: refuse older releases that this key signed too.
         submit_wait_ms: how long a submitted image waits for others to share a batch with.
         energy_sensor: "auto", a name of `runtime.sensors.sensor_names()`, or a sensor; None
             measures no energy.
@@ -104,6 +105,7 @@ class Engine:
         device: str | None = None,
         native_ops: bool | None = None,
         public_key: Key | None = None,
+        min_release: int | None = None,
         submit_wait_ms: float = 2.0,
         energy_sensor: str | EnergySensor | None = None,
     ) -> None:
@@ -116,7 +118,7 @@ class Engine:
         self._submit_wait_ms = not_negative("submit_wait_ms", submit_wait_ms)
         self._batcher: Batcher | None = None
         self._lock, self._closing = threading.Lock(), False
-        source = open_source(bundle, public_key)
+        source = open_source(bundle, public_key, min_release)
         self.manifest = source.manifest if isinstance(source, Bundle) else source
         self._overrides = Overrides(
             policy=policy, threshold=threshold, epsilon=epsilon, max_timesteps=max_timesteps
@@ -202,8 +204,8 @@ class Engine:
                 print(streamed.index, streamed.result.name, streamed.latency_ms)
 
         Args:
-            source: an iterable of arrays, or an opened OpenCV capture. Images of another size
-                are resized (needs pillow).
+            source: an iterable of arrays, or an opened OpenCV capture, whose colours are brought to
+                the bundle's order. Images of another size are fitted as files are (needs pillow).
             prepare: makes of one frame what the bundle takes; runs in the reader thread. None
                 resizes images and passes event frames on.
             batch: frames answered at once, if so many are waiting.
@@ -228,7 +230,8 @@ class Engine:
             fitted = fit_frame(frame, spec) if prepare is None else prepare(frame)
             return check_inputs(spec, fitted)[0]
 
-        return run_stream(source, classify, prepare=ready, batch=batch, queue=queue, drop=drop)
+        frames = frames_of(source, spec.preprocessing.channel_order)
+        return run_stream(frames, classify, prepare=ready, batch=batch, queue=queue, drop=drop)
 
     def submit(self, image: Any, **overrides: Any) -> Future[ImageResult]:
         """Queue one image; images submitted about the same time are answered in one batch.

@@ -15,6 +15,7 @@ The ground that `train`, `export`, `runtime` and `plugins` stand on; of the stan
     extras      optional packages, and the command that brings them
     packages    the other packages, whose names a user's own files may have
     catalogue   the commands of `spikehalt`
+    datasets    what is an image, what is skipped, which split is which; decoding
     vocabulary  names that several parts use
     exits       exit policies
 """
@@ -30,9 +31,11 @@ from spikehalt.errors import (
     OutputError,
     SpikehaltError,
 )
+from spikehalt.extras import switch_off_telemetry as _switch_off_telemetry
 from spikehalt.extras import version as _version
 from spikehalt.packages import import_ours
 
+_switch_off_telemetry()  # every package of the project imports this one before any library
 __version__ = _version()
 __all__ = [
     "Bundle",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
 
 from spikehalt import console
 from spikehalt.errors import SpikehaltError
@@ -14,12 +15,56 @@ DONE, NEGATIVE, FAILED, STOPPED = 0, 1, 2, 130
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse without the usage, of many lines, in front of its errors."""
+    """argparse whose errors are one line, and name the nearest option or choice there is.
+
+    `_` in the name of an option is read as `-`.
+    """
+
+    def parse_known_args(  # type: ignore[override]  # its overloads say no more than this
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse's; an unknown option is an error here, where its neighbours are known."""
+        given = sys.argv[1:] if args is None else args
+        found, rest = super().parse_known_args([self._spelled(each) for each in given], namespace)
+        for each in rest:
+            if each.startswith("--"):
+                name = each.partition("=")[0]
+                self.error(f"unknown option {name}{_nearest(name, self._option_string_actions)}")
+        return found, rest
+
+    def _spelled(self, argument: str) -> str:
+        key, equals, value = argument.partition("=")
+        usual = key.replace("_", "-")
+        return usual + equals + value if usual in self._option_string_actions else argument
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += _nearest(str(value), map(str, action.choices or ()))
+            raise
 
     def error(self, message: str) -> NoReturn:
         """Name the mistake and where the arguments are listed, and leave."""
         console.error(f"{message}; {self.prog} --help lists the arguments")
         self.exit(FAILED)
+
+
+def share(text: str) -> float:
+    """The share that `0.005` or `0.5%` names, for argparse.
+
+    Raises:
+        ArgumentTypeError: the text is neither.
+    """
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share such as 0.005 or 0.5%") from None
+
+
+def _nearest(given: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(given, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def run(command: Callable[[], int], *, stopped: str = "stopped") -> int:

@@ -11,6 +11,9 @@ HaltingMode = Literal["none", "block", "block_time"]
 Precision = Literal["fp32", "fp16", "int8"]
 Layout = Literal["packed", "dense", "lagged"]
 Fit = Literal["resize", "crop"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+Orientation = Literal["upright", "stored"]
+ChannelOrder = Literal["rgb", "bgr"]
 
 ARCHITECTURES: tuple[Arch, ...] = get_args(Arch)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)

@@ -1,14 +1,25 @@
 """Train spiking vision transformers that decide how many tokens and timesteps they need.
 
-    config      every knob, as frozen dataclasses read strictly
-    architectures    what tells one spiking transformer from another, an object each
-    halting     two-dimensional token halting: pure functions on tensors
-    merging     token merging: pure functions on tensors
-    neurons     the LIF layer on SpikingJelly's, and the rate staircase of I-SPS
-    models      stems, attentions, blocks, the network, the registry of names
-    data        digits, image folders and zips, event frames
-    loop        the training loop, checkpoints, logs
-    energy      energy estimates from measured firing rates
+    config          every knob, as frozen dataclasses read strictly; the papers' models by name
+    architectures   what tells one spiking transformer from another, an object each
+    halting         two-dimensional token halting: pure functions on tensors
+    merging         token merging: pure functions on tensors
+    staircase       the rate of a neuron under a constant current, as I-SPS needs it
+    models          neurons, stems, attentions, blocks, the network
+    baselines       methods of other papers around the network: dropping, surrogate modules
+    checkpoint      files that hold a network and what resuming needs
+    integrity       their digest, and whether weights can be weights
+    data            digits, image folders and zips, event frames
+    loop            training runs: phases, sweeps, logs
+    parallel        devices and processes
+    measure         accuracy, exits, firing rates, energy of trained networks
+    figures         the papers' figures
+    importing       checkpoints of other repositories
+    recipes         configurations that ship with the package
+    cli             `python -m train`
+    errors          what is raised on purpose
 
 Axes are named T (timesteps), B (images), K (tokens), D (embedding), L (blocks) throughout.
 """
+
+import spikehalt  # noqa: F401  first of all: it switches the telemetry of libraries off

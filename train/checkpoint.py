@@ -18,11 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.errors import ConfigError, OutputError
 from spikehalt.files import make_folder, replace_file
 from spikehalt.strict import build, to_dict
+from train.baselines.build import build_network
 from train.config import ModelConfig
 from train.errors import CheckpointError
+from train.integrity import check_digest, check_weights, sealed
 from train.models.network import SpikingTransformer
 
 FORMAT = "spikehalt-checkpoint"
@@ -41,6 +44,7 @@ class Checkpoint:
         metrics: figures measured when it was written.
         run: the training configuration as plain data; empty for imported weights.
         training: optimizer, scheduler, position and random states; None in a finished checkpoint.
+        preprocessing: what was done to the image files that it was trained on.
     """
 
     model: ModelConfig
@@ -50,6 +54,7 @@ class Checkpoint:
     metrics: dict[str, Any] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] | None = None
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
     def network(self) -> SpikingTransformer:
         """The network with these weights, in evaluation mode.
@@ -57,7 +62,7 @@ class Checkpoint:
         Raises:
             CheckpointError: weights and configuration do not belong together.
         """
-        network = SpikingTransformer(self.model)
+        network = build_network(self.model)
         try:
             network.load_state_dict(self.weights)
         except RuntimeError as error:
@@ -83,11 +88,12 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "metrics": checkpoint.metrics,
         "run": checkpoint.run,
         "training": checkpoint.training,
+        "preprocessing": to_dict(checkpoint.preprocessing),
     }
     content = io.BytesIO()  # PyTorch tells a full disk by an internal assertion
     torch.save(plain, content)
     try:
-        replace_file(path, content.getvalue())
+        replace_file(path, sealed(content.getvalue()))
     except OSError as error:
         raise OutputError(f"checkpoint {path} cannot be written: {error.strerror}") from error
 
@@ -96,7 +102,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint onto the CPU.
 
     Raises:
-        CheckpointError: missing, not ours, truncated, or from a newer version; one sentence each.
+        CheckpointError: missing, not ours, truncated, damaged, from a newer version, or with a
+            weight that cannot be one; one sentence each.
     """
     content = _read(Path(path))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -113,15 +120,22 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     try:
         return Checkpoint(
             model=build(ModelConfig, content["model"]),
-            weights=content["weights"],
+            weights=check_weights(content["weights"], path),
             classes=tuple(content["classes"]),
             phase=content["phase"],
             metrics=content["metrics"],
             run=content["run"],
             training=content["training"],
+            preprocessing=_preprocessing(content),
         )
     except (KeyError, TypeError, ConfigError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from None
+
+
+def _preprocessing(content: dict[str, Any]) -> Preprocessing:
+    """Checkpoints from before it was stored were trained on pictures that `data.fit` fitted."""
+    fit = content["run"].get("data", {}).get("fit", "resize")
+    return build(Preprocessing, content.get("preprocessing", {"fit": fit}))
 
 
 def _read(path: Path) -> Any:
@@ -130,6 +144,7 @@ def _read(path: Path) -> Any:
     try:
         with warnings.catch_warnings():  # torch warns of pickle protocols before it refuses them
             warnings.simplefilter("ignore")
+            check_digest(path)
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise CheckpointError(

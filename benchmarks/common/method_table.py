@@ -37,7 +37,7 @@ class Method:
 
     @property
     def folder(self) -> str:
-        """Name of its folder."""
+        """Name of the folder that the method's run is written to."""
         return "".join(c if c.isalnum() else "-" for c in self.name.lower())
 
 

@@ -18,16 +18,16 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 
 
 def as_arguments(wanted: bool | None) -> list[str]:
-    """The option, for a process that is started."""
+    """Return the option as arguments of a process."""
     return {None: [], True: ["--native-ops"], False: ["--no-native-ops"]}[wanted]
 
 
 def native_ops(wanted: bool | None) -> NativeOps:
-    """What the engine would choose for a bundle on a CPU."""
+    """Return the native ops that the engine would choose for a bundle on a CPU."""
     return choose_native_ops(onnxruntime, wanted=wanted, device="cpu", precision="fp32")
 
 
 def in_words(wanted: bool | None) -> str:
-    """For the conditions of a table."""
+    """Say which ops run and why, for the conditions of a table."""
     chosen = native_ops(wanted)
     return "native ops" if chosen.path else f"function bodies, no native ops ({chosen.why})"

@@ -18,6 +18,8 @@ from typing import IO, Any
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.common import figures
+
 PATIENCE_S = 900.0
 
 
@@ -54,13 +56,13 @@ class Worker:
         self.failed: str | None = self._start(patience_s)
 
     def run(self) -> None:
-        """One timed round."""
+        """Have the process do one timed round, and keep its figures."""
         answer = self.ask("run")
         if self.failed is None:
             self.rounds.append(answer)
 
     def ask(self, word: str) -> dict[str, Any]:
-        """The process's answer to a word; nothing once it has failed."""
+        """Return the process's answer to a word; it is empty once the process has failed."""
         if self.failed is not None:
             return {}
         _pipe(self.process.stdin).write(f"{word}\n")
@@ -76,13 +78,12 @@ class Worker:
         _pipe(self.process.stdout).close()
 
     def median(self, key: str) -> float:
-        """Over the rounds."""
+        """Median of a figure over the rounds."""
         return statistics.median(each[key] for each in self.rounds)
 
     def spread(self, key: str) -> float:
-        """Interquartile range over the rounds, of which there are at least two."""
-        low, _, high = statistics.quantiles([each[key] for each in self.rounds], n=4)
-        return high - low
+        """Interquartile range of a figure over two rounds or more."""
+        return figures.spread([each[key] for each in self.rounds])
 
     def _start(self, patience_s: float) -> str | None:
         """Wait until it is ready; returns why it is not."""

@@ -37,7 +37,7 @@ DENSITY_IMAGES = 256
 
 @dataclass(frozen=True)
 class Replay:
-    """Recorded on real images.
+    """Live sets and exits, recorded on real images.
 
     Attributes:
         last_block: int [N, T, K], 1-based number of the block in which the token halts.
@@ -64,14 +64,14 @@ class Replay:
         return float(share[run].mean() if early_exit else share.mean())
 
     def sample(self, count: int) -> Replay:
-        """Images at equal steps of the recorded cost, in a fixed random order."""
+        """Pick images at equal steps of the recorded cost, in a fixed random order."""
         order = np.lexsort((self.live.sum((1, 2)), self.timesteps))
         picked = order[((np.arange(count) + 0.5) * len(order) / count).astype(int)]
         picked = np.random.default_rng(0).permutation(picked)
         return replace(self, last_block=self.last_block[picked], timesteps=self.timesteps[picked])
 
     def stretched(self, blocks: int, tokens: int) -> Replay:
-        """For another depth or token count: the nearest block and token by position."""
+        """Return the sets for another depth or token count, by nearest block and token."""
         to_block = _nearest(blocks, self.blocks) + 1  # recorded block of each new one, 1-based
         ran = self.last_block[..., None] >= to_block  # [N, T, K, L']
         slots = _nearest(tokens, self.last_block.shape[-1])
@@ -132,7 +132,7 @@ def record(folder: Path, images: NDArray[np.uint8]) -> Replay:
 
 @contextmanager
 def imposed() -> Iterator[None]:
-    """Graphs unrolled inside take the halting history as inputs `replay.blockN.tS`."""
+    """Let graphs that are unrolled inside take their halting history as inputs."""
     seen: Counter[tuple[str, int]] = Counter()  # timesteps of a graph's block so far
 
     def history(e: Emitter, number: int, slots: int) -> str:
@@ -146,5 +146,5 @@ def imposed() -> Iterator[None]:
 
 
 def _input_name(number: int, step: int) -> str:
-    """Of block `number` at timestep `step` (from 0) of the chunk."""
+    """Name the input of block `number` at timestep `step` (from 0) of the chunk."""
     return f"replay.block{number}.t{step + 1}"

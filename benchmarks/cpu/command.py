@@ -20,38 +20,26 @@ import argparse
 import json
 import os
 import platform
-import shutil
-import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import track
-from rich.table import Table
 
-from benchmarks.common import native
-from benchmarks.common.densities import Densities
+from benchmarks.common import native, networks, peers
 from benchmarks.common.processes import Worker
-from benchmarks.common.replay import Replay, record
-from benchmarks.cpu import models as models
+from benchmarks.common.replay import Replay
+from benchmarks.common.table import Row, Table, console, gain, images_per_s, number, words
+from benchmarks.common.trained import digits_replay, zoo_replay
+from benchmarks.cpu import macs
 from benchmarks.cpu.process import Setup, workers
-from benchmarks.demo import as_pixels, choose_threshold, train_and_export
-from benchmarks.zoo import ZOO, images_of
-from export.bundle.write import export_bundle
 from train.architectures.attention import SSA
-from train.data import load_data
 from train.models import NAMED_MODELS, named_model
-from train.recipes import load_recipe
 
-console = Console()
-console.width = max(console.width, 150)  # the table is useless when cut
 PEERS = ("spikingjelly", "ann")  # ratios are given to these
-ZOO_IMAGES = 1000
-# The shapes whose products `cpu_models` counts and whose peer SpikingJelly has.
+# The shapes whose products `benchmarks.cpu.macs` counts and whose peer SpikingJelly has.
 MODELS = [name for name, config in NAMED_MODELS.items() if config.architecture.attention is SSA]
 
 
@@ -65,37 +53,6 @@ class Effort(NamedTuple):
 
 # An image of ImageNet's size costs about six times one of CIFAR's.
 EFFORT, LARGE_EFFORT, LARGE_FROM = Effort([1, 16], 9, 16), Effort([1], 5, 4), 128
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one candidate did.
-
-    Attributes:
-        name: of the candidate.
-        what: in words.
-        batch: images at once.
-        ms: wall time per image, median of the rounds.
-        spread_ms: interquartile range of the rounds.
-        cpu_ms: process time per image, median.
-        macs: multiply-accumulates done per image, millions.
-        tokens: live tokens over K, averaged over blocks and executed timesteps.
-        timesteps: executed, average.
-        peak_share: of the matrix product's rate measured in the same run (None without MACs).
-        failed: why there are no figures, None if there are.
-    """
-
-    name: str
-    what: str
-    batch: int
-    ms: float | None = None
-    spread_ms: float | None = None
-    cpu_ms: float | None = None
-    macs: float | None = None
-    tokens: float | None = None
-    timesteps: float | None = None
-    peak_share: float | None = None
-    failed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -157,16 +114,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     recorded = fitted(replay, arguments.model)
     console.print(_conditions(arguments, recorded), highlight=False)
     if recorded.densities is not None:
-        console.print(density_table(recorded.densities))
+        shares = [Row(name, {"share": share}, name) for name, share in recorded.densities.rows()]
+        density_table().print(shares)
     rows: list[Row] = []
     for batch in arguments.batch:
         found = measure(batch, arguments, recorded)
-        console.print(table(found, batch))
+        table(found, batch).print(found)
         rows += found
     if arguments.json:
         content = {
             "conditions": _conditions(arguments, recorded),
-            "rows": [asdict(r) for r in rows],
+            "rows": [row.plain() for row in rows],
         }
         arguments.json.write_text(json.dumps(content, indent=2) + "\n")
     return 0
@@ -178,10 +136,10 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.cpu", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    p.add_argument("--model", choices=MODELS, default=models.MODEL, metavar="NAME")
+    p.add_argument("--model", choices=MODELS, default=networks.MODEL, metavar="NAME")
     p.add_argument(
-        "--large", dest="model", action="store_const", const=models.LARGE, default=models.MODEL,
-        help=f"the same as --model {models.LARGE}",
+        "--large", dest="model", action="store_const", const=networks.LARGE, default=networks.MODEL,
+        help=f"the same as --model {networks.LARGE}",
     )  # fmt: skip
     small, large = EFFORT, LARGE_EFFORT
     p.add_argument("--batch", type=int, nargs="+", help="images at once (default: 1 16; large: 1)")
@@ -205,7 +163,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def settled(arguments: argparse.Namespace) -> argparse.Namespace:
-    """With the defaults that depend on the size of the model."""
+    """Fill in the defaults that depend on the size of the model."""
     large = named_model(arguments.model).image_size[0] >= LARGE_FROM
     effort = LARGE_EFFORT if large else EFFORT
     arguments.batch = [1] if arguments.quick else arguments.batch or effort.batch
@@ -215,30 +173,8 @@ def settled(arguments: argparse.Namespace) -> argparse.Namespace:
     return arguments
 
 
-def digits_replay(folder: Path) -> Replay:
-    """What the trained digits model does on its test images."""
-    config = load_recipe("digits")
-    data = load_data(config.data, config.model, config.seed)
-    if not (folder / "halting.pt").is_file():
-        bundles = train_and_export(replace(config, out=str(folder)), folder)
-        choose_threshold(bundles["halting"], data.validation)
-    return record(folder, as_pixels(data.test))
-
-
-def zoo_replay(path: str) -> Replay:
-    """What the zoo's halting model does on CIFAR-10 test images."""
-    checkpoint = ZOO / "cifar10-small" / "halting.pt"
-    data = images_of(checkpoint, path)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        shutil.copy(checkpoint, folder)
-        bundle = export_bundle(folder / "halting.pt", folder / "halting.bundle")
-        choose_threshold(bundle.root, data.validation)
-        return record(folder, as_pixels(data.test)[:ZOO_IMAGES])
-
-
 def fitted(recorded: Replay, model: str) -> Replay:
-    """For the depth and tokens of the model that is timed."""
+    """Stretch a recording to the depth and tokens of the model that is timed."""
     shape = named_model(model)
     return recorded.stretched(shape.depth, shape.tokens)
 
@@ -260,7 +196,7 @@ def measure(batch: int, arguments: argparse.Namespace, recorded: Replay) -> list
 
 
 def chosen_kinds(arguments: argparse.Namespace) -> list[str]:
-    """The candidates; those without native ops are left out where no other has them."""
+    """Return the candidates; function bodies are timed only beside native ops."""
     if arguments.only:
         return list(arguments.only)
     both = native.native_ops(arguments.native_ops).path is not None
@@ -275,78 +211,79 @@ def peak_rate(worker: Worker) -> float:
 def row(name: str, worker: Worker, setup: Setup, sample: Replay, rate: dict[bool, float]) -> Row:
     """One candidate's line."""
     kind = KINDS[name]
-    what = kind.what.format(peer=models.spikingjelly_name(named_model(setup.model)))
-    empty = Row(name, what, setup.batch, failed=worker.failed)
+    what = kind.what.format(peer=peers.spikingjelly_name(named_model(setup.model)))
     if worker.failed is not None:
-        return empty
-    tokens, timesteps, macs = work(kind, sample, setup.model)
+        return Row(name, {"batch": setup.batch}, what, worker.failed)
+    return Row(name, {"batch": setup.batch, **figures(kind, worker, setup, sample, rate)}, what)
+
+
+def figures(
+    kind: Kind, worker: Worker, setup: Setup, sample: Replay, rate: dict[bool, float]
+) -> dict[str, float | None]:
+    """What a candidate did.
+
+    Returns:
+        ms: wall time per image, median of the rounds.
+        spread_ms: interquartile range of the rounds.
+        cpu_ms: process time per image, median.
+        macs: multiply-accumulates done per image, millions; None where they are not counted.
+        tokens: live tokens over K, averaged over blocks and executed timesteps.
+        timesteps: executed, average.
+        peak_share: of the matrix product's rate measured in the same run; None without MACs.
+    """
+    tokens, timesteps, done = work(kind, sample, setup.model)
     ms = worker.median("wall_ms")
-    share = None if macs is None else macs / ms / rate[kind.int8]
-    return replace(
-        empty, ms=ms, spread_ms=worker.spread("wall_ms"), cpu_ms=worker.median("cpu_ms"),
-        tokens=tokens, timesteps=timesteps, macs=macs, peak_share=share,
-    )  # fmt: skip
+    return {
+        "ms": ms,
+        "spread_ms": worker.spread("wall_ms"),
+        "cpu_ms": worker.median("cpu_ms"),
+        "macs": done,
+        "tokens": tokens,
+        "timesteps": timesteps,
+        "peak_share": None if done is None else done / ms / rate[kind.int8],
+    }
 
 
 def work(
-    kind: Kind, sample: Replay, model: str = models.MODEL
+    kind: Kind, sample: Replay, model: str = networks.MODEL
 ) -> tuple[float, float, float | None]:
     """Average tokens and timesteps, and million multiply-accumulates per image."""
-    config = models.config_of(kind.stem or "isps", halting=kind.halting, model=model)
+    config = networks.config_of(kind.stem or "isps", halting=kind.halting, model=model)
     if kind.stem is None:
         if not kind.what.startswith(("dense", "the same, int8")):
             return 1.0, config.timesteps, None
-        return 1.0, 1, models.dense_macs(config) / 1e6
+        return 1.0, 1, macs.dense_macs(config) / 1e6
     live = sample.live if kind.halting else np.full_like(sample.live, config.tokens)
     steps = (
         sample.timesteps if kind.steps == 0 else np.full(len(live), kind.steps or config.timesteps)
     )
-    macs = [models.spiking_macs(config, each, int(t)) for each, t in zip(live, steps, strict=True)]
+    done = [macs.spiking_macs(config, each, int(t)) for each, t in zip(live, steps, strict=True)]
     run = np.arange(config.timesteps) < steps[:, None]
     share = (live.mean(-1) / config.tokens)[run].mean()
-    return float(share), float(steps.mean()), float(np.mean(macs)) / 1e6
+    return float(share), float(steps.mean()), float(np.mean(done)) / 1e6
 
 
-def table(rows: list[Row], batch: int) -> Table:
+def table(rows: Sequence[Row], batch: int) -> Table:
     """All candidates of a batch size."""
-    result = Table(title=f"batch {batch}")
-    for title in ("", "ms/image", "±", "CPU ms", "images/s", "tokens", "T", "MMAC", "of peak"):
-        result.add_column(title, justify="right" if title else "left", no_wrap=bool(title))
-    for peer in PEERS:
-        result.add_column(f"× {peer}", justify="right", no_wrap=True)
-    base = {each.name: each.ms for each in rows}
-    for each in rows:
-        if each.failed is not None:
-            result.add_row(escape(f"{each.what}: {each.failed}"))
-        else:
-            result.add_row(*_cells(each), *(_ratio(base.get(peer), each.ms) for peer in PEERS))
-    return result
+    columns = [
+        words(""),
+        number("ms/image", "ms"),
+        number("±", "spread_ms"),
+        number("CPU ms", "cpu_ms"),
+        images_per_s("ms", lambda row: ",.0f" if row["ms"] < 100 else ",.1f"),
+        number("tokens", "tokens"),
+        number("T", "timesteps"),
+        number("MMAC", "macs", ",.0f"),
+        number("of peak", "peak_share", ".0%"),
+        *(gain(f"× {peer}", rows, peer, "ms") for peer in PEERS),
+    ]
+    return Table(f"batch {batch}", columns)
 
 
-def density_table(densities: Densities) -> Table:
+def density_table() -> Table:
     """Shares of values that are not zero, of every layer that takes spikes."""
-    result = Table(title="not zero, at the first timestep")
-    result.add_column("neurons, or what a layer takes")
-    result.add_column("share", justify="right")
-    for name, share in densities.rows():
-        result.add_row(name, f"{share:.1%}")
-    return result
-
-
-def _cells(each: Row) -> list[str]:
-    assert each.ms is not None
-    decimals = 0 if each.ms < 100 else 1
-    macs = "" if each.macs is None else f"{each.macs:,.0f}"
-    share = "" if each.peak_share is None else f"{each.peak_share:.0%}"
-    return [
-        each.what, f"{each.ms:.2f}", f"{each.spread_ms:.2f}", f"{each.cpu_ms:.2f}",
-        f"{1e3 / each.ms:,.{decimals}f}", f"{each.tokens:.2f}", f"{each.timesteps:.2f}",
-        macs, share,
-    ]  # fmt: skip
-
-
-def _ratio(base: float | None, ms: float | None) -> str:
-    return "" if base is None or ms is None else f"{base / ms:.2f}"
+    columns = [words("neurons, or what a layer takes"), number("share", "share", ".1%")]
+    return Table("not zero, at the first timestep", columns)
 
 
 def _conditions(arguments: argparse.Namespace, recorded: Replay) -> str:

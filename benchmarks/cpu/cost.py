@@ -36,25 +36,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.common import native
-from benchmarks.cpu import models as models
+from benchmarks.common import native, networks
+from benchmarks.common.table import Row, Table, console, number, words
 from benchmarks.cpu.curve import SHARES, Line, chart, fit, thinned
 from benchmarks.cpu.products import Products
 from benchmarks.cpu.turns import Times, clocked, measure, medians, with_sets
 from benchmarks.cpu.worker import Ours
 from train.config import HaltingConfig, ModelConfig
 
-console = Console()
-console.width = max(console.width, 100)
 DRAWS = 200
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What should hold.
+    """A bound that a figure should keep.
 
     Attributes:
         name: as in the module's text.
@@ -69,7 +65,7 @@ class Claim:
     figure: Callable[[Times], float]
 
     def reached(self, value: float) -> bool:
-        """Does the value meet the target?"""
+        """Whether the value meets the target."""
         return value >= self.limit if self.at_least else value <= self.limit
 
 
@@ -81,7 +77,7 @@ class Costs:
 
     @property
     def claims(self) -> list[Claim]:
-        """All of them."""
+        """Every claim."""
         return [
             Claim("line: R²", 0.98, True, lambda times: self.line(times).r_squared),
             Claim("half: of a full timestep", 0.6, False, self.half),
@@ -92,7 +88,7 @@ class Costs:
 
     @property
     def half_share(self) -> float:
-        """Of the tokens in blocks 2..L, such that with all in block 1 half of them run or more."""
+        """Share of tokens that run in blocks 2..L so that half of all run, block 1 included."""
         depth, slots = self.config.depth, self.config.tokens
         return math.ceil((depth / 2 - 1) * slots / (depth - 1)) / slots
 
@@ -101,12 +97,12 @@ class Costs:
         return float(thinned(share, 1, self.config).live.sum())
 
     def line(self, times: Times) -> Line:
-        """Through all shares of the tokens, all timesteps executed."""
+        """Line through the times of all shares of tokens, all timesteps executed."""
         ms = np.array([times[share_name(share)] for share in SHARES])
         return fit(np.array([self.tokens(share) for share in SHARES]), ms)
 
     def half(self, times: Times) -> float:
-        """A timestep with half of the tokens over one with all."""
+        """Time of a timestep with half of the tokens, over that with all tokens."""
         return times["half:step"] / times["all:step"]
 
     def once(self, times: Times) -> float:
@@ -114,12 +110,12 @@ class Costs:
         return times["all-t1"] - times["all:step"]
 
     def half_whole(self, times: Times) -> float:
-        """All timesteps in one graph: with half of the tokens over with all, the blocks alone."""
+        """The same of all timesteps in one graph, less what is done once per image."""
         once = self.once(times)
         return (times["whole-half"] - once) / (times["whole"] - once)
 
     def decision(self, times: Times) -> float:
-        """What halting adds to a timestep in which it halts nobody, as a share of it."""
+        """Time that halting adds to a timestep in which no token halts, as a share of it."""
         return times["all:step"] / times["static:step"] - 1
 
     def predicted(self, times: Times, steps: int) -> float:
@@ -128,7 +124,7 @@ class Costs:
         return times["all-t1"] + (steps - 1) * more
 
     def exit(self, times: Times) -> float:
-        """How far an exit between 1 and T is from what it should cost, as a share, at worst."""
+        """Largest deviation of an exit's cost from what it should be, as a share of that."""
         return max(
             abs(times[f"all-t{t}"] / self.predicted(times, t) - 1) for t in range(2, self.timesteps)
         )
@@ -148,15 +144,15 @@ def candidates(
     everyone = thinned(1.0, config=config)
     never = replace(config, halting=HaltingConfig())
     graphs = [
-        (config, models.our_graphs(config, int8=int8)),
-        (config, models.our_graphs(config, int8=int8, layout="dense")),
-        (never, models.our_graphs(never, int8=int8)),
+        (config, networks.our_graphs(config, int8=int8)),
+        (config, networks.our_graphs(config, int8=int8, layout="dense")),
+        (never, networks.our_graphs(never, int8=int8)),
     ]
     halting, dense, static = (
         clocked(Ours(each, built, everyone, **common)) for each, built in graphs
     )
     half = thinned(costs.half_share, config=config)
-    together = models.our_graphs(config, int8=int8, chunk=steps)
+    together = networks.our_graphs(config, int8=int8, chunk=steps)
     whole = Ours(config, together, everyone, chunk=steps, **common)
     shares = {share_name(s): with_sets(halting, thinned(s, config=config), steps) for s in SHARES}
     exits = {f"all-t{t}": with_sets(halting, everyone, t) for t in range(1, steps)}
@@ -172,7 +168,7 @@ def candidates(
 
 
 def standard_error(claim: Claim, rounds: Sequence[Times]) -> float:
-    """Of the claim's figure, by drawing as many rounds again out of those measured."""
+    """Standard error of the claim's figure, by drawing the measured rounds again (bootstrap)."""
     rng = np.random.default_rng(0)
     draws = rng.integers(0, len(rounds), (DRAWS, len(rounds)))
     return statistics.stdev(claim.figure(medians([rounds[i] for i in draw])) for draw in draws)
@@ -189,13 +185,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="the line as an SVG picture")
     native.add_option(parser)
     arguments = parser.parse_args(argv)
-    config = models.config_of("isps", halting=True)
+    config = networks.config_of("isps", halting=True)
     costs = Costs(config)
     ops, precision = arguments.native_ops, "int8" if arguments.int8 else "fp32"
     timed = candidates(config, int8=arguments.int8, native_ops=ops)
     rounds = measure(timed, arguments.rounds, console)
-    title = f"{models.MODEL}, {precision}, {native.in_words(ops)}, {len(rounds)} rounds"
-    console.print(table(costs, rounds, title))
+    title = f"{networks.MODEL}, {precision}, {native.in_words(ops)}, {len(rounds)} rounds"
+    table(title).print(rows_of(costs, rounds))
     console.print(details(costs, medians(rounds)), highlight=False)
     console.print(products(costs, int8=arguments.int8), highlight=False)
     if arguments.plot:
@@ -206,20 +202,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def table(costs: Costs, rounds: Sequence[Times], title: str) -> Table:
-    """Every claim with its figure, its target, and whether that is reached."""
-    result = Table(title=title)
-    for column in ("claim", "measured", "±", "target", ""):
-        result.add_column(column, justify="left" if column in ("claim", "") else "right")
-    for claim in costs.claims:
-        value = claim.figure(medians(rounds))
-        error = standard_error(claim, rounds)
-        sign = "≥" if claim.at_least else "≤"
-        verdict = "reached" if claim.reached(value) else "not reached"
-        result.add_row(
-            claim.name, f"{value:.4f}", f"{error:.4f}", f"{sign} {claim.limit:g}", verdict
-        )
-    return result
+def rows_of(costs: Costs, rounds: Sequence[Times]) -> list[Row]:
+    """Every claim with its figure, its standard error, its target, and whether that is reached."""
+    return [row_of(claim, rounds) for claim in costs.claims]
+
+
+def row_of(claim: Claim, rounds: Sequence[Times]) -> Row:
+    """One claim."""
+    value = claim.figure(medians(rounds))
+    figures = {
+        "value": value,
+        "error": standard_error(claim, rounds),
+        "target": f"{'≥' if claim.at_least else '≤'} {claim.limit:g}",
+        "verdict": "reached" if claim.reached(value) else "not reached",
+    }
+    return Row(claim.name, figures)
+
+
+def table(title: str) -> Table:
+    """The claims."""
+    columns = [
+        words("claim"),
+        number("measured", "value", ".4f"),
+        number("±", "error", ".4f"),
+        words("target", "target"),
+        words("", "verdict"),
+    ]
+    return Table(title, columns)
 
 
 def details(costs: Costs, times: Times) -> str:

@@ -19,18 +19,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.common import native
+from benchmarks.common import native, networks
 from benchmarks.common.processes import Worker
 from benchmarks.common.replay import Replay
-from benchmarks.cpu import models as models
+from benchmarks.common.table import Row, Table, console, number
 from benchmarks.cpu.process import Setup
 from runtime.drawing import svg
 from train.config import ModelConfig
 
-console = Console()
 SHARES = (0.0625, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -52,7 +49,7 @@ def fit(tokens: NDArray[np.float64], ms: NDArray[np.float64]) -> Line:
 
 def thinned(share: float, images: int = 4, config: ModelConfig | None = None) -> Replay:
     """`share` of the tokens run in all blocks, the others in block 1 alone; never an early exit."""
-    config = config or models.config_of("isps", halting=True)
+    config = config or networks.config_of("isps", halting=True)
     stays = np.arange(config.tokens) < round(share * config.tokens)
     mixed = np.random.default_rng(0).permutation(stays)
     last = np.broadcast_to(
@@ -107,7 +104,7 @@ def chart(tokens: Sequence[float], ms: Sequence[float], line: Line) -> str:
     ends = [0.0, float(max(tokens))]
     through = [line.fixed_ms + line.per_token_ms * count for count in ends]
     drawn = svg.line_chart(
-        f"{models.MODEL}: cost follows the live tokens",
+        f"{networks.MODEL}: cost follows the live tokens",
         "live tokens, summed over blocks and timesteps",
         "ms per image",
         [
@@ -120,20 +117,43 @@ def chart(tokens: Sequence[float], ms: Sequence[float], line: Line) -> str:
 
 def report(tokens: NDArray[np.float64], ms: NDArray[np.float64], line: Line) -> None:
     """Print the points and the line."""
-    config = models.config_of("isps", halting=True)
-    full = config.timesteps * config.depth * config.tokens
-    result = Table(title=f"{models.MODEL}, I-SPS, T {config.timesteps}, process time")
-    for title in ("live tokens", "of all", "ms", "on the line"):
-        result.add_column(title, justify="right")
-    for count, each in zip(tokens, ms, strict=True):
-        fitted = line.fixed_ms + line.per_token_ms * count
-        result.add_row(f"{count:.0f}", f"{count / full:.2f}", f"{each:.2f}", f"{fitted:.2f}")
-    console.print(result)
+    config = networks.config_of("isps", halting=True)
+    table(config).print(rows_of(tokens, ms, line, config))
     console.print(
         f"R² {line.r_squared:.4f}; {line.per_token_ms * 1e3:.2f} µs a token and block; "
         f"{line.fixed_ms:.2f} ms whatever the tokens (once per image, and per call)",
         highlight=False,
     )
+
+
+def rows_of(
+    tokens: NDArray[np.float64], ms: NDArray[np.float64], line: Line, config: ModelConfig
+) -> list[Row]:
+    """The points, the share of all tokens that each is, and where the line is there."""
+    full = config.timesteps * config.depth * config.tokens
+    return [
+        Row(
+            f"{count:.0f}",
+            {
+                "tokens": count,
+                "share": count / full,
+                "ms": each,
+                "line_ms": line.fixed_ms + line.per_token_ms * count,
+            },
+        )
+        for count, each in zip(tokens, ms, strict=True)
+    ]
+
+
+def table(config: ModelConfig) -> Table:
+    """The points beside the line."""
+    columns = [
+        number("live tokens", "tokens", ".0f"),
+        number("of all", "share"),
+        number("ms", "ms"),
+        number("on the line", "line_ms"),
+    ]
+    return Table(f"{networks.MODEL}, I-SPS, T {config.timesteps}, process time", columns)
 
 
 if __name__ == "__main__":

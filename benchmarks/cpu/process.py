@@ -10,10 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.common import native
+from benchmarks.common import native, networks
 from benchmarks.common.processes import PATIENCE_S, Worker, started
 from benchmarks.common.replay import Replay
-from benchmarks.cpu import models as models
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Setup:
 
     batch: int = 1
     threads: int = 1
-    model: str = models.MODEL
+    model: str = networks.MODEL
     native_ops: bool | None = None
     patience_s: float = PATIENCE_S
 

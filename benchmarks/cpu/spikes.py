@@ -29,9 +29,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.common import native
+from benchmarks.common import native, networks
 from benchmarks.common.densities import Densities, impose_densities
-from benchmarks.cpu import models
 from benchmarks.cpu.curve import chart, fit
 from export.fold.network import make_plan
 from export.graph.unroll import unroll
@@ -67,14 +66,14 @@ class Point(NamedTuple):
 
 def scaled_network(factor: float) -> SpikingTransformer:
     """Random weights, and the trained densities times a factor."""
-    network = models.random_network(models.config_of("isps", halting=False))
+    network = networks.random_network(networks.config_of("isps", halting=False))
     wanted = Densities(factor * TRAINED.stem, factor * TRAINED.blocks)
-    impose_densities(network, wanted, _planes(network, models.DENSITY_IMAGES))
+    impose_densities(network, wanted, _planes(network, networks.DENSITY_IMAGES))
     return network
 
 
 def _planes(network: SpikingTransformer, count: int) -> torch.Tensor:
-    images = models.random_images(network.config, count)
+    images = networks.random_images(network.config, count)
     return torch.from_numpy(images).permute(0, 3, 1, 2)
 
 
@@ -92,7 +91,7 @@ def profiled(
     """Milliseconds of an image's first timestep, by part."""
     options = ExportOptions(1, "dense", "int8" if int8 else "fp32")
     graph = unroll(make_plan(network), options)["first.onnx"].SerializeToString()
-    feeds = {"image": models.random_images(network.config, 1), "epsilon": np.array(0, np.float32)}
+    feeds = {"image": networks.random_images(network.config, 1), "epsilon": np.array(0, np.float32)}
     with tempfile.TemporaryDirectory() as folder:
         session_options = onnxruntime.SessionOptions()
         session_options.intra_op_num_threads, session_options.log_severity_level = 1, 3
@@ -143,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ops = arguments.native_ops
     points = measured(int8=arguments.int8, native_ops=ops, runs=arguments.runs)
     precision = "int8" if arguments.int8 else "fp32"
-    console.print(table(points, f"{models.MODEL}, {precision}, {native.in_words(ops)}"))
+    console.print(table(points, f"{networks.MODEL}, {precision}, {native.in_words(ops)}"))
     for part in PARTS:
         line = fit(*axes(points, part))
         console.print(

@@ -32,27 +32,27 @@ class Clocked:
         return getattr(self.session, name)
 
     def run_with_iobinding(self, binding: Any) -> None:
-        """As the session's."""
+        """Run the session, and count its run and time."""
         begin = time.process_time()
         self.session.run_with_iobinding(binding)
         self.runs, self.seconds = self.runs + 1, self.seconds + time.process_time() - begin
 
 
 def clocked(network: Ours) -> Ours:
-    """The network, whose later timesteps are timed from now on."""
+    """Return the network; its later timesteps are timed from now on."""
     network.sessions["next.onnx"] = Clocked(network.sessions["next.onnx"])
     return network
 
 
 def with_sets(network: Ours, sets: Replay, steps: int) -> Ours:
-    """The same sessions with other live sets, and an exit after so many timesteps."""
+    """Return the network with other live sets, which exits after so many timesteps."""
     changed = copy.copy(network)
     changed.replay, changed.timesteps = sets, steps
     return changed
 
 
 def turn(name: str, network: Ours) -> dict[str, float]:
-    """Times of one repetition."""
+    """Time one repetition, milliseconds of process time."""
     clock: Any = network.sessions.get("next.onnx")
     if clock is not None:
         clock.runs, clock.seconds = 0, 0.0
@@ -64,7 +64,7 @@ def turn(name: str, network: Ours) -> dict[str, float]:
 
 
 def measure(running: Mapping[str, Ours], rounds: int, console: Console) -> list[dict[str, float]]:
-    """Times of every candidate, round by round, after one repetition that warms up."""
+    """Time every candidate, round by round, after one repetition that warms up."""
     for network in running.values():
         network()
     found: list[dict[str, float]] = []
@@ -76,5 +76,5 @@ def measure(running: Mapping[str, Ours], rounds: int, console: Console) -> list[
 
 
 def medians(rounds: Sequence[Times]) -> dict[str, float]:
-    """Of every candidate over the rounds."""
+    """Median of every candidate over the rounds."""
     return {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}

@@ -17,10 +17,9 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.common import native
+from benchmarks.common import native, networks, peers
 from benchmarks.common.replay import Replay
 from benchmarks.common.serving import Candidate, Step, serve
-from benchmarks.cpu import models as models
 from train.config import ModelConfig
 from train.models import NAMED_MODELS
 
@@ -31,7 +30,7 @@ def main() -> None:
     """Serve until standard input ends."""
     parser = argparse.ArgumentParser()
     parser.add_argument("name", choices=[*CANDIDATES])
-    parser.add_argument("--model", choices=[*NAMED_MODELS], default=models.MODEL)
+    parser.add_argument("--model", choices=[*NAMED_MODELS], default=networks.MODEL)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--replay", type=Path, required=True)
@@ -42,14 +41,14 @@ def main() -> None:
 
 
 def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """In ONNX Runtime on the CPU, all optimisations."""
+    """Open a model in ONNX Runtime on the CPU with all optimisations."""
     return onnxruntime.InferenceSession(model, _options(threads), ["CPUExecutionProvider"])
 
 
 def our_session(
     model: bytes, threads: int, native_ops: bool | None
 ) -> onnxruntime.InferenceSession:
-    """The same with native ops where they are wanted.
+    """Open one of our graphs, with native ops where they are wanted.
 
     It shares the cores with the session of the other graph, so it stops spinning when a run ends,
     as runtime/backends/onnxruntime/session.py does.
@@ -93,7 +92,7 @@ class Ours:
         self.timesteps, self.exits = steps or config.timesteps, exits
         count = len(replay.timesteps)
         self.batches = np.array_split(np.arange(count), max(1, count // batch))
-        self.images = models.random_images(config, count)
+        self.images = networks.random_images(config, count)
 
     def __call__(self) -> int:
         """Classify every recorded image once."""
@@ -145,10 +144,10 @@ def _ours(
     spike_ops: bool = True,
 ) -> Callable[[argparse.Namespace], Step]:
     def build(arguments: argparse.Namespace) -> Step:
-        config = models.config_of(stem, halting=halting, model=arguments.model)
+        config = networks.config_of(stem, halting=halting, model=arguments.model)
         chunk = config.timesteps if whole else 1
         replay = Replay.load(arguments.replay)
-        graphs = models.our_graphs(
+        graphs = networks.our_graphs(
             config, int8=int8, chunk=chunk, densities=replay.densities, spike_ops=spike_ops
         )
         return Ours(
@@ -167,11 +166,11 @@ def _pictures(arguments: argparse.Namespace) -> torch.Tensor:
 
 
 def _dense_config(arguments: argparse.Namespace) -> ModelConfig:
-    return models.config_of("isps", halting=False, model=arguments.model)
+    return networks.config_of("isps", halting=False, model=arguments.model)
 
 
 def _spikingjelly(arguments: argparse.Namespace, *, compiled: bool = False) -> Step:
-    network = models.Fresh(models.spikingjelly_model(_dense_config(arguments)))
+    network = peers.Fresh(peers.spikingjelly_model(_dense_config(arguments)))
     if compiled:
         network.network.compile()
     images, batch = _pictures(arguments), int(arguments.batch)
@@ -185,21 +184,21 @@ def _spikingjelly(arguments: argparse.Namespace, *, compiled: bool = False) -> S
 
 
 def _spikingjelly_onnx(arguments: argparse.Namespace) -> Step:
-    network = models.Fresh(models.spikingjelly_model(_dense_config(arguments)))
+    network = peers.Fresh(peers.spikingjelly_model(_dense_config(arguments)))
     images = _pictures(arguments)
-    return _onnx_step(models.plain_onnx(network, images), images, arguments)
+    return _onnx_step(peers.plain_onnx(network, images), images, arguments)
 
 
 def _dense(arguments: argparse.Namespace, *, int8: bool = False, static: bool = False) -> Step:
     torch.manual_seed(0)
-    network = models.DenseTransformer(_dense_config(arguments)).eval()
+    network = peers.DenseTransformer(_dense_config(arguments)).eval()
     images = _pictures(arguments)
-    model = models.plain_onnx(network, images)
+    model = peers.plain_onnx(network, images)
     if int8:
         with tempfile.TemporaryDirectory() as folder:
             where = Path(folder)
-            dynamic = lambda: models.int8_dynamic(model, where)  # noqa: E731
-            model = models.int8_static(model, images, where) if static else dynamic()
+            dynamic = lambda: peers.int8_dynamic(model, where)  # noqa: E731
+            model = peers.int8_static(model, images, where) if static else dynamic()
     return _onnx_step(model, images, arguments)
 
 

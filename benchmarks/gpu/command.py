@@ -21,25 +21,22 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
+from benchmarks.common import networks
 from benchmarks.common.processes import PATIENCE_S, Worker, started
-from benchmarks.cpu import models as models
+from benchmarks.common.table import Row, Table, console, gain, images_per_s, number, words
 from benchmarks.gpu.networks import Prepared, Wanted, prepare
 from benchmarks.gpu.worker import CANDIDATES, DTYPES, Conditions
 from train.architectures.attention import SSA
 from train.config import ModelConfig
 from train.models import NAMED_MODELS, named_model
 
-console = Console()
-console.width = max(console.width, 150)  # the table is useless when cut
 PEERS = ("spikingjelly", "ann")  # ratios are given to these
 # What the zoo's CIFAR-10 models keep (zoo/README.md), and images that leave one by one.
 TOKENS, TIMESTEPS = 0.48, 1.5
@@ -64,37 +61,6 @@ WHAT = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
-    """What one candidate did.
-
-    Attributes:
-        name: of the candidate.
-        what: in words.
-        batch: images at once.
-        runs_with: library, version, and what of it.
-        ms: wall time per image, median of the rounds.
-        spread_ms: interquartile range of the rounds.
-        tokens: live tokens over K_0, averaged over blocks and executed timesteps; None for peers.
-        timesteps: executed, average; None for peers.
-        energy_mj: per image, of the whole device, idle share included; None if not measured.
-        energy_note: by which sensor, or why not.
-        failed: why there are no figures, None if there are.
-    """
-
-    name: str
-    what: str
-    batch: int
-    runs_with: str = ""
-    ms: float | None = None
-    spread_ms: float | None = None
-    tokens: float | None = None
-    timesteps: float | None = None
-    energy_mj: float | None = None
-    energy_note: str = ""
-    failed: str | None = None
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit status."""
     arguments = parser().parse_args(argv)
@@ -111,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print(conditions, highlight=False, markup=False)
         rows = [row for batch in sizes(arguments) for row in shown(batch, arguments, Path(folder))]
     if arguments.json:
-        content = {"conditions": conditions, "rows": [asdict(row) for row in rows]}
+        content = {"conditions": conditions, "rows": [row.plain() for row in rows]}
         arguments.json.write_text(json.dumps(content, indent=2) + "\n")
     return 0
 
@@ -122,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.gpu", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    p.add_argument("--model", choices=MODELS, default=models.MODEL, metavar="NAME")
+    p.add_argument("--model", choices=MODELS, default=networks.MODEL, metavar="NAME")
     p.add_argument("--batch", type=int, nargs="+", default=[1, 32, 256], help="images at once")
     p.add_argument("--precision", choices=[*DTYPES], default="fp16")
     p.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
@@ -159,10 +125,7 @@ def shown(batch: int, arguments: argparse.Namespace, folder: Path) -> list[Row]:
     """Measure a batch size and print its table."""
     conditions = Conditions(folder, batch, arguments.precision, arguments.device)
     rows = measure(arguments.only, conditions, rounds(arguments), arguments.patience)
-    console.print(table(rows, batch))
-    for row in rows:
-        if row.failed is not None:
-            console.print(f"  {row.name}: {row.failed}", highlight=False, markup=False)
+    table(rows, batch).print(rows)
     return rows
 
 
@@ -193,20 +156,27 @@ def _asked(name: str, conditions: Conditions) -> list[str]:
 
 
 def row(name: str, worker: Worker, batch: int, energy: dict[str, Any]) -> Row:
-    """One candidate's line."""
-    empty = Row(name, in_other_words(name), batch, failed=worker.failed)
+    """One candidate's line.
+
+    Its figures are: wall time per image, median and interquartile range of the rounds; live tokens
+    over K_0, averaged over blocks and executed timesteps, and those timesteps, None for peers;
+    energy per image of the whole device, idle share included, None if it was not measured, and by
+    which sensor or why not.
+    """
+    what = in_other_words(name)
     if worker.failed is not None:
-        return empty
-    return replace(
-        empty,
-        runs_with=worker.about["runs_with"],
-        ms=worker.median("wall_ms"),
-        spread_ms=worker.spread("wall_ms"),
-        tokens=worker.about.get("tokens"),
-        timesteps=worker.about.get("timesteps"),
-        energy_mj=energy["energy_mj"],
-        energy_note=energy["note"],
-    )
+        return Row(name, {"batch": batch}, what, worker.failed)
+    figures = {
+        "batch": batch,
+        "runs_with": worker.about["runs_with"],
+        "ms": worker.median("wall_ms"),
+        "spread_ms": worker.spread("wall_ms"),
+        "tokens": worker.about.get("tokens"),
+        "timesteps": worker.about.get("timesteps"),
+        "energy_mj": energy["energy_mj"],
+        "energy_note": energy["note"],
+    }
+    return Row(name, figures, what)
 
 
 def in_other_words(name: str) -> str:
@@ -218,35 +188,19 @@ def in_other_words(name: str) -> str:
 
 
 def table(rows: Sequence[Row], batch: int) -> Table:
-    """All candidates of a batch size that ran."""
-    result = Table(title=f"batch {batch}")
-    for title in ("", "runs with", "ms/image", "±", "images/s", "tokens", "T", "mJ/image"):
-        left = title in ("", "runs with")
-        result.add_column(title, justify="left" if left else "right", no_wrap=not left)
-    for peer in PEERS:
-        result.add_column(f"× {peer}", justify="right", no_wrap=True)
-    base = {each.name: each.ms for each in rows}
-    for each in rows:
-        if each.ms is not None:
-            result.add_row(*_cells(each), *(_ratio(base.get(peer), each.ms) for peer in PEERS))
-    return result
-
-
-def _cells(each: Row) -> list[str]:
-    assert each.ms is not None
-    return [
-        each.what, each.runs_with, f"{each.ms:.4f}", f"{each.spread_ms:.4f}",
-        f"{1e3 / each.ms:,.0f}", _or_empty(each.tokens, ".2f"), _or_empty(each.timesteps, ".2f"),
-        _or_empty(each.energy_mj, ".3g"),
-    ]  # fmt: skip
-
-
-def _or_empty(value: float | None, how: str) -> str:
-    return "" if value is None else format(value, how)
-
-
-def _ratio(base: float | None, ms: float) -> str:
-    return "" if base is None else f"{base / ms:.2f}"
+    """All candidates of a batch size."""
+    columns = [
+        words(""),
+        words("runs with", "runs_with"),
+        number("ms/image", "ms", ".4f"),
+        number("±", "spread_ms", ".4f"),
+        images_per_s("ms", lambda row: ",.0f"),
+        number("tokens", "tokens"),
+        number("T", "timesteps"),
+        number("mJ/image", "energy_mj", ".3g"),
+        *(gain(f"× {peer}", rows, peer, "ms") for peer in PEERS),
+    ]
+    return Table(f"batch {batch}", columns)
 
 
 def in_words(arguments: argparse.Namespace, model: ModelConfig, prepared: Prepared) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.cpu.models import random_network
+from benchmarks.common.networks import random_network
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
 from runtime import Engine
@@ -50,7 +50,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` found, and `gpu_worker` reads from the same folder.
+    """What `prepare` found, and the workers read from the same folder.
 
     Attributes:
         beta: of the halting score.

@@ -20,10 +20,9 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from benchmarks.common import peers
 from benchmarks.common.serving import Candidate, serve
-from benchmarks.cpu import models as models
 from benchmarks.gpu.networks import POLICY, Prepared, noise
-from benchmarks.train.command import choose_fused_neurons
 from export.bundle.write import export_bundle
 from export.engines.build import build_engines
 from export.engines.profiles import BatchRange
@@ -51,7 +50,7 @@ class Conditions:
     """What the candidates of a table share.
 
     Attributes:
-        networks: folder that `gpu_networks.prepare` filled; engines are built in it.
+        networks: folder that `benchmarks.gpu.networks.prepare` filled; engines are built in it.
         batch: images at once.
         precision: of all; what cannot have it says so.
         device: `cuda`, or `cpu` to see that the benchmark works.
@@ -150,6 +149,7 @@ def our_bundle(kind: Ours, conditions: Conditions) -> Bundle:
             precision=conditions.precision,
             engine_batch=built.batch.largest if engines else None,
         ),
+        force=True,
     )
     return build_engines(bundle, open_target(kind.backend, built), built) if engines else bundle
 
@@ -167,15 +167,15 @@ def engine_options(kind: Ours, conditions: Conditions) -> EngineOptions:
 def spikingjelly(conditions: Conditions, *, compiled: bool = False) -> Candidate:
     """SpikingJelly's model of this shape, with fused neurons where it has them."""
     device = torch.device(conditions.device)
-    network = models.spikingjelly_model(conditions.model).to(device)
-    neurons = choose_fused_neurons(network, device, conditions.precision)
+    network = peers.spikingjelly_model(conditions.model).to(device)
+    neurons = peers.choose_fused_neurons(network, device, conditions.precision)
     if compiled:
         network.compile()
     lower = conditions.precision != "fp32"
     cast: AbstractContextManager[Any] = (
         torch.autocast(device.type, DTYPES[conditions.precision]) if lower else nullcontext()
     )
-    return in_torch(Pixels(models.Fresh(network)), conditions, f"{neurons} neurons", cast)
+    return in_torch(Pixels(peers.Fresh(network)), conditions, f"{neurons} neurons", cast)
 
 
 def dense(conditions: Conditions, *, compiled: bool = False) -> Candidate:
@@ -191,7 +191,7 @@ def dense_network(conditions: Conditions) -> nn.Module:
     """From uint8 pixels to logits, weights and activations in the precision that is asked for."""
     torch.manual_seed(0)
     dtype = DTYPES[conditions.precision]
-    return Pixels(models.DenseTransformer(conditions.model), dtype).eval().to(dtype)
+    return Pixels(peers.DenseTransformer(conditions.model), dtype).eval().to(dtype)
 
 
 class Pixels(nn.Module):
@@ -228,7 +228,7 @@ def in_torch(
 
 def spikingjelly_onnx(conditions: Conditions) -> Candidate:
     """SpikingJelly's model through plain `torch.onnx.export`, which leaves it in float32."""
-    network = Pixels(models.Fresh(models.spikingjelly_model(conditions.model)))
+    network = Pixels(peers.Fresh(peers.spikingjelly_model(conditions.model)))
     return in_onnxruntime(network, conditions, "own")
 
 
@@ -240,7 +240,7 @@ def dense_onnx(conditions: Conditions, *, provider: Provider = "own") -> Candida
 def in_onnxruntime(network: nn.Module, conditions: Conditions, provider: Provider) -> Candidate:
     """ONNX Runtime on the device; a provider that falls back to another one is an error."""
     pixels = batch_of_pixels(conditions)
-    model = models.plain_onnx(network.eval(), pixels)
+    model = peers.plain_onnx(network.eval(), pixels)
     wanted = ORT_PROVIDERS[conditions.device if provider == "own" else provider]
     if wanted not in onnxruntime.get_available_providers():
         raise RuntimeError(f"this build of ONNX Runtime has no {wanted}")

@@ -27,22 +27,19 @@ from typing import Literal, NamedTuple
 
 import torch
 from lightning_fabric import Fabric, seed_everything
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from spikingjelly.activation_based import functional
-from spikingjelly.activation_based.model.spikformer import Spikformer
-from spikingjelly.activation_based.precision import prepare_model_for_precision
-from torch import nn
 from torch.nn.functional import cross_entropy
 
+from benchmarks.common import peers
+from benchmarks.common.table import Column, Row, Table, console, number, words
 from train.config import DataConfig, ModelConfig, PhaseConfig, TrainConfig
 from train.data import Dataset, Split
-from train.loop.interrupt import Interrupt
-from train.loop.log import CsvLog
 from train.loop.phase import Phase
-from train.loop.schedule import parameter_groups
-from train.loop.steps import train_step
+from train.loop.phase.interrupt import Interrupt
+from train.loop.phase.schedule import parameter_groups
+from train.loop.phase.steps import train_step
+from train.loop.reports.log import CsvLog
 from train.models import SpikingTransformer, named_model
 from train.models.kernels import compiled_kernels, use_kernels
 from train.parallel.devices import best_device, resolve_precision
@@ -95,58 +92,30 @@ class Turn(NamedTuple):
     cpu_ms: float
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One candidate's throughput over rounds, and its ratios to the first one, SpikingJelly.
-
-    Ratios are the medians of each round's own, so that slow rounds do not count against either.
-
-    Attributes:
-        name: of the candidate.
-        runs_with: its neurons, precision and memory format.
-        images_per_s: by the wall clock, median.
-        lowest: of the rounds.
-        highest: of the rounds.
-        ratio: of images per second; above 1 is faster than the first row.
-        cpu_ms: processor time per image, all threads, median.
-        cpu_ratio: the first row's processor time over this one's; above 1 is cheaper.
-    """
-
-    name: str
-    runs_with: str
-    images_per_s: float
-    lowest: float
-    highest: float
-    ratio: float
-    cpu_ms: float
-    cpu_ratio: float
-
-
-def main(options: Options) -> list[Figure]:
+def main(options: Options) -> list[Row]:
     """Measure, print a table, return its rows."""
     if options.threads:
         torch.set_num_threads(options.threads)
     figures = measure(options)
-    console = Console()
-    console.print(_table(options, figures))
+    table(options).print(figures)
     if options.json is not None:
         rows = {
             "options": asdict(options),
             "device": device_name(),
-            "figures": list(map(asdict, figures)),
+            "figures": [row.plain() for row in figures],
         }
         options.json.write_text(json.dumps(rows, indent=1, default=str) + "\n")
     return figures
 
 
-def measure(options: Options) -> list[Figure]:
+def measure(options: Options) -> list[Row]:
     """Images per second of every candidate, one turn of each a round."""
     measured = candidates(options)
     for warm_up in measured:
         turn(warm_up.step, options)
     rounds = [
         [turn(candidate.step, options) for candidate in measured]
-        for _ in track(range(options.rounds), "measuring", transient=True)
+        for _ in track(range(options.rounds), "measuring", transient=True, console=console)
     ]
     turns = list(zip(*rounds, strict=True))
     return [
@@ -188,21 +157,10 @@ def spikingjelly(options: Options, model: ModelConfig, channels_last: bool) -> C
     """SpikingJelly's own Spikformer of the same shape, under the same optimiser and clipping."""
     fabric = _fabric(options)
     seed_everything(0, verbose=False)
-    peer = Spikformer(
-        T=model.timesteps,
-        in_channels=model.channels,
-        img_size_h=model.image_size[0],
-        img_size_w=model.image_size[1],
-        patch_size=16 if all(model.stem.pool) else 4,
-        num_classes=model.classes,
-        embed_dims=model.dim,
-        num_heads=model.heads,
-        mlp_ratio=model.mlp_ratio,
-        depths=model.depth,
-    )
-    memory = memory_format(channels_last)
-    peer = peer.to(fabric.device, memory_format=memory)
-    neurons = choose_fused_neurons(peer, fabric.device, precision_name(fabric))
+    peer, memory = peers.spikingjelly_model(model), memory_format(channels_last)
+    # torch's stubs know `to(memory_format=...)` of tensors only.
+    peer.to(fabric.device, memory_format=memory)  # type: ignore[call-overload]
+    neurons = peers.choose_fused_neurons(peer, fabric.device, precision_name(fabric))
     optimizer = torch.optim.AdamW(parameter_groups(peer, 0.01), lr=1e-3)
     network, optimizer = fabric.setup(peer.train(), optimizer)
     batch = random_batch(options, model).to(fabric.device)
@@ -218,34 +176,6 @@ def spikingjelly(options: Options, model: ModelConfig, channels_last: bool) -> C
         optimizer.step()
 
     return Candidate("SpikingJelly", runs_with(neurons, fabric, channels_last), step)
-
-
-def choose_fused_neurons(peer: nn.Module, device: torch.device, precision: str) -> str:
-    """Let SpikingJelly's neurons run fused where it can, and name what they run with.
-
-    In float32 SpikingJelly chooses by itself. Under autocast its membranes take the activations'
-    dtype, for which it has no fused neurons and silently runs its reference loop, unless a neuron
-    precision is set: here membranes are stored as the activations are and arithmetic is float32,
-    which is what ours do.
-
-    Raises:
-        RuntimeError: a CUDA device, and no fused neurons for it.
-    """
-    chosen = functional.neuron_implementation("lif", device)
-    name = str(chosen["implementation"])
-    if name.startswith("torch"):
-        # Where only the loop was asked for (SJ_LIF_CUDA_IMPLEMENTATION), nothing is unavailable.
-        if device.type == "cuda" and chosen["unavailable"]:
-            raise RuntimeError(
-                "SpikingJelly finds no fused neurons for this device, so a comparison would not be "
-                f"fair: {chosen['unavailable']}. Install spikingjelly[triton], or set "
-                "SJ_LIF_CUDA_IMPLEMENTATION=torch to measure its reference loop"
-            )
-        return "reference"
-    if precision == "fp32":
-        return name
-    prepare_model_for_precision(peer, device, {"mode": precision, "neuron_storage": precision})
-    return "triton"
 
 
 def ours(options: Options, model: ModelConfig, channels_last: bool) -> list[Candidate]:
@@ -319,39 +249,40 @@ def device_name() -> str:
     return f"CPU, {torch.get_num_threads()} threads"
 
 
-def figure(candidate: Candidate, turns: Sequence[Turn], first: Sequence[Turn]) -> Figure:
-    """A candidate's turns as one row; `first` are those of SpikingJelly in the same rounds."""
+def figure(candidate: Candidate, turns: Sequence[Turn], first: Sequence[Turn]) -> Row:
+    """A candidate's turns as one row; `first` are those of SpikingJelly in the same rounds.
+
+    Ratios are the medians of each round's own, so that slow rounds do not count against either:
+    `ratio` of images per second, above 1 is faster than the first row; `cpu_ratio` of the first
+    row's processor time, all threads, over this one's, above 1 is cheaper.
+    """
     rates, cpu = zip(*turns, strict=True)
-    return Figure(
-        candidate.name,
-        candidate.runs_with,
-        statistics.median(rates),
-        min(rates),
-        max(rates),
-        statistics.median(a / b.images_per_s for a, b in zip(rates, first, strict=True)),
-        statistics.median(cpu),
-        statistics.median(b.cpu_ms / a for a, b in zip(cpu, first, strict=True)),
-    )
+    figures = {
+        "runs_with": candidate.runs_with,
+        "images_per_s": statistics.median(rates),
+        "lowest": min(rates),
+        "highest": max(rates),
+        "ratio": statistics.median(a / b.images_per_s for a, b in zip(rates, first, strict=True)),
+        "cpu_ms": statistics.median(cpu),
+        "cpu_ratio": statistics.median(b.cpu_ms / a for a, b in zip(cpu, first, strict=True)),
+    }
+    return Row(candidate.name, figures)
 
 
-def _table(options: Options, figures: list[Figure]) -> Table:
-    table = Table(
-        title=f"{options.model}, {options.stem}, batch {options.batch}, {device_name()}, "
-        f"{options.rounds} rounds of {options.steps} steps",
-        caption="CPU ms: processor time per image; × and × CPU: gain over the first row",
+def table(options: Options) -> Table:
+    """Every candidate."""
+    title = (
+        f"{options.model}, {options.stem}, batch {options.batch}, {device_name()}, "
+        f"{options.rounds} rounds of {options.steps} steps"
     )
-    table.add_column("candidate", no_wrap=True)
-    table.add_column("runs with")
-    for column in ("images/s", "range", "×", "CPU ms", "× CPU"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for row in figures:
-        table.add_row(
-            row.name,
-            row.runs_with,
-            f"{row.images_per_s:.2f}",
-            f"{row.lowest:.2f}-{row.highest:.2f}",
-            f"{row.ratio:.2f}",
-            f"{row.cpu_ms:.1f}",
-            f"{row.cpu_ratio:.2f}",
-        )
-    return table
+    columns = [
+        words("candidate"),
+        words("runs with", "runs_with"),
+        number("images/s", "images_per_s"),
+        Column("range", lambda row: f"{row['lowest']:.2f}-{row['highest']:.2f}"),
+        number("×", "ratio"),
+        number("CPU ms", "cpu_ms", ".1f"),
+        number("× CPU", "cpu_ratio"),
+    ]
+    caption = "CPU ms: processor time per image; × and × CPU: gain over the first row"
+    return Table(title, columns, caption)

@@ -22,24 +22,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from spikingjelly.activation_based.neuron import BaseNode
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benchmarks.cpu import models as models
+from benchmarks.common import networks, peers
+from benchmarks.common.table import Row, Table, number, words
 from train.config import ModelConfig
 from train.models import NAMED_MODELS, SpikingTransformer, named_model
 from train.models.kernels import Kernels, use_kernels
 from train.models.neurons import LIF
 
-console = Console()
 META = torch.device("meta")
-PEER = "spikingjelly"
-MODELS = [name for name, config in NAMED_MODELS.items() if models.has_peer(config)]
+PEER, OURS = "spikingjelly", "ours"
+MODELS = [name for name, config in NAMED_MODELS.items() if peers.has_peer(config)]
 KINDS = {
     "products": ("mm", "addmm", "bmm", "baddbmm", "convolution", "convolution_backward"),
     "normalisation": ("native_batch_norm", "native_batch_norm_backward"),
@@ -52,6 +50,7 @@ ON_IMAGES = {
 OTHERS = "elementwise and sums"
 NEURONS = "neurons"
 ROWS = (NEURONS, *KINDS, OTHERS)
+ALL = "all"
 # Only say how memory is read, or reserve it.
 FREE = {
     "view", "_unsafe_view", "permute", "transpose", "t", "unsqueeze", "squeeze", "expand", "slice",
@@ -74,7 +73,7 @@ class Traffic(TorchDispatchMode):
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        """Every op."""
+        """Run an op, and count its bytes."""
         found = function(*args, **(kwargs or {}))
         name = function._schema.name.removeprefix("aten::")
         if name in ON_IMAGES:
@@ -86,7 +85,7 @@ class Traffic(TorchDispatchMode):
         return found
 
     def add(self, kind: str, *moved: Any) -> None:
-        """Each of the tensors once."""
+        """Count each of the tensors once."""
         tensors = {id(each): each for each in moved if isinstance(each, Tensor)}
         self.bytes[kind] += sum(each.numel() * each.element_size() for each in tensors.values())
 
@@ -142,7 +141,7 @@ def ours(config: ModelConfig) -> nn.Module:
 
 def peer(config: ModelConfig) -> nn.Module:
     """SpikingJelly's Spikformer with our neurons in the place of its own."""
-    network = models.spikingjelly_model(config)
+    network = peers.spikingjelly_model(config)
     for parent in list(network.modules()):
         for name, child in parent.named_children():
             if isinstance(child, BaseNode):
@@ -170,9 +169,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = named_model(arguments.model)
     same = replace(config.stem, kind=arguments.stem, pool_position="before_lif")
     config = replace(config, stem=same)
-    made: dict[str, Callable[[ModelConfig], nn.Module]] = {PEER: peer, "ours": ours}
+    made: dict[str, Callable[[ModelConfig], nn.Module]] = {PEER: peer, OURS: ours}
     found = {name: step_bytes(make(config), config, arguments.batch) for name, make in made.items()}
-    console.print(table(found, arguments))
+    table(arguments).print(rows_of(found, arguments.batch))
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1) + "\n")
     return 0
@@ -184,25 +183,36 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.train.traffic", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    p.add_argument("--model", choices=MODELS, default=models.MODEL, metavar="NAME")
+    p.add_argument("--model", choices=MODELS, default=networks.MODEL, metavar="NAME")
     p.add_argument("--stem", choices=("sps", "isps"), default="sps", help="ours; the other has SPS")
     p.add_argument("--batch", type=int, default=128, help="images of a step")
     p.add_argument("--json", type=Path, metavar="FILE", help="also write the bytes there")
     return p
 
 
-def table(found: Mapping[str, Mapping[str, int]], arguments: argparse.Namespace) -> Table:
+def rows_of(found: Mapping[str, Mapping[str, int]], batch: int) -> list[Row]:
+    """MB per image of both by kind, and how many times less ours moves."""
+    return [row_of(kind, found, batch) for kind in (*ROWS, ALL)]
+
+
+def row_of(kind: str, found: Mapping[str, Mapping[str, int]], batch: int) -> Row:
+    """One kind."""
+    moved = {
+        name: (sum(kinds.values()) if kind == ALL else kinds[kind]) / 1e6 / batch
+        for name, kinds in found.items()
+    }
+    return Row(kind, {**moved, "ratio": moved[PEER] / moved[OURS] if moved[OURS] else None})
+
+
+def table(arguments: argparse.Namespace) -> Table:
     """MB per image by kind, and the ratio."""
-    result = Table(title=f"{arguments.model}, {arguments.stem}, a step of {arguments.batch} images")
-    result.add_column("MB per image")
-    for name in found:
-        result.add_column(name, justify="right")
-    result.add_column("ratio", justify="right")
-    for kind in (*ROWS, "all"):
-        moved = [sum(b.values()) if kind == "all" else b[kind] for b in found.values()]
-        cells = [f"{each / 1e6 / arguments.batch:.1f}" for each in moved]
-        result.add_row(kind, *cells, f"{moved[0] / moved[1]:.2f}" if moved[1] else "")
-    return result
+    title = f"{arguments.model}, {arguments.stem}, a step of {arguments.batch} images"
+    columns = [
+        words("MB per image"),
+        *(number(name, name, ".1f") for name in (PEER, OURS)),
+        number("ratio", "ratio"),
+    ]
+    return Table(title, columns)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 
 import plugins
+from export.bundle.replace import replace_bundle
 from export.bundle.weights import share_weights
 from export.choose_layout import choose_layout
 from export.errors import ExportError
@@ -25,8 +26,8 @@ from runtime.bundle import (
     HaltingSpec,
     InputSpec,
     Manifest,
-    write_bundle,
 )
+from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.strict import to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import ModelConfig
@@ -39,19 +40,26 @@ def export_bundle(
     out: str | Path | None = None,
     options: ExportOptions | None = None,
     say: Callable[[str], None] = lambda _: None,
+    force: bool = False,
 ) -> Bundle:
     """Write the bundle of a checkpoint.
+
+    A bundle there with the same graphs keeps its thresholds, engines and signature.
 
     Args:
         checkpoint: a file that `python -m train` wrote.
         out: the bundle's folder; default is the checkpoint's name with `.bundle`.
         options: see ExportOptions.
-        say: takes the reasons for a layout that nobody asked for, a line each.
+        say: takes the reasons for a layout that nobody asked for, and what was kept or dropped of
+            a bundle that was there, a line each.
+        force: replace a bundle of other graphs even if it has thresholds, engines, a signature, or
+            files that nobody knows.
 
     Raises:
         train.errors.CheckpointError: the file cannot be used.
         UnsupportedError: the options do not fit the model.
-        runtime.errors.BundleWriteError: the bundle cannot be written; what was there is intact.
+        runtime.errors.BundleWriteError: the bundle cannot be written, or what was there would lose
+            something; it is intact.
     """
     options, loaded = options or ExportOptions(), load_checkpoint(checkpoint)
     loaded = replace(loaded, model=options.applied_to(loaded.model))
@@ -65,14 +73,13 @@ def export_bundle(
     for name, model in models.items():
         check_model(name, model)
     weights = share_weights(models)
-    files: dict[str, bytes | Path] = {
-        name: model.SerializeToString(deterministic=True) for name, model in models.items()
-    }
+    files = {name: model.SerializeToString(deterministic=True) for name, model in models.items()}
     if weights:
         files[WEIGHTS_FILE] = weights
     target = Path(out) if out is not None else Path(checkpoint).with_suffix(".bundle")
     manifest = make_manifest(loaded, network, options)
-    return write_bundle(target, replace(manifest, spike_layers=spike_layers(models)), files)
+    manifest = replace(manifest, spike_layers=spike_layers(models))
+    return replace_bundle(target, manifest, files, force=force, say=say)
 
 
 def spike_layers(models: Mapping[str, onnx.ModelProto]) -> tuple[str, ...]:
@@ -104,7 +111,7 @@ def make_manifest(
         name=f"{model.arch}-{model.depth}-{model.dim}",
         model=to_dict(model),
         classes=checkpoint.classes,
-        input=_input_spec(model),
+        input=_input_spec(model, checkpoint.preprocessing),
         timesteps=model.timesteps,
         chunk=options.chunk,
         layout=choose_layout(model, options).layout,
@@ -128,11 +135,16 @@ def package_version() -> str:
         return "unknown"
 
 
-def _input_spec(model: ModelConfig) -> InputSpec:
+def _input_spec(model: ModelConfig, preprocessing: Preprocessing) -> InputSpec:
     height, width = model.image_size
     timesteps = model.timesteps if model.input == "frames" else None
     return InputSpec(
-        kind=model.input, height=height, width=width, channels=model.channels, timesteps=timesteps
+        kind=model.input,
+        height=height,
+        width=width,
+        channels=model.channels,
+        timesteps=timesteps,
+        preprocessing=preprocessing,
     )
 
 

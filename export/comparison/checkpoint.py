@@ -29,16 +29,28 @@ def load_network(manifest: Manifest, checkpoint: Path) -> SpikingTransformer:
 
     Raises:
         CheckpointError: the file cannot be used.
-        UnsupportedError: its weights are of another model.
+        UnsupportedError: its weights or classes are of another model.
     """
-    network = SpikingTransformer(build(ModelConfig, manifest.model))
+    network, loaded = (
+        SpikingTransformer(build(ModelConfig, manifest.model)),
+        load_checkpoint(checkpoint),
+    )
+    if loaded.classes != manifest.classes:
+        raise UnsupportedError(
+            f"{checkpoint} has other classes than the bundle {manifest.name}, or in another order: "
+            f"{_few(loaded.classes)}, and {_few(manifest.classes)}"
+        )
     try:
-        network.load_state_dict(load_checkpoint(checkpoint).weights)
+        network.load_state_dict(loaded.weights)
     except RuntimeError as error:
         raise UnsupportedError(
             f"{checkpoint} holds another model than the bundle {manifest.name}: {error}"
         ) from error
     return network.eval()
+
+
+def _few(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
 
 
 def export_again(

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from export.comparison.checks import check_spikes, output_file
-from export.comparison.images import load_images
 from export.comparison.measures import TOLERANCES, Agreement, ExitRule, Tolerance
 from export.errors import ExportError, UnsupportedError
 from runtime.backends.onnxruntime.native_ops import choose_native_ops
@@ -95,7 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
     setup = _Setup(arguments, bundle, _network(arguments, bundle.manifest))
     if setup.network is None:
         setup.left_out[PYTORCH] = "there is no checkpoint (--checkpoint), so no spikes either"
-    data = load_images(arguments, bundle.manifest, arguments.count)
+    spec = options.input_spec(arguments, bundle.manifest.input)
+    data = options.load_images(arguments, spec, arguments.count)
     rule = exit_rule(arguments, bundle.manifest)
     with tempfile.TemporaryDirectory(prefix="spikehalt-compare-") as folder:
         comparison = _compare(setup, data, rule, Path(folder))

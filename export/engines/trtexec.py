@@ -18,7 +18,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from export.comparison.images import load_images
 from export.engines.arguments import add_batch_range, add_no_plugins
 from export.engines.build import load_graphs
 from export.engines.profiles import BatchRange, InputProfile, ShapedGraph, shape_graph
@@ -31,7 +30,7 @@ from runtime.backends.layouts import DUTIES
 from runtime.bundle.engine_manifest import GraphName, numbers
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.read import Bundle
-from runtime.cli.options import BUNDLE_HELP, add_images
+from runtime.cli.options import BUNDLE_HELP, add_images, input_spec, load_images
 from spikehalt.console import say
 
 Values = Mapping[str, NDArray[Any]]
@@ -254,7 +253,7 @@ def _shapes(shapes: Mapping[str, tuple[int, ...]]) -> str:
 def _images(arguments: argparse.Namespace, manifest: Manifest, count: int) -> NDArray[Any]:
     """So many of the images, each several times if they are fewer; or noise."""
     if arguments.images is not None:
-        data = load_images(arguments, manifest, count)
+        data = load_images(arguments, input_spec(arguments, manifest.input), count)
         return data[np.arange(count) % len(data)]
     spec, rng = manifest.input, np.random.default_rng(0)
     if spec.kind == "frames":

@@ -1,1 +1,1 @@
-"""What the ops share: names and attributes, the ONNX body builder, the registry of ops."""
+"""What ops are made of: domain, attributes, `Op` and the writer of function bodies."""

@@ -1,5 +1,6 @@
 """LIF: the leaky integrate-and-fire neuron, `u = decay * v + x`."""
 
+from plugins.lif.op import OP
 from plugins.lif.reference import lif
 
-__all__ = ["lif"]
+__all__ = ["OP", "lif"]

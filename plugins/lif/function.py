@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import onnx
 
 from plugins.common.body import Body
-from plugins.common.contract import node_attributes
 
 FLOAT = onnx.TensorProto.FLOAT
 
@@ -25,9 +24,6 @@ def lif_function(
         to_zero: every LIF node of the model has `v_reset` 0, and its currents are finite. The
             reset is then `u - u * spike`, which is exact and which ONNX Runtime computes faster on
             a CPU than the Where that serves everything else.
-
-    Raises:
-        OpAttributeError: `reset` or `steps` is none that LIF has.
     """
     body = Body()
     attributes = lif_body(body, "v", reset=reset, steps=steps, to_zero=to_zero)
@@ -39,11 +35,7 @@ def lif_body(body: Body, potential: str, *, reset: str, steps: int, to_zero: boo
 
     Returns:
         The attributes that the body reads.
-
-    Raises:
-        OpAttributeError: `reset` or `steps` is none that LIF has.
     """
-    node_attributes("LIF", decay=0.0, threshold=0.0, reset=reset, steps=steps)
     currents = body.split(body.op("Cast", "x", to=FLOAT), steps)
     potential = body.op("Cast", potential, to=FLOAT)
     if to_zero and reset == "hard":

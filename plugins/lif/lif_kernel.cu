@@ -1,7 +1,7 @@
 //! LIF: each thread carries 16 bytes of neurons through all timesteps in registers, so that every
 //! byte of x, v, spike and vNext crosses the memory bus once.
-#include "../common/launch.cuh"
-#include "../common/packs.cuh"
+#include "../cuda/launch.cuh"
+#include "../cuda/packs.cuh"
 #include "lif_math.h"
 
 namespace spikehalt

@@ -9,11 +9,7 @@ from plugins.lif.function import lif_body
 
 
 def packed_lif_function(*, reset: str = "hard", to_zero: bool = False) -> onnx.FunctionProto:
-    """Return PackedLIF's body for one `reset`; see `plugins.lif.function.lif_function`.
-
-    Raises:
-        OpAttributeError: `reset` is none that LIF has.
-    """
+    """Return PackedLIF's body for one `reset`; see `plugins.lif.function.lif_function`."""
     body = Body()
     potential = body.op("Gather", "v", "row", axis=0)
     attributes = lif_body(body, potential, reset=reset, steps=1, to_zero=to_zero)

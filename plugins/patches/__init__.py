@@ -1,5 +1,6 @@
 """Patches: the neighbourhood of every pixel, for a convolution that is a matrix product."""
 
+from plugins.patches.op import OP
 from plugins.patches.reference import patches
 
-__all__ = ["patches"]
+__all__ = ["OP", "patches"]

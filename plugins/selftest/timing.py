@@ -24,7 +24,7 @@ BYTES_PER_MEGABYTE = 1 << 20
 
 @dataclass(frozen=True)
 class Timing:
-    """What one launch took.
+    """Time and rate of one launch.
 
     Args:
         name: op and types.
@@ -39,7 +39,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What is timed.
+    """Sizes of what is timed.
 
     Args:
         megabytes: size of x in float32 for the streaming ops; it should exceed the caches.

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import onnx
 
+from plugins.common.bodies import Bodies
 from plugins.common.body import Body
-
-if TYPE_CHECKING:
-    from plugins.common.registry import Bodies
 
 
 def spike_attention_function(of: Bodies) -> onnx.FunctionProto:

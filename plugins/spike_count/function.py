@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from plugins.common.body import Body
-from plugins.common.contract import UINT8
+from plugins.common.types import UINT8
 
 
 def spike_count_function(
@@ -35,7 +35,7 @@ def _step(body: Body, step: int) -> str:
 
 
 def _added(body: Body, terms: Sequence[str]) -> None:
-    """Bytes have no Sum."""
+    """Add bytes one by one, since Sum does not take them."""
     total = terms[0]
     for number, term in enumerate(terms[1:], start=2):
         total = body.op("Add", total, term, out="count" if number == len(terms) else None)

@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 
 from plugins.common.body import Body
-from plugins.common.contract import FLOAT, MICROSOFT
+from plugins.common.contract import MICROSOFT
+from plugins.common.types import FLOAT
 
 
 def spike_linear_function() -> onnx.FunctionProto:

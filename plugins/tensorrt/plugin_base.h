@@ -5,7 +5,7 @@
 #ifndef SPIKEHALT_PLUGIN_BASE_H
 #define SPIKEHALT_PLUGIN_BASE_H
 
-#include "../common/kernel_api.h"
+#include "../cuda/kernel_api.h"
 #include "fields.h"
 #include "guard.h"
 

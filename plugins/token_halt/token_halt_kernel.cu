@@ -3,8 +3,8 @@
 //! Both kernels give a token to a group of lanes; each lane works the token's few scalars out for
 //! itself (the loads are broadcasts), which is cheaper than handing them round. Dead tokens are
 //! not read at all.
-#include "../common/launch.cuh"
-#include "../common/packs.cuh"
+#include "../cuda/launch.cuh"
+#include "../cuda/packs.cuh"
 #include "token_halt_math.h"
 
 namespace spikehalt

@@ -3,8 +3,8 @@
 //! The selection is repeated by every block of an image, in shared memory: it is a few thousand
 //! comparisons, which costs less than a third launch. All sums have a fixed order, so results are
 //! the same from run to run.
-#include "../common/launch.cuh"
-#include "../common/packs.cuh"
+#include "../cuda/launch.cuh"
+#include "../cuda/packs.cuh"
 #include "token_merge_kernel.h"
 #include "token_merge_math.h"
 

@@ -2,7 +2,7 @@
 #ifndef SPIKEHALT_TOKEN_MERGE_KERNEL_H
 #define SPIKEHALT_TOKEN_MERGE_KERNEL_H
 
-#include "../common/kernel_api.h"
+#include "../cuda/kernel_api.h"
 
 #ifdef __cplusplus
 extern "C"

@@ -50,6 +50,8 @@ class Check:
             f"input.timesteps {spec.timesteps}",
             f"must be {expected} for input kind {spec.kind!r}",
         )
+        share = spec.preprocessing.crop_share
+        self._require(0 < share <= 1, f"input.preprocessing.crop_share {share}", "is not in (0, 1]")
         values = spec.height * spec.width * spec.channels * (spec.timesteps or 1)
         self._require(
             values <= MAX_INPUT_VALUES, "input", f"has {values} values, the limit is 2^28"
@@ -82,6 +84,10 @@ class Check:
     def classes(self, classes: Sequence[str]) -> None:
         """There is at least one."""
         self._require(len(classes) >= 1, "classes", "needs at least one name")
+
+    def release(self, release: int) -> None:
+        """It counts."""
+        self._require(release >= 0, f"release {release}", "is negative")
 
     def exits(self, spec: ExitSpec, halting: HaltingSpec) -> None:
         """Thresholds lie in their policy's range, and the network can follow the policies."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.exits import POLICIES, PolicyName
 from spikehalt.vocabulary import HaltingMode, InputKind
 
@@ -20,6 +21,7 @@ class InputSpec:
         width: pixels.
         channels: 3 for RGB, 1 for grey, 2 for event polarities.
         timesteps: number of frames (equal to the manifest's timesteps); None for images.
+        preprocessing: how image files become such pixels, as in training.
     """
 
     kind: InputKind
@@ -27,6 +29,7 @@ class InputSpec:
     width: int
     channels: int
     timesteps: int | None = None
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
 
 @dataclass(frozen=True, kw_only=True)

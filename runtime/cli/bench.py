@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from runtime.bundle import InputSpec
 from runtime.cli import options
 from runtime.engine import Engine
-from runtime.inputs.files import batches, find_samples, spread
 from runtime.measure import Measured, measure, variants
 from runtime.sensors import EnergyMeter, open_sensor, sensor_names
 from spikehalt import console
@@ -75,11 +74,10 @@ def _native_ops(engine: Engine) -> str:
 
 
 def _images(engine: Engine, arguments: argparse.Namespace) -> tuple[NDArray[Any], str]:
-    spec = engine.manifest.input
+    spec = options.input_spec(arguments, engine.manifest.input)
     if arguments.images is None:
         return _noise(spec, arguments.count), NOISE
-    chosen = spread(find_samples(arguments.images, spec, arguments.split), arguments.count)
-    return next(batches(chosen, spec, len(chosen), arguments.fit))[1], ""
+    return options.load_images(arguments, spec, arguments.count), ""
 
 
 def _noise(spec: InputSpec, count: int) -> NDArray[Any]:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runtime.bundle import Bundle, signature_notice, update_manifest
+from runtime.bundle import Bundle, InputSpec, signature_notice, update_manifest
 from runtime.calibration import Calibration, Goal, Observed, Point, calibrate
 from runtime.calibration.plot import curves_svg
 from runtime.cli import options
 from runtime.engine import Engine
 from runtime.errors import BundleIntegrityError, BundleWriteError
-from runtime.inputs.files import Sample, batches, class_indices, find_samples
+from runtime.inputs.files import Sample, batches, class_indices
 from runtime.results.trajectory import Trajectory, join
 from spikehalt import console
 from spikehalt.exits import CALIBRATED, NEVER
@@ -56,7 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
     goal = _goal(arguments)
     if arguments.plot is not None:
         options.check_output(arguments.plot)
-    bundle = Bundle.open(arguments.bundle, verify=False, public_key=arguments.public_key)
+    bundle = Bundle.open(
+        arguments.bundle,
+        verify=False,
+        public_key=arguments.public_key,
+        min_release=arguments.min_release,
+    )
     observed = observe(arguments)
     found = calibrate(bundle.manifest, observed, goal, arguments.policy)
     if arguments.plot is not None:
@@ -73,10 +78,12 @@ def observe(arguments: argparse.Namespace) -> list[Observed]:
         arguments, policy=NEVER.name, epsilon=None, max_batch=arguments.batch
     ) as engine:
         manifest = engine.manifest
-        samples = find_samples([arguments.data], manifest.input, arguments.split)
+        spec = options.input_spec(arguments, manifest.input)
+        samples = options.find([arguments.data], spec, arguments.split)
         labels = class_indices(samples, manifest.classes)
+        options.note_lacking(labels, manifest.classes)
         epsilons = dict.fromkeys([manifest.halting.epsilon, *(arguments.epsilon or ())])
-        trajectories = record(engine, samples, list(epsilons), arguments)
+        trajectories = record(engine, spec, samples, list(epsilons), arguments)
     return [
         Observed(manifest=manifest, trajectory=trajectory, labels=labels, epsilon=epsilon)
         for epsilon, trajectory in trajectories.items()
@@ -84,12 +91,16 @@ def observe(arguments: argparse.Namespace) -> list[Observed]:
 
 
 def record(
-    engine: Engine, samples: list[Sample], epsilons: list[float], arguments: argparse.Namespace
+    engine: Engine,
+    spec: InputSpec,
+    samples: list[Sample],
+    epsilons: list[float],
+    arguments: argparse.Namespace,
 ) -> dict[float, Trajectory]:
     """Trajectories of the samples at every ε; each file is decoded once."""
     parts: dict[float, list[Trajectory]] = {epsilon: [] for epsilon in epsilons}
     warm = False
-    for data in _decoded(engine, samples, arguments):
+    for data in _decoded(spec, samples, arguments.batch):
         if not warm:  # the first run of a graph allocates; it must not count as time
             engine.record(data)
             warm = True
@@ -113,10 +124,9 @@ def _goal(arguments: argparse.Namespace) -> Goal:
     return Goal(max_drop=drop, timesteps=arguments.timesteps, confidence=arguments.confidence)
 
 
-def _decoded(engine: Engine, samples: list[Sample], arguments: argparse.Namespace) -> Iterator[Any]:
-    size = arguments.batch
+def _decoded(spec: InputSpec, samples: list[Sample], size: int) -> Iterator[Any]:
     steps = [min(size, len(samples) - start) for start in range(0, len(samples), size)]
-    parts = batches(samples, engine.manifest.input, size, arguments.fit)
+    parts = batches(samples, spec, size)
     for _, data in console.progress(parts, len(samples), "recording", steps):
         yield data
 

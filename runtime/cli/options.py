@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from runtime.backends import registry
+from runtime.bundle import InputSpec
 from runtime.engine import Engine
 from runtime.errors import BundleWriteError
+from runtime.inputs.files import Sample, batches, search, spread
+from spikehalt import console
 from spikehalt.exits import POLICIES
+from spikehalt.vocabulary import Fit, Interpolation, Orientation
 
 BUNDLE_HELP = "folder written by `python -m export.to_trt`"
+PUBLIC_KEY_HELP = "the key that must have signed it"
 IMAGES_HELP = "files, folders or zips of images, or of event frames (.npz)"
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
     """The bundle, and how the backend runs it."""
     parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
-    parser.add_argument("--public-key", metavar="KEY.pem", help="refuse bundles it did not sign")
+    add_public_key(parser)
     parser.add_argument(
         "--backend", default="auto", choices=registry.names(),
         help="what runs the bundle (default: auto, the best that can here)",
@@ -30,6 +40,17 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
         "--native-ops", action=argparse.BooleanOptionalAction, default=None,
         help="native ops in ONNX Runtime (default: where `python -m plugins build` made them)",
     )  # fmt: skip
+
+
+def add_public_key(parser: argparse.ArgumentParser) -> None:
+    """Whose bundles are taken, and from which release on."""
+    parser.add_argument("--public-key", metavar="KEY.pem", help=PUBLIC_KEY_HELP)
+    parser.add_argument(
+        "--min-release",
+        type=int,
+        metavar="N",
+        help="refuse older ones that it did (sign --release)",
+    )
 
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
@@ -58,11 +79,64 @@ def add_exit(parser: argparse.ArgumentParser) -> None:
 
 def add_files(parser: argparse.ArgumentParser) -> None:
     """Which files are taken, and how they become inputs."""
-    parser.add_argument("--split", metavar="NAME", help="only files below a folder of this name")
     parser.add_argument(
-        "--fit", choices=("resize", "crop"), default="resize",
-        help="stretch images, or cut out their centre (default: resize)",
+        "--split", metavar="NAME", help="only files of train, val or test, or of a folder so named"
+    )
+    parser.add_argument(
+        "--fit", choices=get_args(Fit),
+        help="stretch images of another size (`resize`), or cut out their centre (`crop`) "
+        "(default: as the bundle was trained)",
     )  # fmt: skip
+    parser.add_argument(
+        "--interpolation", choices=get_args(Interpolation),
+        help="Pillow's filter that scales images (default: as the bundle was trained)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--orientation", choices=get_args(Orientation),
+        help="turn images as their EXIF orientation says (`upright`), or not (`stored`) "
+        "(default: as the bundle was trained)",
+    )  # fmt: skip
+
+
+def input_spec(arguments: argparse.Namespace, spec: InputSpec) -> InputSpec:
+    """The bundle's input, with what `add_files` was given instead; notes say what it overrides."""
+    asked = {name: getattr(arguments, name) for name in ("fit", "interpolation", "orientation")}
+    changes = {
+        name: value
+        for name, value in asked.items()
+        if value not in (None, getattr(spec.preprocessing, name))
+    }
+    for name, value in changes.items():
+        trained = getattr(spec.preprocessing, name)
+        console.note(f"--{name} {value} overrides the bundle's {trained!r}, which it learned")
+    return replace(spec, preprocessing=replace(spec.preprocessing, **changes))
+
+
+def find(paths: Sequence[str], spec: InputSpec, split: str | None) -> list[Sample]:
+    """`find_samples`, and a note of what was left out."""
+    found = search(paths, spec, split)
+    for note in found.notes:
+        console.note(note)
+    return found.samples
+
+
+def load_images(arguments: argparse.Namespace, spec: InputSpec, most: int) -> NDArray[Any]:
+    """At most so many of the images that `add_images` was given, spread over all, as a batch.
+
+    Raises:
+        InputError: a path does not exist, nothing was found, or a file is not readable.
+    """
+    chosen = spread(find(arguments.images, spec, arguments.split), most)
+    return next(batches(chosen, spec, len(chosen)))[1]
+
+
+def note_lacking(labels: NDArray[np.int64], classes: Sequence[str]) -> None:
+    """Name the classes that labelled files have no example of."""
+    there = set(labels.tolist())
+    lacking = [name for number, name in enumerate(classes) if number not in there]
+    if lacking:
+        names = ", ".join(lacking[:12]) + (", …" if len(lacking) > 12 else "")
+        console.note(f"{len(lacking)} of {len(classes)} classes have no files: {names}")
 
 
 def add_images(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
@@ -127,6 +201,7 @@ def open_engine(options: argparse.Namespace, **changes: Any) -> Engine:
         "spin": not options.no_spin,
         "native_ops": options.native_ops,
         "public_key": options.public_key,
+        "min_release": options.min_release,
         "policy": getattr(options, "policy", None),
         "threshold": getattr(options, "threshold", None),
         "epsilon": getattr(options, "epsilon", None),

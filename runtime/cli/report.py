@@ -11,7 +11,7 @@ from runtime.bundle import Bundle
 from runtime.cli import options
 from runtime.cli.info import identity
 from runtime.errors import BundleWriteError
-from runtime.inputs.files import find_samples, spread
+from runtime.inputs.files import spread
 from runtime.report import collect, render
 from spikehalt import console
 from spikehalt import files as atomic
@@ -34,16 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the files and write the page."""
     options.check_output(arguments.out)
-    bundle = Bundle.open(arguments.bundle, public_key=arguments.public_key)
+    bundle = Bundle.open(
+        arguments.bundle, public_key=arguments.public_key, min_release=arguments.min_release
+    )
     with options.open_engine(arguments, max_batch=arguments.batch) as engine:
-        found = find_samples([arguments.data], engine.manifest.input, arguments.split)
-        samples = spread(found, arguments.count)
+        spec = options.input_spec(arguments, engine.manifest.input)
+        samples = spread(options.find([arguments.data], spec, arguments.split), arguments.count)
         collected = collect(
             engine,
             samples,
             identity(bundle),
             batch=arguments.batch,
-            fit=arguments.fit,
+            spec=spec,
             ticking=_ticking,
         )
     _write(arguments.out, render(collected))

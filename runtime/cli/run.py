@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from runtime.bundle import InputSpec
 from runtime.cli import options
 from runtime.engine import Engine
 from runtime.errors import InputError
-from runtime.inputs.files import Fit, Sample, find_samples, load_sample
+from runtime.inputs.files import Sample, load_sample
 from runtime.results.result import ImageResult
 from spikehalt import console
 from spikehalt.commands import DONE, NEGATIVE
@@ -33,8 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Classify and show; 1 if a file could not be read."""
     with options.open_engine(arguments, max_batch=arguments.batch) as engine:
-        samples = find_samples(arguments.paths, engine.manifest.input, arguments.split)
-        rows = list(_progress(engine, samples, arguments.batch, arguments.fit))
+        spec = options.input_spec(arguments, engine.manifest.input)
+        samples = options.find(arguments.paths, spec, arguments.split)
+        rows = list(_progress(engine, spec, samples, arguments.batch))
         show = _show_json if arguments.json else _show_table
         show(engine, rows)
     unread = sum(isinstance(answer, InputError) for _, answer in rows)
@@ -43,20 +45,20 @@ def run(arguments: argparse.Namespace) -> int:
     return NEGATIVE if unread else DONE
 
 
-def _progress(engine: Engine, samples: list[Sample], size: int, fit: Fit) -> Iterator[Row]:
+def _progress(engine: Engine, spec: InputSpec, samples: list[Sample], size: int) -> Iterator[Row]:
     starts = range(0, len(samples), size)
     parts = [samples[start : start + size] for start in starts]
     steps = [len(part) for part in parts]
     for part in console.progress(parts, len(samples), "classifying", steps):
-        yield from _classify(engine, part, fit)
+        yield from _classify(engine, spec, part)
 
 
-def _classify(engine: Engine, part: list[Sample], fit: Fit) -> list[Row]:
+def _classify(engine: Engine, spec: InputSpec, part: list[Sample]) -> list[Row]:
     """Answers in order; a file that cannot be read does not stop the others."""
     loaded: list[Any] = []
     for sample in part:
         try:
-            loaded.append(load_sample(sample, engine.manifest.input, fit))
+            loaded.append(load_sample(sample, spec))
         except InputError as error:
             loaded.append(error)
     good = [data for data in loaded if not isinstance(data, InputError)]

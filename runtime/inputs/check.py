@@ -31,7 +31,7 @@ def check_inputs(spec: InputSpec, data: Any) -> NDArray[Any]:
 
 
 def fit_frame(frame: Any, spec: InputSpec) -> Any:
-    """Resize one camera frame to the bundle's size (bilinear); anything else passes unchanged.
+    """Bring one camera frame to the bundle's size, as its preprocessing says; other data pass.
 
     Args:
         frame: uint8 [h, w, C].
@@ -46,7 +46,7 @@ def fit_frame(frame: Any, spec: InputSpec) -> Any:
         return frame
     if frame.shape[-1] != spec.channels or 0 in frame.shape:
         return frame  # `check_inputs` says what is wrong
-    return resize_image(frame, spec.height, spec.width)
+    return resize_image(frame, spec)
 
 
 def _as_array(data: Any) -> NDArray[Any]:

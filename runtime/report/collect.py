@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.bundle import InputSpec
 from runtime.calibration.evidence import Observed, Point
 from runtime.engine import Engine
 from runtime.errors import InputError
-from runtime.inputs.files import Fit, Sample, class_indices, load_sample
+from runtime.inputs.files import Sample, class_indices, load_sample
 from runtime.report.pictures import Picture, make_picture, token_grid
 from runtime.results.result import Result, concatenate
 from runtime.results.trajectory import Trajectory, join
@@ -48,7 +49,7 @@ def collect(
     identity: Sequence[tuple[str, str]],
     *,
     batch: int = 16,
-    fit: Fit = "resize",
+    spec: InputSpec | None = None,
     ticking: Ticking | None = None,
 ) -> Collected:
     """Run the engine as it is set, and once more with all timesteps for the curves.
@@ -58,12 +59,13 @@ def collect(
         samples: files; labels are the folders they lie in, if all of these are classes.
         identity: the bundle's identity card, names and values.
         batch: images at once.
-        fit: how files become inputs.
+        spec: the bundle's input, where files are to become inputs in another way than its own.
         ticking: wraps the batches to show progress, called with their starts and their number.
     """
     reasons: dict[str, str] = {}
+    spec = spec or engine.manifest.input
     labels = _labels(engine, samples, reasons)
-    result, trajectory = _run(engine, samples, batch, fit, ticking, reasons)
+    result, trajectory = _run(engine, spec, samples, batch, ticking, reasons)
     groups = _groups(result)
     data = {
         "identity": [list(row) for row in identity],
@@ -79,15 +81,17 @@ def collect(
         "reasons": reasons,
     }
     shown = sorted({number for numbers in groups.values() for number in numbers})
-    pictures = {number: _picture(engine, samples[number], number, result, fit) for number in shown}
+    pictures = {number: _picture(engine, spec, samples[number], number, result) for number in shown}
     if token_grid(engine.manifest) is None:
         reasons["heat_maps"] = "tokens merge, so a slot is not one patch of the image"
     return Collected(data, pictures)
 
 
-def _picture(engine: Engine, sample: Sample, number: int, result: Result, fit: Fit) -> Picture:
+def _picture(
+    engine: Engine, spec: InputSpec, sample: Sample, number: int, result: Result
+) -> Picture:
     masks = None if result.live_masks is None else [mask[number] for mask in result.live_masks]
-    data = load_sample(sample, engine.manifest.input, fit)
+    data = load_sample(sample, spec)
     return make_picture(engine.manifest, data, masks, int(result.timesteps[number]))
 
 
@@ -103,9 +107,9 @@ def _labels(
 
 def _run(
     engine: Engine,
+    spec: InputSpec,
     samples: Sequence[Sample],
     batch: int,
-    fit: Fit,
     ticking: Ticking | None,
     reasons: dict[str, str],
 ) -> tuple[Result, Trajectory]:
@@ -116,7 +120,7 @@ def _run(
     results, trajectories = [], []
     for start in starts if ticking is None else ticking(starts, len(starts)):
         part = samples[start : start + batch]
-        data = np.stack([load_sample(each, engine.manifest.input, fit) for each in part])
+        data = np.stack([load_sample(each, spec) for each in part])
         if start == 0:  # the first run allocates: it must not count as time
             engine(data)
             engine.reset_stats()

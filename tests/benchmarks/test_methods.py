@@ -13,6 +13,7 @@ import yaml
 
 from benchmarks import methods
 from benchmarks.common.method_table import METHODS, SAME_TOKENS
+from benchmarks.common.table import Row
 from benchmarks.methods import base_config, configuration, main, matching_shares, named
 from spikehalt.strict import to_dict
 from tests.train.samples import quick_run
@@ -99,7 +100,7 @@ def test_a_network_whose_exits_all_cost_too_much_is_shown_without_any(
     checkpoint = Checkpoint(model, SpikingTransformer(model).state_dict(), (), "halting")
     data: Any = SimpleNamespace(validation="validation", test="test")
     row = methods.row_of("STAS", "", checkpoint, data, epsilon=0.1)
-    assert (row.exit_accuracy, row.exit_timesteps) == (1.0, 2.0)
+    assert (row["exit_accuracy"], row["exit_timesteps"]) == (1.0, 2.0)
 
 
 def test_what_is_asked_for_is_trained_with_what_it_needs(
@@ -121,3 +122,55 @@ def test_what_is_asked_for_is_trained_with_what_it_needs(
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")}
     assert main(arguments) == 0
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")} == before
+
+
+def shown(accuracy: list[float]) -> list[str]:
+    figures = {
+        "accuracy": accuracy, "tokens": 0.4792, "energy_mj": 0.01234, "exit_accuracy": 0.7,
+        "exit_timesteps": 1.456,
+    }  # fmt: skip
+    return methods.table(base(Path("out")), 10_000).cells(Row("STAS", figures, "halting"))
+
+
+def test_the_table_shows_the_first_two_timesteps_and_the_last() -> None:
+    assert shown([0.5, 0.6, 0.65, 0.7]) == [
+        "STAS", "halting", "50.00%", "60.00%", "70.00%", "0.479", "12.3", "70.00%", "1.46",
+    ]  # fmt: skip
+
+
+def test_a_network_of_one_timestep_repeats_it() -> None:
+    assert shown([0.5])[2:5] == ["50.00%"] * 3
+
+
+def test_the_title_tells_epochs_and_images() -> None:
+    title = methods.table(base(Path("out")), 10_000).title
+    assert "5 epochs, token methods 2 more" in title and "10,000 test images" in title
+
+
+def test_energy_is_of_all_timesteps(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    class Model:
+        def energy_mj(self, live: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+            asked.append(steps)
+            return torch.tensor([0.1, 0.3])
+
+    monkeypatch.setattr(methods, "energy_model", lambda network, rates: Model())
+    trace: Any = SimpleNamespace(correct=torch.ones(4, 2), live_tokens=torch.ones(4, 2, 1))
+    checkpoint: Any = SimpleNamespace(metrics={"firing_rates": {}})
+    network: Any = None
+    assert methods.average_energy_mj(network, checkpoint, trace) == pytest.approx(0.2)
+    assert asked[0].tolist() == [4, 4]
+
+
+def test_further_margins_are_rows_of_the_same_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        methods, "row_of", lambda name, what, *rest: Row(name, {"epsilon": rest[-1]}, what)
+    )
+    checkpoint: Any = SimpleNamespace(model=ModelConfig())
+    data: Any = None
+    rows = methods.rows_of(named("STAS"), checkpoint, data)
+    assert [(row.name, row["epsilon"]) for row in rows] == [
+        ("STAS", ModelConfig().halting.epsilon), ("STAS, ε 0.1", 0.1), ("STAS, ε 0.3", 0.3),
+    ]  # fmt: skip
+    assert [row.what for row in rows[1:]] == ["the same network"] * 2

@@ -12,43 +12,12 @@ import onnxruntime
 from onnx import helper
 
 import plugins
+from plugins.ops import OPS
 
 Array = npt.NDArray[Any]
 
-INPUTS = {
-    "LIF": ["x", "v"],
-    "TokenHalt": ["x", "size", "hist", "cum", "live", "epsilon"],
-    "TokenHaltSum": ["x", "size", "hist", "cum", "live", "epsilon"],
-    "TokenMerge": ["x", "size", "live", "source"],
-    "PackedLIF": ["x", "v", "row"],
-    "PackedTokenHalt": ["x", "index", "size", "hist", "cum", "epsilon"],
-    "TokenPack": ["x", "index", "live"],
-    "SpikeAttention": ["spikes"],
-    "PackedAttention": ["spikes", "index", "place"],
-    "SpikeCount": ["x", "at"],
-    "Patches": ["x"],
-    "SpikeLinear": ["x", "weight", "bias"],
-    "SpikeLinearInteger": ["x", "weight", "scale", "bias"],
-    "SpikeConv": ["x", "weight", "bias"],
-    "SpikeConvInteger": ["x", "weight"],
-}
-OUTPUTS = {
-    "LIF": ["spike", "v_next"],
-    "TokenHalt": ["readout", "hist_next", "cum_next", "live_next"],
-    "TokenHaltSum": ["readout", "hist_next", "cum_next", "live_next"],
-    "TokenMerge": ["x_next", "size_next", "live_next", "keep", "source_out"],
-    "PackedLIF": ["spike", "v_next"],
-    "PackedTokenHalt": ["readout", "hist_next", "cum_next", "live"],
-    "TokenPack": ["packed", "packed_index", "place"],
-    "SpikeAttention": ["mixed"],
-    "PackedAttention": ["mixed"],
-    "SpikeCount": ["count"],
-    "Patches": ["neighbours"],
-    "SpikeLinear": ["current"],
-    "SpikeLinearInteger": ["current"],
-    "SpikeConv": ["current"],
-    "SpikeConvInteger": ["sums"],
-}
+INPUTS = {op.name: list(op.inputs) for op in OPS}
+OUTPUTS = {op.name: list(op.outputs) for op in OPS}
 
 
 def one_node_model(

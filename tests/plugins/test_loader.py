@@ -92,5 +92,5 @@ def test_a_machine_without_tensorrt_is_told_how_to_get_it(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "tensorrt", None)
-    with pytest.raises(RegistryError, match=r"pip install 'spikehalt\[tensorrt\]'"):
+    with pytest.raises(RegistryError, match=r"needs tensorrt, which is not installed: pip install"):
         load_plugins()

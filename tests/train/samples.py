@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from spikehalt.strict import build
+from train.baselines.build import build_network
 from train.config import HaltingConfig, ModelConfig, StemConfig, TrainConfig
 from train.models import SpikingTransformer
 from train.recipes import merge
@@ -37,7 +38,7 @@ def tiny_model(**changes: Any) -> ModelConfig:
 def lively_network(config: ModelConfig, seed: int = 0) -> SpikingTransformer:
     """A network whose neurons fire: weights and normalisation far from their initial values."""
     generator = torch.Generator().manual_seed(seed)
-    network = SpikingTransformer(config)
+    network = build_network(config)
     with torch.no_grad():
         for name, value in network.state_dict().items():
             if "bn" in name and name.endswith(("weight", "running_var")):
@@ -53,7 +54,7 @@ def lively_network(config: ModelConfig, seed: int = 0) -> SpikingTransformer:
 def dyadic_network(config: ModelConfig, seed: int = 0) -> SpikingTransformer:
     """Weights that are multiples of 2^-6: every sum is exact in float32, whatever its order."""
     generator = torch.Generator().manual_seed(seed)
-    network = SpikingTransformer(replace(config, pixel_mean=(0.5,), pixel_std=(128 / 255,)))
+    network = build_network(replace(config, pixel_mean=(0.5,), pixel_std=(128 / 255,)))
     with torch.no_grad():
         for name, value in network.state_dict().items():
             if name.endswith("running_var"):

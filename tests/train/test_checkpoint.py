@@ -4,6 +4,7 @@ import pickle
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from spikehalt.datasets.preprocessing import Preprocessing
 from tests.train.samples import lively_network, random_images, same_tensors, tiny_model
 from train.checkpoint import (
     Checkpoint,
@@ -193,3 +195,17 @@ def test_random_states_restore_every_generator() -> None:
     restore_random_states(states)
     again = random.random(), np.random.rand(), torch.rand(3)
     assert first[:2] == again[:2] and torch.equal(first[2], again[2])
+
+
+def test_a_checkpoint_knows_how_its_images_were_prepared(tmp_path: Path) -> None:
+    how = Preprocessing(fit="crop", interpolation="bicubic", orientation="stored")
+    save_checkpoint(tmp_path / "c.pt", replace(sample(), preprocessing=how))
+    assert load_checkpoint(tmp_path / "c.pt").preprocessing == how
+
+
+def test_older_checkpoints_were_trained_as_their_data_options_say(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "c.pt", replace(sample(), run={"data": {"fit": "crop"}}))
+    content = torch.load(tmp_path / "c.pt", weights_only=True)
+    del content["preprocessing"]
+    torch.save(content, tmp_path / "c.pt")
+    assert load_checkpoint(tmp_path / "c.pt").preprocessing == Preprocessing(fit="crop")

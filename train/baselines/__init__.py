@@ -1,1 +1,6 @@
-"""Methods of other papers, to compare with."""
+"""Methods of other papers, to compare with: networks around `train.models`, which knows of none.
+
+dropping    tokens dropped at fixed rates (`model.drop`)
+sml         surrogate modules behind blocks (`loss.surrogate_modules`)
+build       the network that a configuration names, a baseline or not
+"""

@@ -1,4 +1,4 @@
-"""Dropping tokens at fixed rates, as pure functions on tensors: the baselines of adaptive halting.
+"""Dropping tokens at fixed rates, the baselines of adaptive halting: a network of its own.
 
 Axes: T timesteps, B images, K tokens, D embedding. `live` is 1 where the token is alive.
 """
@@ -7,6 +7,38 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+from train.merging import cosine
+from train.models.network import SpikingTransformer, Tokens
+
+
+class DroppingTransformer(SpikingTransformer):
+    """A network whose blocks run fixed shares of the tokens (`config.drop`); nothing halts.
+
+    Weights have the names that they have without dropping.
+    """
+
+    def _all_live(self, index: int) -> bool:
+        return index == 0
+
+    def _after_block(self, tokens: Tokens, epsilon: float, index: int) -> tuple[Tokens, None]:
+        """The configured share of tokens goes on into the next block; the last block drops none."""
+        if index == self.config.depth - 1:
+            return tokens, None
+        live = tokens.live.expand(tokens.x.shape[0], -1, -1)
+        count = max(1, round(self.config.drop.keep[index + 1] * self.config.tokens))
+        live = keep_most_important(self._importance(tokens.x, live, index), live, count)
+        x = tokens.x * live.unsqueeze(-1).to(tokens.x.dtype)
+        return tokens._replace(x=x, live=live), None
+
+    def _importance(self, x: Tensor, live: Tensor, index: int) -> Tensor:
+        """[T, B, K]; where it is random, evaluation draws the same in every pass."""
+        if self.config.drop.kind == "anchor":
+            return anchor_importance(x, live)
+        return random_importance(live.shape, live.device, None if self.training else index)
+
+    def _mean_readout(self, tokens: Tokens) -> Tensor:
+        return live_mean(tokens.x, tokens.live)
 
 
 def anchor_importance(x: Tensor, live: Tensor) -> Tensor:
@@ -23,9 +55,7 @@ def anchor_importance(x: Tensor, live: Tensor) -> Tensor:
     """
     x = x.float()
     anchor = (x * live.unsqueeze(-1)).sum(-2, keepdim=True)
-    lengths = x.norm(dim=-1) * anchor.norm(dim=-1)
-    importance: Tensor = (x * anchor).sum(-1) / lengths.clamp_min(1e-12)
-    return importance
+    return cosine((x * anchor).sum(-1), (x * x).sum(-1) * (anchor * anchor).sum(-1))
 
 
 def random_importance(shape: torch.Size, device: torch.device, seed: int | None) -> Tensor:

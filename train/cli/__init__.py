@@ -1,73 +1,88 @@
-"""The commands of `python -m train`, one module each."""
+"""The command line: `python -m train COMMAND …`, one module per command.
+
+A command module has `add_arguments(parser)` and `run(arguments) -> exit status`. What is slow to
+import, such as PyTorch, is imported by `run` and by what it calls: help, lists and mistakes answer
+at once.
+"""
 
 from __future__ import annotations
 
-import difflib
+import argparse
 import logging
-import sys
-from collections.abc import Callable
+from collections.abc import Sequence
+from importlib import import_module
 
-from rich.logging import RichHandler
+from spikehalt import commands, console
+from spikehalt.errors import MissingExtraError
+from spikehalt.extras import missing
 
-from spikehalt.commands import DONE, FAILED, STOPPED
-from spikehalt.console import error, print_whatever_the_encoding, say
-from spikehalt.errors import ConfigError, SpikehaltError
-from train.cli import energy, evaluating, figures, importing, recipes, running, sweeping
-from train.cli.console import HELP, HelpAskedError, errors
-from train.cli.usage import USAGE, USAGES
-
-COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    "run": running.run_command,
-    "resume": running.resume_command,
-    "recipes": recipes.recipes_command,
-    "evaluate": evaluating.evaluate_command,
-    "energy": energy.energy_command,
-    "figure": figures.figure_command,
-    "sweep": sweeping.sweep_command,
-    "import": importing.import_command,
+# Module and purpose of each command.
+COMMANDS = {
+    "run": ("run", "train a recipe, with any key changed"),
+    "resume": ("resume", "continue a stopped run"),
+    "recipes": ("recipes", "list the recipes"),
+    "evaluate": (
+        "evaluate",
+        "accuracy, timesteps and tokens on the test images, per exit policy and halting margin",
+    ),
+    "energy": (
+        "energy",
+        "estimated energy per image and module, from firing rates measured on the test images",
+    ),
+    "figure": ("figure", "the papers' figures, from checkpoints or (curves) from runs' folders"),
+    "sweep": ("sweep", "train a recipe over a grid of values; go on where it stopped"),
+    "import": (
+        "importing",
+        "bring in a checkpoint of the Spikformer, Spikingformer or Spike-driven Transformer "
+        "repositories, or of SpikingJelly's models",
+    ),
+    "events": ("events", "recordings of event cameras to frames that training reads"),
 }
 RESUMABLE = ("run", "resume", "sweep")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 done, 2 an error, 130 stopped by Ctrl-C."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    print_whatever_the_encoding()
-    logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=errors)])
-    name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
-    if name in ("help", *HELP):
-        say(USAGE)
-        return DONE
-    try:
-        status = _command(name)(rest)
-        sys.stdout.flush()  # a reader that is gone shows here, not while Python ends
-    except HelpAskedError:
-        say(f"usage:\n{USAGES[name]}")
-        return DONE
-    except SpikehaltError as problem:
-        error(problem)
-        return FAILED
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        sys.stderr.close()
-        return DONE
-    except KeyboardInterrupt:
-        then = "; the run's last.pt continues it: python -m train resume …/last.pt"
-        sys.stderr.write(f"stopped{then if name in RESUMABLE else ''}\n")
-        return STOPPED
-    return status
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: without the program's name; None takes them from the command line.
+
+    Returns:
+        0: done; 2: an error, told in one line on stderr; 130: stopped by Ctrl-C.
+    """
+    console.print_whatever_the_encoding()
+    arguments = build_parser().parse_args(argv)
+    resumed = "; the run's last.pt continues it: python -m train resume …/last.pt"
+    then = resumed if arguments.command in RESUMABLE else ""
+    return commands.run(lambda: run_command(arguments.command, arguments), stopped=f"stopped{then}")
 
 
-def _command(name: str) -> Callable[[list[str]], int]:
-    """The command of that name.
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = commands.Parser(
+        prog="python -m train", description="Train spiking vision transformers."
+    )
+    choice = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, purpose) in COMMANDS.items():
+        command = choice.add_parser(name, help=purpose, description=purpose)
+        import_module(f"train.cli.{module}").add_arguments(command)
+    return parser
+
+
+def run_command(name: str, arguments: argparse.Namespace) -> int:
+    """Run a command whose arguments are read; returns its exit status.
 
     Raises:
-        ConfigError: there is none; the nearest is named.
+        MissingExtraError: what training needs is not installed.
     """
-    if name in COMMANDS:
-        return COMMANDS[name]
-    near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? There" if near else "there"
-    given = f"no command {name!r}" if name else "no command is given"
-    raise ConfigError(
-        f"{given}; {hint} are {', '.join(COMMANDS)}: python -m train --help says more"
-    )
+    try:
+        from rich.console import Console
+        from rich.logging import RichHandler
+
+        handler = RichHandler(console=Console(stderr=True))
+        logging.basicConfig(level=logging.WARNING, handlers=[handler])
+        return int(import_module(f"train.cli.{COMMANDS[name][0]}").run(arguments))
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] in ("train", "spikehalt"):
+            raise
+        raise MissingExtraError(missing(error, "train", "training")) from error

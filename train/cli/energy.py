@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-import tyro
-from rich.table import Table
-
-from spikehalt.console import say
-from spikehalt.errors import ConfigError
-from train.checkpoint import load_checkpoint
-from train.cli.console import console
-from train.cli.evaluating import checkpoint_data
-from train.cli.outputs import check_writable, give_figures
-from train.cli.parsing import parse
+from spikehalt.console import say, write_table
+from train.cli.options.fields import add_fields, given, read_fields
+from train.cli.options.outputs import check_writable, give_figures
 from train.config import check_epsilon, require
-from train.measure.energy import (
-    MODULES,
-    Constants,
-    ModuleEnergy,
-    energy_by_module,
-    measure_firing_rates,
-)
-from train.measure.evaluate import evaluate
-from train.parallel.devices import best_device
+from train.measure.constants import Constants, MemoryConstants
+
+if TYPE_CHECKING:
+    from train.measure.energy_report import EnergyReport
 
 
 @dataclass(frozen=True)
@@ -36,21 +25,23 @@ class EnergyOptions:
     Attributes:
         checkpoints: of one or more networks; the first is what the others are compared with.
         split: images to measure firing rates and live tokens on.
-        count: how many of them for the firing rates.
+        count: how many of them for the firing rates, spread over all classes.
         epsilon: halting margin; none = the configured one.
-        data_path: the folder or zip, where it is not the one that the checkpoints were trained on.
-        constants: energy of an operation, and of a byte moved.
+        data_path: the folder or zip, where it is not the one of the training.
+        constants: energy of an operation, and of a byte moved, in the papers' formula.
+        memory: energy of a byte moved, in the comparison with a dense network.
         out: also write the figures there, as JSON.
         json: print JSON instead of text.
     """
 
-    checkpoints: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="CKPT")]]
+    checkpoints: tuple[str, ...] = given(positional=True, nargs="+", metavar="CKPT")
     split: Literal["test", "validation"] = "test"
-    count: Annotated[int, tyro.conf.arg(metavar="N")] = 512
+    count: int = given(512, metavar="N")
     epsilon: float | None = None
-    data_path: Annotated[str, tyro.conf.arg(metavar="PATH")] = ""
+    data_path: str = given("", metavar="PATH")
     constants: Constants = field(default_factory=Constants)
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    memory: MemoryConstants = field(default_factory=MemoryConstants)
+    out: Path | None = given(None, metavar="FILE")
     json: bool = False
 
     def __post_init__(self) -> None:
@@ -62,71 +53,113 @@ class EnergyOptions:
             check_epsilon(self.epsilon)
 
 
-@dataclass(frozen=True)
-class EnergyReport:
-    """One network's average image."""
-
-    checkpoint: str
-    accuracy: float
-    average_tokens: float
-    modules: list[ModuleEnergy]
-
-    @property
-    def total_mj(self) -> float:
-        """Energy of the whole network."""
-        return sum(module.energy_mj for module in self.modules)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_fields(parser, EnergyOptions)
 
 
-def energy_command(arguments: list[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Measure firing rates and live tokens, and report energy per module."""
-    options = parse(EnergyOptions, arguments, "python -m train energy")
-    if not options.checkpoints:
-        raise ConfigError("no checkpoint to measure; usage: python -m train energy CKPT [CKPT …]")
+    options = read_fields(EnergyOptions, arguments)
     if options.out is not None:
         check_writable(options.out, "--out")
-    reports = [energy_report(path, options) for path in options.checkpoints]
-
-    def show() -> None:
-        console.print(_table(options, reports))
-        say(_constants(options.constants))
-
-    give_figures(_plain(options, reports), show, as_json=options.json, out=options.out)
+    reports = _measure(options)
+    give_figures(
+        _plain(options, reports),
+        lambda: _write(options, reports),
+        as_json=options.json,
+        out=options.out,
+    )
     return 0
 
 
-def energy_report(path: str, options: EnergyOptions) -> EnergyReport:
-    """Energy of an average image of the split, all timesteps executed."""
-    checkpoint = load_checkpoint(path)
-    device = best_device()
-    network = checkpoint.network().to(device)
-    images = getattr(checkpoint_data(checkpoint, options.data_path), options.split).to(device)
-    found = evaluate(network, images, epsilon=options.epsilon)
-    rates = measure_firing_rates(network, images, images=options.count)
-    tokens = torch.tensor(found.tokens_per_block)
-    modules = energy_by_module(network, rates, tokens, options.constants)
-    return EnergyReport(path, found.accuracy[-1], found.average_tokens, modules)
+def _measure(options: EnergyOptions) -> list[EnergyReport]:
+    from train.measure.energy_report import energy_report
+
+    return [
+        energy_report(
+            path,
+            options.constants,
+            split=options.split,
+            count=options.count,
+            epsilon=options.epsilon,
+            data_path=options.data_path,
+            memory=options.memory,
+        )
+        for path in options.checkpoints
+    ]
 
 
-def _plain(options: EnergyOptions, reports: list[EnergyReport]) -> dict[str, Any]:
+def _plain(options: EnergyOptions, reports: Sequence[EnergyReport]) -> dict[str, Any]:
     """Everything, for JSON."""
     figures = [{**asdict(report), "total_mj": report.total_mj} for report in reports]
-    return {"constants": asdict(options.constants), "reports": figures}
+    constants = {"constants": asdict(options.constants), "memory": asdict(options.memory)}
+    return {**constants, "reports": figures}
 
 
-def _table(options: EnergyOptions, reports: list[EnergyReport]) -> Table:
-    table = Table(title=f"energy per image in µJ, {options.split} images, all timesteps")
-    table.add_column("")
+def _write(options: EnergyOptions, reports: Sequence[EnergyReport]) -> None:
+    names = [f">{_name(each)}" for each in reports]
+    first = reports[0]
+    rows = [
+        (module.module, *(_microjoules(each.modules[index].energy_mj) for each in reports))
+        for index, module in enumerate(first.modules)
+    ]
+    rows += [
+        ("total", *(_microjoules(each.total_mj) for each in reports)),
+        ("of the first", *(f"{each.total_mj / first.total_mj:.1%}" for each in reports)),
+        ("accuracy", *(f"{each.accuracy:.2%}" for each in reports)),
+        ("average tokens", *(f"{each.average_tokens:.3f}" for each in reports)),
+    ]
+    title = f"energy per image in µJ, {options.split} images, all timesteps"
+    write_table(title, ("", *names), rows)
+    say(_constants(options.constants))
+    _write_with_memory(options.memory, reports)
     for report in reports:
-        path = Path(report.checkpoint)
-        table.add_column(f"{path.parent.name}/{path.stem}", justify="right")
-    for index, name in enumerate(MODULES):
-        table.add_row(name, *(_microjoules(r.modules[index].energy_mj) for r in reports))
-    table.add_section()
-    table.add_row("total", *(_microjoules(report.total_mj) for report in reports))
-    table.add_row("of the first", *(f"{r.total_mj / reports[0].total_mj:.1%}" for r in reports))
-    table.add_row("accuracy", *(f"{report.accuracy:.2%}" for report in reports))
-    table.add_row("average tokens", *(f"{report.average_tokens:.3f}" for report in reports))
-    return table
+        if report.overhead:
+            _write_overhead(report)
+
+
+def _write_with_memory(memory: MemoryConstants, reports: Sequence[EnergyReport]) -> None:
+    """The comparison with the dense network of the first one's shape."""
+    rows = []
+    for number, dense in reports[0].dense_with_memory.items():
+        found = {_name(report): report.with_memory[number] for report in reports}
+        for name, each in {**found, "dense": dense}.items():
+            values = [*asdict(each).values(), each.total_mj]
+            against = f"{each.total_mj / dense.total_mj:.2f} ×"
+            rows.append((f"{name} {number}", *map(_microjoules, values), against))
+    parts = ("operations", "weights, SRAM", "weights, DRAM", "activations", "membranes")
+    write_table(
+        "with memory access, µJ per image; dense: the same shape with ReLU, no timesteps",
+        ("", *(f">{part}" for part in parts), ">total", ">of dense"),
+        rows,
+        f"{memory.sram_pj_per_byte:g} pJ per byte of SRAM, {memory.dram_pj_per_byte:g} of DRAM; "
+        "weights leave DRAM once an image; above 1 × of dense the spiking network loses",
+    )
+
+
+def _write_overhead(report: EnergyReport) -> None:
+    counts = ("score MACs", "readout MACs", "similarity MACs", "packed bytes")
+    write_table(
+        f"what halting and merging cost themselves: {_name(report)}",
+        ("block", *(f">{name}" for name in counts), ">µJ"),
+        [
+            (
+                str(row.block),
+                f"{row.score_macs:,.0f}",
+                f"{row.readout_macs:,.0f}",
+                f"{row.similarity_macs:,.0f}",
+                f"{row.packed_bytes:,.0f}",
+                f"{row.energy_uj:.4g}",
+            )
+            for row in report.overhead
+        ],
+    )
+
+
+def _name(report: EnergyReport) -> str:
+    path = Path(report.checkpoint)
+    return f"{path.parent.name}/{path.stem}"
 
 
 def _microjoules(energy_mj: float) -> str:

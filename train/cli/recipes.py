@@ -1,15 +1,20 @@
-"""`python -m train recipes`."""
+"""`python -m train recipes`: list the recipes that ship with the package."""
 
 from __future__ import annotations
 
+import argparse
+
 from spikehalt.console import say
-from train.cli.console import nothing_left
-from train.recipes import recipe_names
 
 
-def recipes_command(arguments: list[str]) -> int:
-    """List the recipes that ship with the package."""
-    nothing_left(arguments)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command takes none."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List them, a name a line."""
+    from train.recipes import recipe_names
+
     for name in recipe_names():
         say(name)
     return 0

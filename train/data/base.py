@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from train.config import ModelConfig
+from spikehalt.datasets.sampling import spread_over_classes
 from train.errors import DataError
 
 
@@ -57,7 +57,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three disjoint parts and the class names."""
+    """Three disjoint parts, of which a data set may lack validation and test; the class names."""
 
     train: ImageSource
     validation: ImageSource
@@ -71,21 +71,28 @@ class Dataset:
         )
 
 
+def a_few(part: ImageSource, most: int) -> Tensor:
+    """Row numbers int64 of at most so many images, of every class in proportion."""
+    return torch.tensor(spread_over_classes(part.labels.tolist(), most), dtype=torch.int64)
+
+
 def hold_out(data: Dataset, fraction: float, seed: int) -> Dataset:
-    """Move a random `fraction` of the training images into the validation split."""
+    """Move a random `fraction` of the training images into the validation split, if that is empty.
+
+    Raises:
+        DataError: too few images are left to train on.
+    """
+    if len(data.validation) > 0 or len(data.train) == 0:
+        return data
+    if len(data.train) < 3:
+        raise DataError(
+            f"{len(data.train)} training images are too few: at least 2 are trained on at a time, "
+            "and one is held out to validate; add some, or a val/ part"
+        )
     order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))
     count = max(1, round(fraction * len(order)))
     validation, train = data.train.take(order[:count]), data.train.take(order[count:])
     return Dataset(train, validation, data.test, data.classes)
-
-
-def check_classes(classes: tuple[str, ...], model: ModelConfig, source: str) -> None:
-    """Refuse a data set whose number of classes is not the model's."""
-    if len(classes) != model.classes:
-        raise DataError(
-            f"{source} has {len(classes)} classes, the model is configured for {model.classes}; "
-            f"set model.classes={len(classes)}"
-        )
 
 
 def without_validation(train: ImageSource, test: ImageSource, classes: tuple[str, ...]) -> Dataset:

@@ -9,14 +9,20 @@ from __future__ import annotations
 import io
 import pickle
 import tarfile
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import torch
 
+from spikehalt.datasets.errors import raised_as
+from spikehalt.datasets.listing import list_files
+from spikehalt.datasets.reading import MAX_FILE_BYTES, check_regular
+from spikehalt.datasets.texts import decode_text
 from train.config import DataConfig, ModelConfig
-from train.data.base import Dataset, Split, check_classes, without_validation
+from train.data.base import Dataset, Split, without_validation
+from train.data.classes import Known, label_order, renumber
 from train.errors import DataError
 
 _SIZE = (32, 32)
@@ -26,7 +32,7 @@ _TEST = ("test_batch", "test")
 _META = ("batches.meta", "meta", "batches.meta.txt", "fine_label_names.txt")
 
 
-def load_cifar(data: DataConfig, model: ModelConfig) -> Dataset:
+def load_cifar(data: DataConfig, model: ModelConfig, known: Known | None = None) -> Dataset:
     """Images uint8 [N, 3, 32, 32]; CIFAR-100's labels are the fine ones.
 
     Raises:
@@ -38,12 +44,15 @@ def load_cifar(data: DataConfig, model: ModelConfig) -> Dataset:
             f"and model.channels=3 (got {list(model.image_size)} and {model.channels})"
         )
     files = _files(Path(data.path))
-    classes = _classes(files)
-    check_classes(classes, model, data.path)
-    fine = len(classes) == 100
+    own = _classes(files)
+    classes = label_order(own, model, data.path, known)
+    fine = len(own) == 100
     train, test = (
         _split([_batch(name, files[name], fine) for name in _known(files, stems)], data.path)
         for stems in (_TRAIN, _TEST)
+    )
+    train, test = (
+        replace(part, labels=renumber(part.labels, own, classes)) for part in (train, test)
     )
     return without_validation(train, test, classes)
 
@@ -55,18 +64,22 @@ def _files(path: Path) -> dict[str, bytes]:
     known = {*_TRAIN, *_TEST, *_META}
     known |= {f"{name}.bin" for name in (*_TRAIN, *_TEST)}
     if path.is_dir():
-        return {
-            file.name: file.read_bytes() for file in sorted(path.rglob("*")) if file.name in known
-        }
+        with raised_as(DataError):
+            listing = list_files(path, frozenset())
+            found = {PurePosixPath(name).name: name for name in listing.left_out}
+            return {name: listing.read(found[name]) for name in sorted(known & set(found))}
     try:
+        check_regular(path)
         with tarfile.open(path) as archive:
             members = [m for m in archive if m.isfile() and PurePosixPath(m.name).name in known]
             return {PurePosixPath(m.name).name: _content(archive, m) for m in members}
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except Exception as error:  # tarfile and its decompressors raise many kinds on damaged files
         raise DataError(f"{path} is not a readable CIFAR archive ({error})") from None
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if member.size > MAX_FILE_BYTES:
+        raise DataError(f"{member.name} has {member.size} bytes, the limit is {MAX_FILE_BYTES}")
     file = archive.extractfile(member)
     return b"" if file is None else file.read()
 
@@ -80,7 +93,8 @@ def _classes(files: dict[str, bytes]) -> tuple[str, ...]:
         if name not in files:
             continue
         if name.endswith(".txt"):
-            return tuple(files[name].decode().split())
+            with raised_as(DataError):
+                return tuple(decode_text(files[name], name).split())
         meta = _unpickle(name, files[name])
         for key in (b"label_names", b"fine_label_names"):
             if key in meta:

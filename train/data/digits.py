@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 
 from train.config import DataConfig, ModelConfig
-from train.data.base import Dataset, Split, check_classes, without_validation
+from train.data.base import Dataset, Split, without_validation
+from train.data.classes import Known, label_order, renumber
 from train.errors import DataError
 
 _TEST_EVERY = 5  # every fifth image is a test image
 
 
-def load_digits(data: DataConfig, model: ModelConfig) -> Dataset:
+def load_digits(data: DataConfig, model: ModelConfig, known: Known | None = None) -> Dataset:
     """Digits as uint8 [N, 1, 8, 8], pixel values 0..240; every fifth image is for testing."""
     from sklearn import datasets
 
@@ -22,10 +23,10 @@ def load_digits(data: DataConfig, model: ModelConfig) -> Dataset:
         )
     raw = datasets.load_digits()
     images = torch.from_numpy(raw.images * 15).to(torch.uint8).unsqueeze(1)
-    labels = torch.from_numpy(raw.target).long()
+    own = tuple(str(name) for name in raw.target_names)
+    classes = label_order(own, model, "the digits data set", known)
+    labels = renumber(torch.from_numpy(raw.target).long(), own, classes)
     test = torch.arange(len(labels)) % _TEST_EVERY == 0
-    classes = tuple(str(name) for name in raw.target_names)
-    check_classes(classes, model, "the digits data set")
     return without_validation(
         Split(images[~test], labels[~test]), Split(images[test], labels[test]), classes
     )

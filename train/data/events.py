@@ -7,55 +7,55 @@ are for testing.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections import defaultdict
-from pathlib import PurePosixPath
 
 import numpy as np
 import torch
 
+from spikehalt.datasets.arrays import read_array
+from spikehalt.datasets.errors import raised_as
+from spikehalt.datasets.names import FRAME_SUFFIXES
+from spikehalt.datasets.splits import places
 from train.config import DataConfig, ModelConfig
-from train.data.base import Dataset, ImageSource, Split, without_validation
-from train.data.files import Entry, Listing, list_files, make_listing, read_all
+from train.data.base import Dataset, ImageSource, Split
+from train.data.classes import Known
+from train.data.files import Entry, Files, Listing, find_files, make_listing, read_all
 from train.data.stream import StreamSplit
 from train.errors import DataError
 
-_SUFFIX = frozenset({".npz"})
+_HEADER_BYTES = 16384  # room for what stands before an array
 
 
-def load_events(data: DataConfig, model: ModelConfig) -> Dataset:
+def load_events(data: DataConfig, model: ModelConfig, known: Known | None = None) -> Dataset:
     """Every sample, float32 [N, T, 2, H, W]; shapes must be the model's.
 
     Raises:
         DataError: missing, not laid out so, without `frames`, of another shape, or not finite.
     """
-    entries = list_files(data.path, _SUFFIX)
-    if not entries:
-        entries = _split_classes(list_files(data.path, _SUFFIX, _by_class), data.test_fraction)
-    listing = make_listing(
-        data.path, entries, model, "…/<class>/*.npz, with or without train/, test/"
-    )
-    train, test = (_split(listing, part, data, model) for part in (listing.train, listing.test))
-    return without_validation(train, test, listing.classes)
+    files = find_files(data.path, FRAME_SUFFIXES)
+    if not files.entries:
+        files = _by_class(files, data.test_fraction)
+    listing = make_listing(files, model, known, "…/<class>/*.npz, with or without train/, test/")
+    parts = (listing.train, listing.validation, listing.test)
+    train, validation, test = (_split(listing, part, data, model) for part in parts)
+    return Dataset(train, validation, test, listing.classes)
 
 
-def _by_class(name: str) -> Entry | None:
-    parts = PurePosixPath(name).parts
-    return Entry("train", parts[-2], name) if len(parts) >= 2 else None
-
-
-def _split_classes(entries: list[Entry], fraction: float) -> list[Entry]:
-    """The last `fraction` of each class, in the order of names, is for testing."""
-    by_class: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        by_class[entry.label].append(entry)
-    split = []
-    for members in by_class.values():
-        first_test = len(members) - max(1, round(fraction * len(members)))
-        split += members[:first_test]
-        split += [entry._replace(split="test") for entry in members[first_test:]]
-    return split
+def _by_class(files: Files, test_fraction: float) -> Files:
+    """Files without splits, by class; the last of each class, in the order of names, test."""
+    by_class: dict[str, list[str]] = defaultdict(list)
+    elsewhere = []
+    for name, place in zip(files.elsewhere, places(files.elsewhere), strict=True):
+        if place.label is None:
+            elsewhere.append(name)
+        else:
+            by_class[place.label].append(name)
+    entries = []
+    for label, names in by_class.items():
+        first_test = len(names) - max(1, round(test_fraction * len(names)))
+        entries += [Entry("train", label, name) for name in names[:first_test]]
+        entries += [Entry("test", label, name) for name in names[first_test:]]
+    return files._replace(entries=entries, elsewhere=tuple(elsewhere))
 
 
 def _split(
@@ -65,30 +65,35 @@ def _split(
     if data.stream:
         names = [entry.name for entry in entries]
         return StreamSplit(listing.path, names, labels, decode_events, data, model)
+    frames = np.empty((len(entries), *_shape(model)), np.float32)
     contents = zip(entries, read_all(listing.path, entries), strict=True)
-    frames = [decode_events(content, entry.name, data, model) for entry, content in contents]
-    return Split(torch.from_numpy(np.stack(frames)), labels)
+    for row, (entry, content) in enumerate(contents):
+        frames[row] = decode_events(content, entry.name, data, model)
+    return Split(torch.from_numpy(frames), labels)
 
 
 def decode_events(content: bytes, name: str, data: DataConfig, model: ModelConfig) -> np.ndarray:
     """An .npz file to float32 [T, 2, H, W].
 
     Raises:
-        DataError: unreadable, without `frames`, of another shape, or not finite.
+        DataError: unreadable, without `frames`, of another shape or type, or not finite.
     """
-    expected = (model.timesteps, model.channels, *model.image_size)
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            if "frames" not in archive.files:
-                raise DataError(f"{name} holds {archive.files}, must hold an array called 'frames'")
-            frames: np.ndarray = archive["frames"].astype(np.float32)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{name} is not a readable .npz ({error})") from None
-    if frames.shape != expected:
+    expected = _shape(model)
+    with raised_as(DataError):
+        stored = read_array(content, "frames", 8 * int(np.prod(expected)) + _HEADER_BYTES, name)
+    if stored.dtype.kind not in "fiub":
+        raise DataError(f"{name}: frames are of type {stored.dtype}, must be real numbers")
+    if stored.shape != expected:
         raise DataError(
-            f"{name}: frames have shape {frames.shape}, the model takes {expected} "
+            f"{name}: frames have shape {stored.shape}, the model takes {expected} "
             "(model.timesteps, model.channels, model.image_size)"
         )
+    with np.errstate(over="ignore"):  # becomes infinite, which is refused
+        frames: np.ndarray = stored.astype(np.float32)
     if not np.isfinite(frames).all():
         raise DataError(f"{name}: frames hold NaN or infinity")
     return frames
+
+
+def _shape(model: ModelConfig) -> tuple[int, ...]:
+    return (model.timesteps, model.channels, *model.image_size)

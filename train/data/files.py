@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from rich.progress import track
 
+from spikehalt.datasets.errors import raised_as
+from spikehalt.datasets.listing import describe_left_out, list_files
+from spikehalt.datasets.reading import read_file, read_member
+from spikehalt.datasets.splits import Split, places
 from train.config import ModelConfig
-from train.data.base import check_classes
+from train.data.classes import Known, label_order, note_lacking, note_once
 from train.errors import DataError
 from train.parallel.distributed import rank_and_world
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
-LAYOUT = "train/<class>/… and test/<class>/… (or val/<class>/…)"
+LAYOUT = (
+    "train/<class>/…, val/<class>/… and test/<class>/… (without val, a part of train is held out)"
+)
 
 
 class Entry(NamedTuple):
     """One file: its split and class by its path, and its name inside the folder or zip."""
 
-    split: str
+    split: Split
     label: str
     name: str
+
+
+class Files(NamedTuple):
+    """What lies in a folder or zip.
+
+    Attributes:
+        path: where.
+        entries: files with a split and a class.
+        left_out: files of other kinds; folders without a file end with "/".
+        elsewhere: files of the right kind whose path says no split or class.
+    """
+
+    path: str
+    entries: list[Entry]
+    left_out: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+
+    def note(self) -> str | None:
+        """What was not read, in one sentence; None if everything was."""
+        return describe_left_out(self.path, len(self.entries), self.left_out, self.elsewhere)
+
+    def of(self, split: Split) -> list[Entry]:
+        """The files of one split."""
+        return [entry for entry in self.entries if entry.split == split]
 
 
 class Listing(NamedTuple):
@@ -32,6 +60,7 @@ class Listing(NamedTuple):
 
     path: str
     train: list[Entry]
+    validation: list[Entry]
     test: list[Entry]
     classes: tuple[str, ...]
 
@@ -41,74 +70,81 @@ class Listing(NamedTuple):
         return torch.tensor([index[entry.label] for entry in entries], dtype=torch.int64)
 
 
-def file_names(path: str) -> list[str]:
-    """Every file under a folder or in a zip, sorted.
+Place = Callable[[str], "tuple[Split, str] | None"]
+
+
+def find_files(path: str, suffixes: frozenset[str], place: Place | None = None) -> Files:
+    """Files with these endings.
+
+    Args:
+        path: the folder or zip.
+        suffixes: lower-case endings.
+        place: split and class of a file by its name, where the data set has a layout of its own.
 
     Raises:
-        DataError: nothing is there.
+        DataError: nothing is there, or it cannot be listed.
     """
-    source = Path(path)
-    if not source.exists():
+    if not Path(path).exists():
         raise DataError(f"{path} does not exist; data.path must be a folder or zip")
-    if source.is_dir():
-        return sorted(f.relative_to(source).as_posix() for f in source.rglob("*") if f.is_file())
-    with open_zip(source) as archive:
-        return sorted(name for name in archive.namelist() if not name.endswith("/"))
+    with raised_as(DataError):
+        listing = list_files(path, suffixes)
+    found = map(place, listing.files) if place else map(_split_and_class, places(listing.files))
+    pairs = list(zip(listing.files, found, strict=True))
+    entries = [Entry(*where, name) for name, where in pairs if where is not None]
+    elsewhere = tuple(name for name, where in pairs if where is None)
+    return Files(path, entries, listing.left_out, elsewhere)
 
 
-def open_zip(source: Path) -> zipfile.ZipFile:
-    """The opened zip.
-
-    Raises:
-        DataError: it is none.
-    """
-    try:
-        return zipfile.ZipFile(source)
-    except zipfile.BadZipFile:
-        raise DataError(f"{source} is neither a folder nor a readable zip") from None
-
-
-def by_folders(name: str) -> Entry | None:
-    """…/train/<class>/file or …/test/<class>/file; `val` counts as `test`."""
-    parts = PurePosixPath(name).parts
-    if len(parts) < 3 or parts[-3] not in ("train", "test", "val") or parts[0] == "__MACOSX":
-        return None
-    return Entry("train" if parts[-3] == "train" else "test", parts[-2], name)
-
-
-def list_files(
-    path: str, suffixes: frozenset[str], entry: Callable[[str], Entry | None] = by_folders
-) -> list[Entry]:
-    """Files with these endings that `entry` finds a split and class for."""
-    names = (name for name in file_names(path) if PurePosixPath(name).suffix.lower() in suffixes)
-    return [found for found in map(entry, names) if found is not None]
+def _split_and_class(place: tuple[Split | None, str | None]) -> tuple[Split, str] | None:
+    split, label = place
+    return None if split is None or label is None else (split, label)
 
 
 def make_listing(
-    path: str, entries: list[Entry], model: ModelConfig, expected: str = LAYOUT
+    files: Files, model: ModelConfig, known: Known | None = None, expected: str = LAYOUT
 ) -> Listing:
-    """Split the files; classes are the sorted class names of the training files.
+    """Split the files and order the classes; what is left out is counted and named.
+
+    Args:
+        files: of the data set.
+        model: says how many classes there must be.
+        known: classes of a checkpoint; without it they are the sorted ones of the training files.
+        expected: how the data set should be laid out.
 
     Raises:
-        DataError: a split is empty, a test class has no training files, or the number of classes is
-            not the model's.
+        DataError: there are no training files and no known classes, a class has no training files,
+            or the classes are not the model's.
     """
-    missing = {"train", "test"} - {entry.split for entry in entries}
-    if missing:
-        raise DataError(
-            f"{path} holds no files under {' and '.join(sorted(missing))}/; expected {expected}"
-        )
-    train, test = ([e for e in entries if e.split == split] for split in ("train", "test"))
-    classes = tuple(sorted({entry.label for entry in train}))
-    unknown = sorted({entry.label for entry in test} - set(classes))
-    if unknown:
-        raise DataError(f"{path}: test classes {', '.join(unknown)} have no training files")
-    check_classes(classes, model, path)
-    return Listing(path, train, test, classes)
+    train, validation, test = (files.of(split) for split in ("train", "validation", "test"))
+    note = files.note()
+    if not train and (known is None or not files.entries):
+        rest = f"; {note}" if note else ""
+        raise DataError(f"{files.path} holds no files under train/; expected {expected}{rest}")
+    own = sorted({entry.label for entry in train or files.entries})
+    for split, part in (("validation", validation), ("test", test)):
+        unknown = sorted({entry.label for entry in part} - set(own))
+        if unknown:
+            raise DataError(
+                f"{files.path}: {split} classes {', '.join(unknown)} have no training files"
+            )
+    classes = label_order(own, model, files.path, known, _unread(files, own))
+    for split, part in (("validation", validation), ("test", test)):
+        lacking = set(own) - {entry.label for entry in part} if part else set()
+        note_lacking(f"{files.path}, {split} part,", sorted(lacking))
+    if note:
+        note_once(note)
+    return Listing(files.path, train, validation, test, classes)
+
+
+def _unread(files: Files, own: Sequence[str]) -> list[str]:
+    """Class folders that hold nothing which could be read, such as another format's files."""
+    where = places([*files.left_out, *(entry.name for entry in files.entries)])
+    labels = {place.label for place in where if place.split == "train" and place.label}
+    return sorted(labels - set(own))
 
 
 class Reader:
-    """Reads single files of a folder or a zip; each process opens the zip for itself.
+    """Reads single files of a folder or a zip, from any process.
 
     Args:
         path: the folder or zip.
@@ -116,25 +152,17 @@ class Reader:
 
     def __init__(self, path: str) -> None:
         self.root = Path(path)
-        self._archive: zipfile.ZipFile | None = None
 
     def read(self, name: str) -> bytes:
         """The file's bytes.
 
         Raises:
-            DataError: it cannot be read.
+            DataError: it cannot be read, is no regular file, or is too large.
         """
-        try:
+        with raised_as(DataError):
             if self.root.is_dir():
-                return (self.root / name).read_bytes()
-            if self._archive is None:
-                self._archive = open_zip(self.root)
-            return self._archive.read(name)
-        except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
-            raise DataError(f"{name} cannot be read ({error})") from None
-
-    def __getstate__(self) -> dict[str, object]:
-        return {"root": self.root, "_archive": None}
+                return read_file(self.root / name)
+            return read_member(self.root, name)
 
 
 def read_all(path: str, entries: list[Entry]) -> Iterator[bytes]:

@@ -1,34 +1,38 @@
-"""Images in a folder or a zip, as `train/<class>/…` and `test/<class>/…` or `val/<class>/…`."""
+"""Images in a folder or a zip, as `train/<class>/…`, `val/<class>/…` and `test/<class>/…`."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
+from spikehalt.datasets.names import IMAGE_SUFFIXES
 from train.config import DataConfig, ModelConfig
-from train.data.base import Dataset, ImageSource, Split, without_validation
-from train.data.files import IMAGE_SUFFIXES, Entry, Listing, list_files, make_listing, read_all
+from train.data.base import Dataset, ImageSource, Split
+from train.data.classes import Known
+from train.data.files import Entry, Listing, find_files, make_listing, read_all
 from train.data.images import decode_image
 from train.data.stream import StreamSplit
 
 
-def load_folder(data: DataConfig, model: ModelConfig) -> Dataset:
+def load_folder(data: DataConfig, model: ModelConfig, known: Known | None = None) -> Dataset:
     """Every image, in the model's size and channels; resident, or streamed if so configured.
 
     Returns:
-        uint8 [N, C, H, W] per split; classes are the sorted folder names under `train/`.
+        uint8 [N, C, H, W] per split; classes are the known ones, or else the sorted folder names
+        under `train/`. Parts that the data set lacks are empty.
 
     Raises:
         DataError: the path is missing, holds no images in that layout, or a file is not an image.
     """
-    entries = list_files(data.path, IMAGE_SUFFIXES)
-    return load_images(make_listing(data.path, entries, model), data, model)
+    files = find_files(data.path, IMAGE_SUFFIXES)
+    return load_images(make_listing(files, model, known), data, model)
 
 
 def load_images(listing: Listing, data: DataConfig, model: ModelConfig) -> Dataset:
     """The images of a listing."""
-    train, test = (_split(listing, part, data, model) for part in (listing.train, listing.test))
-    return without_validation(train, test, listing.classes)
+    parts = (listing.train, listing.validation, listing.test)
+    train, validation, test = (_split(listing, part, data, model) for part in parts)
+    return Dataset(train, validation, test, listing.classes)
 
 
 def _split(

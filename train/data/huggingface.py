@@ -5,42 +5,48 @@ A set needs a column of images and a column of class labels; the names are found
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rich.progress import track
+from torch import Tensor
 
+from spikehalt.datasets.errors import raised_as
+from spikehalt.datasets.pixels import image_to_pixels
+from spikehalt.datasets.splits import split_of
 from spikehalt.extras import require_extra
 from train.config import DataConfig, ModelConfig
-from train.data.base import Dataset, Split, check_classes, without_validation
-from train.data.images import decode_image
+from train.data.base import Dataset, Split
+from train.data.classes import Known, label_order, note_once, renumber
 from train.errors import DataError
 
-_TEST_NAMES = ("test", "validation", "valid", "val")
 
-
-def load_huggingface(data: DataConfig, model: ModelConfig) -> Dataset:
+def load_huggingface(data: DataConfig, model: ModelConfig, known: Known | None = None) -> Dataset:
     """Every image, in the model's size and channels, uint8 [N, C, H, W].
 
     Args:
         data: `path` is a name on the hub (`uoft-cs/cifar10`), with a configuration after a colon
             where it has several, or a folder written by `save_to_disk`.
         model: image size, channels, classes.
+        known: classes of a checkpoint.
 
     Raises:
-        DataError: `datasets` is not installed, or the set has no image and label columns, or no
-            test part.
+        DataError: `datasets` is not installed, or the set has no training part, or no image and
+            label columns.
     """
     parts = _load(data.path)
-    train, test = _part(parts, ("train",), data.path), _part(parts, _TEST_NAMES, data.path)
-    image, label, classes = columns(train.features, data.path)
-    check_classes(classes, model, data.path)
-    return without_validation(
-        _split(train, image, label, data, model), _split(test, image, label, data, model), classes
+    by_split = {split: parts[name] for name in parts if (split := split_of(name))}
+    if "train" not in by_split:
+        raise DataError(f"{data.path} has the parts {', '.join(parts)}, needs one called train")
+    own = columns(by_split["train"].features, data.path)[2]
+    classes = label_order(own, model, data.path, known)
+    train, validation, test = (
+        _split(by_split.get(split), f"{data.path}, part {split}", classes, data, model)
+        for split in ("train", "validation", "test")
     )
+    return Dataset(train, validation, test, classes)
 
 
 def _load(path: str) -> Any:
@@ -52,13 +58,6 @@ def _load(path: str) -> Any:
         return datasets.load_dataset(name, configuration or None)
     except Exception as error:  # the package raises its own and its backends' kinds
         raise DataError(f"{path} cannot be loaded: {error}") from None
-
-
-def _part(parts: Any, names: tuple[str, ...], path: str) -> Any:
-    for name in names:
-        if name in parts:
-            return parts[name]
-    raise DataError(f"{path} has the parts {', '.join(parts)}, needs one of {', '.join(names)}")
 
 
 def columns(features: Any, path: str) -> tuple[str, str, tuple[str, ...]]:
@@ -79,10 +78,30 @@ def columns(features: Any, path: str) -> tuple[str, str, tuple[str, ...]]:
     return images[0], label, tuple(features[label].names)
 
 
-def _split(part: Any, image: str, label: str, data: DataConfig, model: ModelConfig) -> Split:
-    images = np.empty((len(part), model.channels, *model.image_size), np.uint8)
-    for row, sample in enumerate(track(part, "reading images", transient=True)):
-        content = io.BytesIO()
-        sample[image].save(content, "PNG")
-        images[row] = decode_image(content.getvalue(), f"image {row}", data, model)
-    return Split(torch.from_numpy(images), torch.tensor(part[label], dtype=torch.int64))
+def _split(
+    part: Any, where: str, classes: tuple[str, ...], data: DataConfig, model: ModelConfig
+) -> Split:
+    """One part's images; none where there is no such part, or where its labels are kept back."""
+    found, own, labels = _labels(part, where)
+    images = np.empty((len(labels), model.channels, *model.image_size), np.uint8)
+    samples = track(part, "reading images", transient=True) if len(labels) else ()
+    for row, sample in enumerate(samples):
+        with raised_as(DataError):
+            pixels = image_to_pixels(
+                sample[found], f"{where}, image {row}", model.image_size, model.channels,
+                data.preprocessing,
+            )  # fmt: skip
+        images[row] = pixels.transpose(2, 0, 1)
+    return Split(torch.from_numpy(images), renumber(labels, own, classes))
+
+
+def _labels(part: Any, where: str) -> tuple[str, tuple[str, ...], Tensor]:
+    """The image column, the part's own class names, and its labels int64 [N]."""
+    if part is None:
+        return "", (), torch.empty(0, dtype=torch.int64)
+    image, label, own = columns(part.features, where)
+    labels = torch.tensor(part[label], dtype=torch.int64)
+    if len(labels) and int(labels.min()) < 0:
+        note_once(f"{where} is left out: {int((labels < 0).sum())} of its labels are kept back")
+        labels = labels[:0]
+    return image, own, labels

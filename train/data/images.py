@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from spikehalt.datasets import pixels
+from spikehalt.datasets.errors import raised_as
 from train.config import DataConfig, ModelConfig
 from train.errors import DataError
 
@@ -17,17 +16,8 @@ def decode_image(content: bytes, name: str, data: DataConfig, model: ModelConfig
     Raises:
         DataError: it is not a readable image.
     """
-    height, width = model.image_size
-    try:
-        image: Image.Image = Image.open(io.BytesIO(content))
-        image = image.convert("L" if model.channels == 1 else "RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
-        raise DataError(f"{name} is not a readable image ({error})") from None
-    if image.size != (width, height):
-        bilinear = Image.Resampling.BILINEAR
-        if data.fit == "crop":
-            image = ImageOps.fit(image, (width, height), bilinear)
-        else:
-            image = image.resize((width, height), bilinear)
-    pixels = np.asarray(image, np.uint8)
-    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    with raised_as(DataError):
+        found = pixels.decode_image(
+            content, name, model.image_size, model.channels, data.preprocessing
+        )
+    return found.transpose(2, 0, 1)

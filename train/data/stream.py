@@ -6,15 +6,17 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.context import BaseContext
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from train.config import DataConfig, ModelConfig
 from train.data.base import Split
 from train.data.files import Reader
+from train.errors import DataError
 
 Decode = Callable[[bytes, str, DataConfig, ModelConfig], np.ndarray]
 
@@ -60,19 +62,29 @@ class StreamSplit:
             _Files(self),
             batch_sampler=[row.tolist() for row in rows],
             num_workers=self.data.workers,
+            collate_fn=_batch,
             pin_memory=self.device is not None and self.device.type == "cuda",
             multiprocessing_context=_workers_context() if self.data.workers else None,
             # Workers draw their seeds from here, not from the generator that training resumes.
             generator=torch.Generator(),
         )
-        for images, labels in loader:
+        for batch in loader:
+            if isinstance(batch, DataError):  # a worker's, told as if it had happened here
+                raise batch
+            images, labels = batch
             yield Split(
                 images.to(self.device, non_blocking=True),
                 labels.to(self.device, non_blocking=True),
             )
 
 
-class _Files(Dataset[tuple[Tensor, int]]):
+def _batch(items: list[Any]) -> Any:
+    """A batch's images and labels, or the first reason why one cannot be read."""
+    failed = [item for item in items if isinstance(item, DataError)]
+    return failed[0] if failed else default_collate(items)
+
+
+class _Files(Dataset[Any]):
     """Single files, read in the workers."""
 
     def __init__(self, split: StreamSplit) -> None:
@@ -82,10 +94,14 @@ class _Files(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.split)
 
-    def __getitem__(self, row: int) -> tuple[Tensor, int]:
+    def __getitem__(self, row: int) -> tuple[Tensor, int] | DataError:
+        """A file as array and label, or why it cannot be: workers add to what is raised."""
         split = self.split
         name = split.names[row]
-        array = split.decode(self.reader.read(name), name, split.data, split.model)
+        try:
+            array = split.decode(self.reader.read(name), name, split.data, split.model)
+        except DataError as error:
+            return error
         return torch.from_numpy(np.array(array)), int(split.labels[row])
 
 

@@ -20,14 +20,16 @@ from lightning_fabric import Fabric, seed_everything
 
 from spikehalt.errors import ConfigError
 from spikehalt.strict import build
+from train.baselines.build import build_network
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.config import ModelConfig, TrainConfig
-from train.data import load_data
+from train.data import Known, load_data
 from train.errors import CheckpointError
-from train.loop.interrupt import Interrupt
-from train.loop.log import CsvLog
-from train.loop.phase import Phase
-from train.loop.steps import train_phase
+from train.loop.phase import saving
+from train.loop.phase.interrupt import Interrupt
+from train.loop.phase.phase import Phase
+from train.loop.phase.steps import train_phase
+from train.loop.reports.log import CsvLog
 from train.measure.energy import measure_firing_rates
 from train.measure.evaluate import Evaluation, evaluate
 from train.models import SpikingTransformer
@@ -61,7 +63,8 @@ def run(config: TrainConfig, *, start: Checkpoint | None = None) -> RunResult:
     make_folder(config.out)
     fabric = launch(config)
     seed_everything(config.seed, verbose=False)
-    data = load_data(config.data, config.model, config.seed).to(fabric.device)
+    known = Known(start.classes) if start and start.classes else None
+    data = load_data(config.data, config.model, config.seed, known).to(fabric.device)
     keep = start is not None and start.training is not None
     csv = CsvLog(Path(config.out) / "log.csv", keep=keep, writes=fabric.is_global_zero)
     checkpoints: dict[str, Path] = {}
@@ -75,9 +78,9 @@ def run(config: TrainConfig, *, start: Checkpoint | None = None) -> RunResult:
                 name, getattr(config, name), config, fabric, network, data, csv, interrupt
             )
             if start is not None and start.training and start.training["phase"] == name:
-                phase.restore(start.training)
+                saving.restore(phase, start.training)
             else:
-                phase.draw_apart()
+                saving.draw_apart(phase)
             train_phase(phase)
             checkpoints[name], evaluations[name] = _finish(phase)
             weights = network.state_dict()
@@ -147,7 +150,7 @@ def phases_left(config: TrainConfig, start: Checkpoint | None) -> list[str]:
 def _network(
     model: ModelConfig, weights: dict[str, Any] | None, fabric: Fabric
 ) -> SpikingTransformer:
-    network = SpikingTransformer(model)
+    network = build_network(model)
     if weights is not None:
         try:
             network.load_state_dict(weights)
@@ -167,6 +170,6 @@ def _finish(phase: Phase) -> tuple[Path, Evaluation]:
     }
     path = Path(phase.config.out) / f"{phase.name}.pt"
     if phase.fabric.is_global_zero:
-        save_checkpoint(path, phase.checkpoint(metrics, resumable=False))
+        save_checkpoint(path, saving.checkpoint(phase, metrics, resumable=False))
     phase.fabric.barrier()
     return path, result

@@ -20,12 +20,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from train.config import ModelConfig, require
+from train.config import ModelConfig
+from train.measure.constants import AC_PJ, MAC_PJ, Constants
 from train.measure.firing_rates import measure_firing_rates
 from train.models.layers import ConvBN, LinearBN
 from train.models.network import SpikingTransformer
 
 __all__ = [
+    "AC_PJ",
+    "MAC_PJ",
     "MODULES",
     "Constants",
     "Cost",
@@ -37,37 +40,11 @@ __all__ = [
     "measure_firing_rates",
 ]
 
-MAC_PJ = 4.6
-AC_PJ = 0.9
 _PJ_PER_MJ = 1e9
 
 Module = Literal["SPS", "SSA", "MLP", "halting", "head"]
 MODULES: tuple[Module, ...] = ("SPS", "SSA", "MLP", "halting", "head")
 Unit = Literal["image", "timestep", "token"]
-
-
-@dataclass(frozen=True)
-class Constants:
-    """What an operation costs.
-
-    Attributes:
-        mac_pj: a multiply-accumulate.
-        ac_pj: an accumulate.
-        memory_pj_per_byte: a byte moved; 0 leaves memory out, as the papers do. Horowitz gives
-            1.25 for an 8 KB SRAM and 160 or more for DRAM.
-        weight_bytes: of a weight, fetched for every operation.
-        state_bytes: of a membrane, read and written for every neuron and timestep.
-    """
-
-    mac_pj: float = MAC_PJ
-    ac_pj: float = AC_PJ
-    memory_pj_per_byte: float = 0.0
-    weight_bytes: int = 4
-    state_bytes: int = 4
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            require(value >= 0, f"{name} is {value}, must be >= 0")
 
 
 @dataclass(frozen=True)

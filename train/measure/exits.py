@@ -13,6 +13,7 @@ from torch import Tensor
 
 from spikehalt.errors import ConfigError
 from spikehalt.exits import POLICIES, ExitPolicy, PolicyName
+from train.config.checks import check_max_drop
 from train.data.base import ImageSource, Split
 from train.models.network import SpikingTransformer
 from train.parallel.devices import exact_float32
@@ -93,7 +94,7 @@ def record(
 def _said(model: SpikingTransformer, batch: Split, epsilon: float | None) -> list[Tensor]:
     """The fields of a Trace for one batch, time first."""
     output = model(batch.images, epsilon)
-    probability = output.logits.float().softmax(-1)
+    probability = output.logits.double().softmax(-1)
     correct = output.logits.argmax(-1) == batch.labels
     live = torch.stack([live.sum(-1) for live in output.live], -1)  # [T, B, L]
     columns = (
@@ -107,9 +108,15 @@ def _said(model: SpikingTransformer, batch: Split, epsilon: float | None) -> lis
 
 
 def normalised_entropy(probability: Tensor) -> Tensor:
-    """-sum p log p / log N_c over the last axis, in [0, 1]."""
+    """-sum p log p / log N_c over the last axis, in [0, 1]; 0 where there is only one class.
+
+    Of float64, so that rounded to float32 it is what the runtime compares with a threshold.
+    """
+    classes = probability.shape[-1]
+    if classes == 1:
+        return torch.zeros_like(probability[..., 0])
     entropy: Tensor = torch.special.entr(probability).sum(-1)
-    return entropy / math.log(probability.shape[-1])
+    return (entropy / math.log(classes)).clamp(0, 1)
 
 
 def exit_steps(trace: Trace, policy: PolicyName, threshold: float) -> Tensor:
@@ -169,16 +176,3 @@ def fewest_timesteps(trace: Trace, policy: PolicyName, max_drop: float) -> ExitP
     points = [exit_point(trace, policy, t) for t in candidate_thresholds(trace, policy)]
     allowed = [point for point in points if point.accuracy >= full.accuracy - max_drop]
     return min([*allowed, full], key=lambda point: point.average_timesteps)
-
-
-def check_max_drop(max_drop: float) -> None:
-    """Refuse a negative share of accuracy.
-
-    Raises:
-        ConfigError: with what to give instead.
-    """
-    if not max_drop >= 0:
-        raise ConfigError(
-            f"max_drop is {max_drop}, must be >= 0: the share of accuracy that exits may cost, as "
-            "0.003; 0 allows none"
-        )

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from train import halting, merging
-from train.baselines import dropping
 from train.config import ModelConfig
 from train.models.blocks import Block
 from train.models.neurons import LIF
@@ -45,7 +44,7 @@ class ModelOutput(NamedTuple):
     surrogate_logits: Sequence[Tensor] = ()
 
 
-class _Tokens(NamedTuple):
+class Tokens(NamedTuple):
     """Tokens between blocks: x [1 or T, B, K, D]; size, cum, live [1 or T, B, K]."""
 
     x: Tensor
@@ -94,12 +93,12 @@ class SpikingTransformer(nn.Module):
             tokens = self._merge(tokens, self.config.gammas[index], moves)
             x = block(tokens.x, None if self._all_live(index) else tokens.live)
             lives.append(tokens.live.expand(x.shape[0], -1, -1))
-            tokens, step = self._halt(self._drop(tokens._replace(x=x), index), epsilon, index)
+            tokens, step = self._after_block(tokens._replace(x=x), epsilon, index)
             if step is not None:
                 steps.append(step)
                 y = y + halting.readout(step.p, x)
         if not steps:
-            y = tokens.x.mean(-2) if not self._drops else dropping.live_mean(tokens.x, tokens.live)
+            y = self._mean_readout(tokens)
         score = halting.halt_score(steps[-1].cum) if steps else torch.zeros_like(y[..., 0])
         return ModelOutput(self._logits(y), steps, score, lives, y, moves)
 
@@ -129,19 +128,15 @@ class SpikingTransformer(nn.Module):
         pixels = images.float() * self.pixel_scale + self.pixel_shift
         return pixels.unsqueeze(0)
 
-    def _tokens(self, x: Tensor) -> _Tokens:
+    def _tokens(self, x: Tensor) -> Tokens:
         ones = torch.ones(x.shape[:3], device=x.device)
-        return _Tokens(x, ones, torch.zeros_like(ones), ones)
-
-    @property
-    def _drops(self) -> bool:
-        return self.config.drop.kind != "none"
+        return Tokens(x, ones, torch.zeros_like(ones), ones)
 
     def _all_live(self, index: int) -> bool:
-        """Every token runs in block 1, and in all blocks without halting and dropping."""
-        return index == 0 or (self.config.halting.mode == "none" and not self._drops)
+        """Every token runs in block 1, and in all blocks without halting."""
+        return index == 0 or self.config.halting.mode == "none"
 
-    def _merge(self, tokens: _Tokens, gamma: int, moves: list[Tensor]) -> _Tokens:
+    def _merge(self, tokens: Tokens, gamma: int, moves: list[Tensor]) -> Tokens:
         if gamma == 0:
             return tokens
         source = merging.choose_sources(tokens.x[0].detach(), tokens.live[0], gamma)
@@ -150,27 +145,12 @@ class SpikingTransformer(nn.Module):
         merged = merging.merge(tokens.x, size, live, source)
         moves.append(merged.moved)
         cum = cum.gather(-1, merged.keep.expand(cum.shape[0], -1, -1))
-        return _Tokens(merged.x, merged.size, cum, merged.live)
+        return Tokens(merged.x, merged.size, cum, merged.live)
 
-    def _drop(self, tokens: _Tokens, index: int) -> _Tokens:
-        """The configured share of tokens goes on into the next block; the last block drops none."""
-        config = self.config.drop
-        if not self._drops or index == self.config.depth - 1:
-            return tokens
-        live = tokens.live.expand(tokens.x.shape[0], -1, -1)
-        if config.kind == "anchor":
-            importance = dropping.anchor_importance(tokens.x, live)
-        else:
-            seed = None if self.training else index
-            importance = dropping.random_importance(live.shape, live.device, seed)
-        count = max(1, round(config.keep[index + 1] * self.config.tokens))
-        live = dropping.keep_most_important(importance, live, count)
-        x = tokens.x * live.unsqueeze(-1).to(tokens.x.dtype)
-        return tokens._replace(x=x, live=live)
-
-    def _halt(
-        self, tokens: _Tokens, epsilon: float, index: int
-    ) -> tuple[_Tokens, halting.HaltStep | None]:
+    def _after_block(
+        self, tokens: Tokens, epsilon: float, index: int
+    ) -> tuple[Tokens, halting.HaltStep | None]:
+        """Tokens that go on behind block `index`, and the halting decision, None in mode `none`."""
         config = self.config.halting
         if config.mode == "none":
             return tokens, None
@@ -182,7 +162,11 @@ class SpikingTransformer(nn.Module):
         )
         # An absent token is a zero vector, so that nothing can depend on what it was.
         x = tokens.x * step.live.unsqueeze(-1).to(tokens.x.dtype)
-        return _Tokens(x, size, step.cum, step.live), step
+        return Tokens(x, size, step.cum, step.live), step
+
+    def _mean_readout(self, tokens: Tokens) -> Tensor:
+        """The readout without halting, mean over tokens [T, B, K, D] -> [T, B, D]."""
+        return tokens.x.mean(-2)
 
     def _logits(self, y: Tensor) -> Tensor:
         """Running mean of the readouts y [T, B, D], or of their spikes, through the head."""

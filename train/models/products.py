@@ -22,7 +22,7 @@ class Linear(nn.Linear):
         super().__init__(features_in, features_out, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """X W^T: [M, in] -> [M, out]."""
+        """x W^T: [M, in] -> [M, out]."""
         if not _suits(x, self.weight):
             return super().forward(x)
         return cast(Tensor, _OneDnnLinear.apply(x, self.weight))
@@ -50,7 +50,7 @@ def has_onednn_products() -> bool:
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
-    """A B^T of float32 matrices in any layout, by oneDNN."""
+    """a b^T of float32 matrices in any layout, by oneDNN."""
     return cast(Tensor, torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], ""))
 
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import yaml
 
+from spikehalt.datasets.errors import raised_as
+from spikehalt.datasets.texts import read_text
 from spikehalt.errors import ConfigError
 from spikehalt.strict import build, to_dict
-from train.config import ModelConfig, TrainConfig
-from train.models.registry import named_model
+from train.config import ModelConfig, TrainConfig, named_model
 
 _FOLDER = Path(__file__).parent
 _SHORT = "-short"
@@ -62,10 +63,11 @@ def _read(name: str) -> dict[str, Any]:
     if not path.is_file():
         near = difflib.get_close_matches(name, [p.stem for p in _FOLDER.glob("*.yaml")], n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"no recipe {name!r}.{hint} Shipped: {', '.join(recipe_names())}")
+        raise ConfigError(f"no recipe {name!r}.{hint} `python -m train recipes` lists them")
     try:
-        content = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
+        with raised_as(ConfigError):
+            content = yaml.safe_load(read_text(path)) or {}
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold a mapping of keys to values")

@@ -73,3 +73,76 @@ def test_a_round_that_fails_is_reported(monkeypatch: pytest.MonkeyPatch) -> None
 
     _, failed = answers(monkeypatch, lambda: Candidate(step), "run")
     assert failed == {"failed": "MemoryError: out of memory"}
+
+
+class Clock:
+    """Time that passes only when something takes some, on both clocks at different speeds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def process_time(self) -> float:
+        return self.now / 4
+
+
+def test_times_are_per_image_over_as_many_repetitions_as_fill_a_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, calls = Clock(), []
+    monkeypatch.setattr(serving, "time", clock)
+
+    def step() -> int:
+        clock.now += 0.1
+        calls.append(1)
+        return 5
+
+    found = serving.timed(step)
+    assert len(calls) == 3  # 0.1 s each, until 0.25 s are full
+    assert found == {"wall_ms": pytest.approx(20.0), "cpu_ms": pytest.approx(5.0)}
+
+
+def test_a_slow_repetition_is_a_round_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(serving, "time", clock)
+
+    def step() -> int:
+        clock.now += 2.0
+        return 1
+
+    assert serving.timed(step)["wall_ms"] == pytest.approx(2000.0)
+
+
+def test_energy_is_measured_over_the_sensors_window_and_divided_by_its_images(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, closed = Clock(), []
+
+    class Meter:
+        name, min_window_s = "a sensor", 1.0
+
+        def __init__(self, _: object) -> None:
+            self.begun = 0.0
+
+        def reset(self) -> None:
+            self.begun = clock.now
+
+        def energy_mj(self) -> tuple[float, None]:
+            return (clock.now - self.begun) * 500, None  # half a watt
+
+        def close(self) -> None:
+            closed.append(True)
+
+    monkeypatch.setattr(serving, "time", clock)
+    monkeypatch.setattr(serving, "open_sensor", lambda *_: None)
+    monkeypatch.setattr(serving, "EnergyMeter", Meter)
+
+    def step() -> int:
+        clock.now += 0.4
+        return 2
+
+    found = serving.energy_per_image(step, "cpu")
+    assert found == {"energy_mj": pytest.approx(1200 * 0.5 / 6), "note": "a sensor"}
+    assert closed == [True]

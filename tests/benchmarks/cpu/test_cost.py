@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from benchmarks.common import networks
 from benchmarks.common.replay import SILENT
 from benchmarks.cpu import cost as cpu_cost
 from benchmarks.cpu import curve as cpu_curve
-from benchmarks.cpu import models as cpu_models
 from benchmarks.cpu.cost import SHARES, Costs, share_name
 from train.config import ModelConfig, StemConfig
 
@@ -21,7 +21,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def tiny() -> ModelConfig:
     stem = StemConfig(kind="isps", pool=(True, True, False, False))
-    config = cpu_models.config_of("isps", halting=True)
+    config = networks.config_of("isps", halting=True)
     return replace(config, dim=16, heads=2, image_size=(16, 16), stem=stem)
 
 
@@ -39,7 +39,7 @@ def times(costs: Costs, once: float = 20.0, token: float = 0.01) -> dict[str, fl
 
 
 def test_every_claim_holds_of_ideal_times() -> None:
-    costs = Costs(cpu_models.config_of("isps", halting=True))
+    costs = Costs(networks.config_of("isps", halting=True))
     line, half, whole, decision, exits = (claim.figure(times(costs)) for claim in costs.claims)
     assert line == pytest.approx(1)
     assert whole == pytest.approx(half)
@@ -83,7 +83,7 @@ def test_the_error_of_a_figure_is_that_of_the_rounds() -> None:
 def test_a_target_that_is_not_reached_is_said_so_and_is_no_failure(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    made = times(Costs(cpu_models.config_of("isps", halting=True)))
+    made = times(Costs(networks.config_of("isps", halting=True)))
     made["static:step"] *= 0.8
     monkeypatch.setattr(cpu_cost, "candidates", lambda config, **_: {})
     monkeypatch.setattr(cpu_cost, "measure", lambda running, rounds, console: [made] * rounds)

@@ -11,9 +11,11 @@ import onnx
 import pytest
 from onnx.inliner import inline_local_functions
 
+from benchmarks.common import networks, peers
 from benchmarks.common.replay import Replay
+from benchmarks.common.table import Row
 from benchmarks.cpu import command as cpu
-from benchmarks.cpu import models as cpu_models
+from benchmarks.cpu import macs
 from benchmarks.cpu import worker as cpu_worker
 from benchmarks.cpu.curve import fit, thinned
 from benchmarks.cpu.process import Setup
@@ -33,19 +35,19 @@ def test_every_candidate_of_the_table_can_be_served() -> None:
 
 
 def test_macs_of_one_pass_are_those_of_the_layers() -> None:
-    config = cpu_models.config_of("isps", halting=False)
+    config = networks.config_of("isps", halting=False)
     stem = 9 * (32 * 32 * (3 * 48 + 48 * 96 + 96 * 192) + 16 * 16 * 192 * 384 + 64 * 384 * 384)
     block = 64 * (4 * 384**2 + 2 * 384 * 1536) + 2 * 64 * 384 * 32
     live = np.full((1, 4), 64)
-    assert cpu_models.spiking_macs(config, live, 1) == stem + 4 * block
+    assert macs.spiking_macs(config, live, 1) == stem + 4 * block
 
 
 def test_what_is_hoisted_is_counted_once() -> None:
-    once, always = (cpu_models.config_of(kind, halting=False) for kind in ("isps", "sps"))
+    once, always = (networks.config_of(kind, halting=False) for kind in ("isps", "sps"))
     live = np.full((4, 4), 64)
-    first, *rest = cpu_models.stem_macs(once)
+    first, *rest = macs.stem_macs(once)
     saved = 3 * (sum(rest) + 64 * 3 * 384**2)
-    found = cpu_models.spiking_macs(always, live, 4) - cpu_models.spiking_macs(once, live, 4)
+    found = macs.spiking_macs(always, live, 4) - macs.spiking_macs(once, live, 4)
     assert found == saved
     assert first == 9 * 3 * 48 * 32 * 32
 
@@ -78,33 +80,33 @@ def products(model: onnx.ModelProto) -> int:
 @pytest.mark.parametrize("stem", ["isps", "sps"])
 def test_macs_are_those_of_the_graphs(arch: str, stem: str) -> None:
     config = replace(
-        cpu_models.config_of(stem, halting=False), arch=arch, depth=2, dim=32, heads=2,
+        networks.config_of(stem, halting=False), arch=arch, depth=2, dim=32, heads=2,
         image_size=(40, 40), stem=StemConfig(kind=stem, pool=(True, True, True, True)),  # type: ignore[arg-type]
     )  # fmt: skip
-    graphs, live = cpu_models.our_graphs(config), np.full((4, 2), config.tokens)
-    first, two = (cpu_models.spiking_macs(config, live, steps) for steps in (1, 2))
+    graphs, live = networks.our_graphs(config), np.full((4, 2), config.tokens)
+    first, two = (macs.spiking_macs(config, live, steps) for steps in (1, 2))
     assert products(graphs["first.onnx"]) == first
     assert products(graphs["next.onnx"]) == two - first
 
 
 def test_macs_at_the_size_of_imagenet() -> None:
-    config = cpu_models.config_of("isps", halting=False, model=cpu_models.LARGE)
+    config = networks.config_of("isps", halting=False, model=networks.LARGE)
     stem = 9 * (
         224**2 * 3 * 48 + 112**2 * 48 * 96 + 56**2 * 96 * 192 + 28**2 * 192 * 384 + 196 * 384**2
     )
     block = 196 * (4 * 384**2 + 2 * 384 * 1536) + 2 * 196 * 384 * 32
     live = np.full((4, 8), 196)
     assert config.tokens == 196
-    assert cpu_models.spiking_macs(config, live, 4) == stem + 4 * 8 * block
+    assert macs.spiking_macs(config, live, 4) == stem + 4 * 8 * block
     softmax = 2 * 196 * 384 * (196 - 32)  # more, for want of a cheaper order
-    assert cpu_models.dense_macs(config) == stem + 8 * (block + softmax)
+    assert macs.dense_macs(config) == stem + 8 * (block + softmax)
 
 
 def test_recorded_sets_are_stretched_to_the_model() -> None:
-    stretched = cpu.fitted(everything(), cpu_models.LARGE)
+    stretched = cpu.fitted(everything(), networks.LARGE)
     assert stretched.live.shape == (2, 4, 8)
     assert (stretched.live == 196).all()
-    tokens, timesteps, macs = cpu.work(cpu.KINDS["halting-exit"], stretched, cpu_models.LARGE)
+    tokens, timesteps, macs = cpu.work(cpu.KINDS["halting-exit"], stretched, networks.LARGE)
     assert (tokens, timesteps) == (1.0, 2)
     assert macs is not None and macs > 6000
 
@@ -127,8 +129,8 @@ def test_effort_follows_the_size_of_the_model(
 
 
 def test_the_peer_is_called_what_it_is() -> None:
-    assert cpu_models.spikingjelly_name(named_model(cpu_models.MODEL)) == "Spikformer of this shape"
-    assert "it has no Spikingformer" in cpu_models.spikingjelly_name(named_model(cpu_models.LARGE))
+    assert peers.spikingjelly_name(named_model(networks.MODEL)) == "Spikformer of this shape"
+    assert "it has no Spikingformer" in peers.spikingjelly_name(named_model(networks.LARGE))
 
 
 def test_a_candidate_that_is_never_ready_is_given_up(tmp_path: Path) -> None:
@@ -160,16 +162,22 @@ def test_fewer_live_tokens_mean_fewer_macs() -> None:
 
 
 def test_a_failed_peer_is_shown_with_its_reason() -> None:
+    ann = {
+        "ms": 10.0, "spread_ms": 0.1, "cpu_ms": 9.9, "macs": 100.0, "tokens": 1.0,
+        "timesteps": 1.0, "peak_share": 0.5,
+    }  # fmt: skip
     rows = [
-        cpu.Row("ann", "a dense ANN", 1, 10.0, 0.1, 9.9, 100.0, 1.0, 1.0, 0.5),
-        cpu.Row("int8", "ours", 1, 5.0, 0.1, 4.9, 50.0, 0.5, 4.0, 0.5),
-        cpu.Row("spikingjelly-onnx", "its export", 1, failed="no such op"),
+        Row("ann", ann, "a dense ANN"),
+        Row("int8", ann | {"ms": 5.0, "macs": None, "peak_share": None}, "ours"),
+        Row("spikingjelly-onnx", {}, "its export", failed="no such op"),
     ]
+    peer, ours = map(cpu.table(rows, 1).cells, rows[:2])
+    assert peer[:5] == ["a dense ANN", "10.00", "0.10", "9.90", "100"]
+    assert peer[5:] == ["1.00", "1.00", "100", "50%", "", "1.00"]
+    assert ours[4] == "200" and ours[7:] == ["", "", "", "2.00"]  # twice as fast as the ANN
     with cpu.console.capture() as captured:
-        cpu.console.print(cpu.table(rows, 1))
-    text = captured.get()
-    assert "no such op" in text
-    assert "2.00" in text  # the ratio to the ANN
+        cpu.table(rows, 1).print(rows)
+    assert "its export: no such op" in captured.get()
 
 
 def test_a_line_through_points_on_a_line_explains_everything() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.cpu.models import token_macs
+from benchmarks.cpu.macs import token_macs
 from benchmarks.cpu.products import Products, _layers
 from tests.benchmarks.cpu.test_cost import tiny
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from export.errors import ExportError, UnsupportedError
 from export.options import ExportOptions
 from export.to_trt import main
 from runtime.bundle.read import Bundle
+from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.vocabulary import Layout
 from tests.export.dyadic import dyadic_config, dyadic_network
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -144,3 +146,10 @@ def test_weights_survive_the_round_trip(checkpoint: Path, tmp_path: Path) -> Non
     network = dyadic_network(dyadic_config("spikformer", "isps", "block_time", 3))
     head = network.head.weight.detach().numpy().T
     assert any(array.shape == head.shape and np.array_equal(array, head) for array in arrays)
+
+
+def test_the_bundle_prepares_images_as_training_did(checkpoint: Path, tmp_path: Path) -> None:
+    how = Preprocessing(fit="crop", crop_share=0.875, interpolation="bicubic", channel_order="bgr")
+    save_checkpoint(tmp_path / "c.pt", replace(load_checkpoint(checkpoint), preprocessing=how))
+    assert export_bundle(tmp_path / "c.pt").manifest.input.preprocessing == how
+    assert Bundle.open(tmp_path / "c.bundle").manifest.input.preprocessing == how

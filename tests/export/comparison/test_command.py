@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from runtime.bundle.read import Bundle
 from tests.export.dyadic import pictures
 from tests.fakes.bundles import write_checkpoint, write_small_bundle
 from tests.fakes.install import install
+from train.checkpoint import load_checkpoint, save_checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:polygraphy")
 
@@ -228,3 +230,14 @@ def test_a_checkpoint_of_another_model_is_refused(
     other = write_checkpoint(tmp_path / "other.pt", depth=3)
     assert compare(bundle, images, "--checkpoint", str(other))[0] == 2
     assert "holds another model than the bundle" in capsys.readouterr().err
+
+
+def test_a_checkpoint_whose_classes_have_another_order_is_refused(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_small_bundle(tmp_path, "dense")
+    path = bundle.root.with_suffix(".pt")
+    loaded = load_checkpoint(path)
+    save_checkpoint(path, replace(loaded, classes=loaded.classes[::-1]))
+    assert compare(bundle, images, "--checkpoint", str(path))[0] == 2
+    assert "has other classes than the bundle" in capsys.readouterr().err

@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import plugins
-from plugins.common.contract import FLOAT, FLOAT16, INT8, UINT8
-from plugins.common.references import SPIKE_DTYPES
+from plugins.common.types import FLOAT, FLOAT16, INT8, SPIKE_DTYPES, UINT8
 from plugins.lif import lif
 from tests.plugins import samples
 from tests.plugins.onnx_models import one_node_model, run

@@ -7,12 +7,15 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 import pytest
 
 from plugins.building.cpu import SOURCES
 from plugins.building.toolchain import find_cxx
+from plugins.patches import patches
 from tests.plugins import compilers
+from tests.plugins.onnx_models import one_node_model
 
 INCLUDE_VARIABLE = "SPIKEHALT_ONNXRUNTIME_INCLUDE"
 LAYOUT = Path(__file__).with_name("api_layout.cpp")
@@ -65,7 +68,14 @@ def test_nothing_but_the_entry_point_is_visible(native_library):
 
 
 def test_options_and_sessions_can_be_many(native_library):
-    """All share the ops, so registering again takes no more."""
+    """All share the ops, so registering again takes no more; each session runs them."""
+    x = np.arange(2 * 3 * 4 * 5, dtype=np.uint8).reshape(2, 3, 4, 5)
+    (wanted,) = patches(x)
+    model = one_node_model("Patches", {"x": x}, {"neighbours": wanted}).SerializeToString()
+    sessions = []
     for _ in range(3):
         options = onnxruntime.SessionOptions()
         options.register_custom_ops_library(str(native_library))
+        sessions.append(onnxruntime.InferenceSession(model, options))
+    for session in sessions:
+        np.testing.assert_array_equal(session.run(None, {"x": x})[0], wanted)

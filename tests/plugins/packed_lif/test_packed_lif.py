@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugins.common.contract import FLOAT, FLOAT16, INT8, UINT8
-from plugins.common.references import SPIKE_DTYPES
+from plugins.common.types import FLOAT, FLOAT16, INT8, SPIKE_DTYPES, UINT8
 from plugins.lif import lif
 from plugins.packed_lif import packed_lif
 from tests.plugins import samples

@@ -9,10 +9,10 @@ import pytest
 
 import plugins
 from plugins.building.build import build
-from plugins.common.references import run_reference
 from plugins.errors import BuildError, NoDeviceError
 from plugins.libraries import FOLDER_VARIABLE, KERNELS_NAME
 from plugins.loader import load_plugins
+from plugins.ops import run_reference
 from plugins.selftest.device import Device, require_driver
 from plugins.selftest.kernels import Kernels
 from plugins.selftest.run import selftest

@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from plugins.common.references import SPIKE_DTYPES
+from plugins.common.types import SPIKE_DTYPES
 from plugins.lif import lif
 from plugins.token_halt import token_halt
 from plugins.token_merge import token_merge

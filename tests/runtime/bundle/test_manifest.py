@@ -7,6 +7,7 @@ import pytest
 
 from runtime.bundle import EnergySpec, ExitSpec, FileEntry, Manifest
 from runtime.errors import BundleFormatError, BundleVersionError
+from spikehalt.datasets.preprocessing import Preprocessing
 from tests.runtime.manifests import small_manifest
 
 ENTRY = FileEntry(sha256="0" * 64, bytes=3)
@@ -42,3 +43,12 @@ def test_format_version_must_be_a_positive_integer(version: Any) -> None:
 def test_a_foreign_json_file_is_not_ours() -> None:
     with pytest.raises(BundleFormatError, match="not one of ours"):
         Manifest.from_json('{"format": "zip"}')
+
+
+def test_bundles_from_before_preprocessing_was_written_open_with_its_defaults() -> None:
+    plain = json.loads(small_manifest().to_json())
+    del plain["input"]["preprocessing"]
+    assert Manifest.from_json(json.dumps(plain)).input.preprocessing == Preprocessing()
+    plain["input"]["preprocessing"] = {"fit": "crop", "crop_share": 2}
+    with pytest.raises(BundleFormatError, match=r"crop_share 2.0 is not in \(0, 1\]"):
+        Manifest.from_json(json.dumps(plain))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -143,3 +144,11 @@ def test_a_bundle_replaced_meanwhile_is_not_touched(
 @pytest.mark.parametrize(("text", "value"), [("0.5%", 0.005), ("0.02", 0.02), ("1%", 0.01)])
 def test_drops_are_shares_or_percentages(text: str, value: float) -> None:
     assert command.percentage(text) == pytest.approx(value)
+
+
+def test_classes_without_files_are_named(
+    bundle: Bundle, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(data / "val" / "green")
+    assert main(["calibrate", str(bundle.root), str(data), "--max-drop", "5%", "--json"]) == 0
+    assert "note: 1 of 3 classes have no files: green" in capsys.readouterr().err

@@ -28,6 +28,7 @@ def test_shows_what_the_bundle_is(
     for text in (
         "toy",
         "uint8 [B, 4, 4, 3]",
+        "resize, bilinear, upright, rgb, uint8 0..255",
         "3: red, green, blue",
         "4, 1 at once",
         "entropy 0.25",
@@ -58,6 +59,7 @@ def test_json_is_the_manifest(bundle: Bundle, capsys: pytest.CaptureFixture[str]
     data = json.loads(capsys.readouterr().out)
 
     assert data.pop("fingerprint") == bundle.fingerprint
+    assert data.pop("signature") == "none"
     assert data == json.loads(bundle.manifest.to_json())
 
 

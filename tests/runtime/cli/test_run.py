@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from PIL import Image
 from runtime import Engine
 from runtime.bundle import Bundle, ExitSpec
 from runtime.cli import main
+from spikehalt.datasets.preprocessing import Preprocessing
 from tests.runtime.conftest import MakeBundle
+from tests.runtime.toy import toy_manifest
 
 Images = NDArray[np.uint8]
 
@@ -147,3 +150,38 @@ def test_wrong_arguments_are_one_line_that_names_the_help(
 
     (line,) = capsys.readouterr().err.splitlines()
     assert stop.value.code == 2 and line.startswith("error: ") and message in line
+
+
+def test_an_override_of_what_the_bundle_learned_says_so(
+    make_bundle: MakeBundle, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    how = Preprocessing(fit="crop", interpolation="bicubic")
+    bundle = make_bundle(input=replace(toy_manifest().input, preprocessing=how))
+    command = ["run", str(bundle.root), str(folder / "00.png"), "--interpolation", "bicubic"]
+    assert main([*command, "--fit", "resize", "--orientation", "stored"]) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if "overrides" in line]
+    assert notes == [
+        "note: --fit resize overrides the bundle's 'crop', which it learned",
+        "note: --orientation stored overrides the bundle's 'upright', which it learned",
+    ]
+
+
+def test_the_bundle_prepares_pictures_as_it_learned_to(
+    make_bundle: MakeBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = np.zeros((4, 40, 3), np.uint8)
+    wide[..., 0], wide[:, 18:22] = 90, (0, 0, 255)  # red, and blue in the middle
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    for fit, answer in (("resize", "red"), ("crop", "blue")):
+        spec = replace(toy_manifest().input, preprocessing=Preprocessing(fit=fit))  # type: ignore[arg-type]
+        bundle = make_bundle(f"{fit}.bundle", input=spec)
+        assert main(["run", str(bundle.root), str(tmp_path / "wide.png"), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["images"][0]["name"] == answer
+
+
+def test_what_is_left_out_is_noted(
+    bundle: Bundle, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "x.psd").write_bytes(b"")
+    assert main(["run", str(bundle.root), str(folder), "--json"]) == 0
+    assert f"note: {folder}: 12 of 13 files read; skipped: 1 .psd" in capsys.readouterr().err

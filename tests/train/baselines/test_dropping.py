@@ -1,18 +1,25 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 
 from spikehalt.errors import ConfigError
+from spikehalt.strict import build, to_dict
 from tests.train.models.test_network import _Disturb
 from tests.train.samples import lively_network, random_images, tiny_model
 from train.baselines.dropping import (
+    DroppingTransformer,
     anchor_importance,
     keep_most_important,
     live_mean,
     random_importance,
 )
-from train.config import DropConfig, HaltingConfig, ModelConfig
+from train.checkpoint import Checkpoint
+from train.config import ARCHITECTURES, DropConfig, HaltingConfig, ModelConfig
+from train.models import SpikingTransformer
 
 KEEP = (1.0, 0.5, 0.25)
 
@@ -58,6 +65,47 @@ def test_each_block_runs_its_share_and_absent_tokens_do_not_matter(kind: str) ->
     for before, after in zip(output.live[:-1], output.live[1:], strict=True):
         assert (after <= before).all()
     assert torch.equal(output.logits, disturbed.logits)
+
+
+def written_out(network: SpikingTransformer, images: Tensor, kind: str) -> Tensor:
+    """Logits [T, B, N_c] of dropping written out as one loop over the network's parts."""
+    pixels = images.float() * network.pixel_scale + network.pixel_shift
+    x = network.stem(pixels.unsqueeze(0))
+    live: Tensor | None = None
+    for index, block in enumerate(network.blocks):
+        x = block(x, live)
+        if index == len(network.blocks) - 1:
+            break
+        before = torch.ones(x.shape[:3]) if live is None else live
+        seeded = random_importance(before.shape, before.device, index)
+        importance = anchor_importance(x, before) if kind == "anchor" else seeded
+        live = keep_most_important(importance, before, int(KEEP[index + 1] * x.shape[2]))
+        x = x * live.unsqueeze(-1)
+    assert live is not None
+    y = live_mean(x, live)
+    return network.head(y.cumsum(0) / torch.arange(1, len(y) + 1).view(-1, 1, 1))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("kind", ["random", "anchor"])
+@pytest.mark.parametrize("stem", ["isps", "sps"])
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@torch.no_grad()
+def test_logits_are_those_of_the_loop_written_out(arch: Any, stem: str, kind: Any) -> None:
+    config = tiny_model(arch=arch, stem=stem, drop=DropConfig(kind, KEEP))
+    network, images = lively_network(config), random_images(config, 3)
+    assert torch.equal(network(images).logits, written_out(network, images, kind))
+
+
+def test_a_checkpoint_of_before_loads_and_drops() -> None:
+    """`model.drop` is a key of the stored configuration, and weights have no names of their own."""
+    config = tiny_model(drop=DropConfig("anchor", KEEP))
+    plain = SpikingTransformer(config.static()).state_dict()
+    stored = build(ModelConfig, to_dict(config))
+    network = Checkpoint(stored, plain, (), "halting").network()
+    assert isinstance(network, DroppingTransformer)
+    assert network.state_dict().keys() == plain.keys()
+    static = Checkpoint(config.static(), plain, (), "static").network()
+    assert not isinstance(static, DroppingTransformer)
 
 
 def test_training_draws_anew_and_evaluation_does_not() -> None:

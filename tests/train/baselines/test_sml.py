@@ -8,7 +8,7 @@ from tests.train.samples import lively_network, quick_run, random_images, tiny_m
 from train.baselines.sml import WithSurrogateModules
 from train.checkpoint import load_checkpoint
 from train.config import LossConfig
-from train.loop.losses import total_loss
+from train.loop.phase.losses import total_loss
 from train.loop.run import run
 
 

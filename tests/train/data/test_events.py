@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +85,27 @@ def test_classes_without_a_test_part_are_split_in_the_order_of_names(tmp_path: P
     data = load_data(DataConfig("events", str(tmp_path), test_fraction=0.2), model, seed=0)
     assert data.test.images[:, 0, 0, 0, 0].tolist() == [8, 9, 18, 19]  # type: ignore[attr-defined]
     assert len(data.train) + len(data.validation) == 16
+
+
+def test_two_layouts_in_a_zip_from_a_mac_are_read_without_its_leftovers(
+    folder: Path, tmp_path: Path
+) -> None:
+    for inside in ("train/", ""):
+        with zipfile.ZipFile(tmp_path / "mac.zip", "w") as archive:
+            for name in ("clap", "wave"):
+                for index in range(8):
+                    file = folder / "train" / name / f"{index % 4}.npz"
+                    archive.write(file, f"set/{inside}{name}/{index}.npz")
+                    archive.writestr(f"__MACOSX/set/{inside}{name}/._{index}.npz", b"\0\5\x16\7Mac")
+        data = read(tmp_path / "mac.zip")
+        assert len(data.train) + len(data.validation) + len(data.test) == 16
+        assert data.classes == ("clap", "wave")
+
+
+def test_a_shape_that_takes_too_much_is_told_before_it_is_read(folder: Path) -> None:
+    np.savez(folder / "train" / "wave" / "1.npz", frames=np.zeros((999, 2, 8, 8)))
+    with pytest.raises(DataError, match=r"float64 \[999, 2, 8, 8\], has more than \d+ bytes"):
+        read(folder)
+    np.savez(folder / "train" / "wave" / "1.npz", frames=frames(0) * 1j)
+    with pytest.raises(DataError, match=r"frames are of type complex64, must be real numbers"):
+        read(folder)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
+from spikehalt.errors import MissingExtraError
 from tests.train.samples import tiny_model
 from train.config import DataConfig
 from train.data import load_data
@@ -85,12 +86,35 @@ def test_images_and_the_finest_labels_are_found_by_their_types(
         assert (len(data.train), len(data.validation)) == (3, 1)
 
 
-def test_a_set_without_a_test_part_or_images_is_refused(
+def test_each_part_means_what_it_says(hub: dict[tuple[str, str | None], Any]) -> None:
+    validated = parts() | {"validation": Part([100], [1])}
+    hub["with/validation", None] = validated
+    data = read("with/validation")
+    assert (len(data.train), len(data.validation), len(data.test)) == (4, 1, 2)
+    hub["only/train", None] = {"train": parts()["train"]}
+    data = read("only/train")
+    assert (len(data.train), len(data.validation), len(data.test)) == (3, 1, 0)
+
+
+def test_labels_are_matched_by_name_and_kept_back_ones_leave_no_test_part(
+    hub: dict[tuple[str, str | None], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    turned, hidden = parts(), parts()
+    turned["test"].features["fine"].names = ["b", "a"]  # type: ignore[union-attr]
+    hub["turned", None] = turned
+    assert read("turned").test.labels.tolist() == [0, 1]
+    hidden["test"] = Part([1, 2], [-1, -1])
+    hub["hidden", None] = hidden
+    assert len(read("hidden").test) == 0
+    assert "part test is left out: 2 of its labels are kept back" in capsys.readouterr().err
+
+
+def test_a_set_without_a_training_part_or_images_is_refused(
     hub: dict[tuple[str, str | None], Any],
 ) -> None:
-    hub["only/train", None] = {"train": parts()["train"]}
-    with pytest.raises(DataError, match="has the parts train, needs one of test, validation"):
-        read("only/train")
+    hub["only/test", None] = {"test": parts()["test"], "unsupervised": parts()["test"]}
+    with pytest.raises(DataError, match="has the parts test, unsupervised, needs one called train"):
+        read("only/test")
     texts = parts()
     del texts["train"].features["img"]
     hub["only/text", None] = texts
@@ -102,5 +126,5 @@ def test_a_set_without_a_test_part_or_images_is_refused(
 
 def test_without_the_package_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(DataError, match="needs the package `datasets`: pip install datasets"):
+    with pytest.raises(MissingExtraError, match=r"needs datasets, .*: pip install .*huggingface"):
         read("someone/things")

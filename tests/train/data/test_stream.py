@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,16 +64,21 @@ def test_training_on_a_stream_equals_training_on_the_resident_set(
     assert same_tensors(*weights)
 
 
-def test_a_broken_file_is_named_when_it_is_read(pictures: Path, tmp_path: Path) -> None:
-    import shutil
-
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_broken_file_is_named_alike_whoever_reads_it(
+    pictures: Path, tmp_path: Path, workers: int
+) -> None:
     root = tmp_path / "copy"
     shutil.copytree(pictures, root)
     (root / "train" / "cat" / "3.png").write_bytes(b"no picture")
-    data = load_data(config(root, 0), tiny_model(classes=2), seed=0)
-    with pytest.raises(DataError, match=r"cat/3.png is not a readable image"):
-        for part in (data.train, data.validation):
+    (root / "val" / "cat" / "13.png").unlink()
+    os.mkfifo(root / "val" / "cat" / "13.png")
+    data = load_data(config(root, workers), tiny_model(classes=2), seed=0)
+    problems = (r"3\.png is not a readable image", r"13\.png .* it is not a regular file")
+    for part, problem in zip((data.train, data.validation), problems, strict=True):
+        with pytest.raises(DataError, match=rf"^\S*cat/{problem}.*$") as caught:
             list(part.batches([torch.arange(len(part))]))
+        assert "\n" not in str(caught.value)
 
 
 def test_pictures_of_another_shape_are_stretched_or_cropped(tmp_path: Path) -> None:

@@ -201,3 +201,15 @@ def test_spikingjellys_counter_counts_the_same_accumulates(arch: str) -> None:
         for name, layer, rows in zip(names, layers, inputs, strict=True)
     )
     assert counter.get_total() == pytest.approx(ours)
+
+
+def test_firing_rates_are_measured_on_every_class_of_sorted_images() -> None:
+    config = tiny_model(classes=2)
+    images = torch.zeros(40, 1, 8, 8, dtype=torch.uint8)
+    images[20:] = 255
+    labels = torch.arange(40) // 20
+    network = lively_network(config)
+    of_all, of_some = (
+        measure_firing_rates(network, Split(images, labels), images=count) for count in (40, 10)
+    )
+    assert of_some["stem.convs.0.conv"] == pytest.approx(of_all["stem.convs.0.conv"])

@@ -70,4 +70,4 @@ def test_other_sizes_and_timesteps(timesteps: int) -> None:
         T=timesteps, img_size_h=16, img_size_w=16, patch_size=4, num_classes=7, embed_dims=32,
         num_heads=4, depths=2,
     )  # fmt: skip
-    compare(config, theirs, 3)
+    assert compare(config, theirs, 3).std() > 0

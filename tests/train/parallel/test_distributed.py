@@ -18,9 +18,9 @@ from tests.train.samples import lively_network, quick_run, random_images, tiny_m
 from train.checkpoint import load_checkpoint
 from train.config import LossConfig, ModelConfig
 from train.data import Split
-from train.loop import steps as loop
-from train.loop.log import CsvLog
-from train.loop.losses import total_loss
+from train.loop.phase import steps as loop
+from train.loop.phase.losses import total_loss
+from train.loop.reports.log import CsvLog
 from train.loop.run import run
 from train.measure.evaluate import evaluate
 from train.measure.exits import exit_point, record

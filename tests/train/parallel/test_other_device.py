@@ -11,14 +11,14 @@ from lightning_fabric import Fabric
 from lightning_fabric.accelerators import CPUAccelerator
 from lightning_fabric.strategies import SingleDeviceStrategy
 
-import train.cli.energy
-import train.cli.evaluating
-import train.cli.figures
+import train.figures.trained
 import train.loop.run
+import train.measure.energy_report
+import train.measure.policies
 from tests.fakes.other_device import DEVICE, OtherTensor, other_device
-from tests.train.samples import lively_network, quick_run, tiny_model
-from train.__main__ import main
+from tests.train.samples import lively_network, quick_run, same_tensors, tiny_model
 from train.checkpoint import load_checkpoint
+from train.cli import main
 from train.config import ARCHITECTURES, DropConfig, TrainConfig
 from train.loop.run import resume, run
 
@@ -36,7 +36,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 # Files whose lines run in every step, and what may wait there: the report of the step before, the
 # epoch's loss, live tokens' places, and Kornia's CutMix, which indexes by masks.
 IN_A_STEP = (
-    "loop.py",
+    "steps.py",
     "augment.py",
     "losses.py",
     "sml.py",
@@ -45,8 +45,8 @@ IN_A_STEP = (
     "layers.py",
 )
 ALLOWED = {
-    "loop.py: loss, stop, save = said.tolist()",
-    "loop.py: loss = float(done.loss_sum) / phase.steps_per_epoch",
+    "steps.py: loss, stop, save = said.tolist()",
+    "steps.py: loss = float(done.loss_sum) / phase.steps_per_epoch",
     "layers.py: return live.flatten().nonzero().squeeze(-1)",
     "augment.py: mixed, targets = module(images, labels)",
 }
@@ -117,14 +117,18 @@ def test_a_run_resumes_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(train.loop.run, "launch", launch)
     with other_device():
         run(quick_run(tmp_path))
-        resume(tmp_path / "last.pt")
+        unbroken = load_checkpoint(tmp_path / "halting.pt")
+        (tmp_path / "halting.pt").unlink()
+        resumed = load_checkpoint(resume(tmp_path / "last.pt").checkpoints["halting"])
+    assert same_tensors(resumed.weights, unbroken.weights)
+    assert resumed.metrics == unbroken.metrics
 
 
 def test_checkpoints_are_evaluated_and_drawn_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(quick_run(tmp_path))
-    for module in (train.cli.energy, train.cli.evaluating, train.cli.figures):
+    for module in (train.measure.energy_report, train.measure.policies, train.figures.trained):
         monkeypatch.setattr(module, "best_device", lambda: DEVICE)
     halting, picture = str(tmp_path / "halting.pt"), str(tmp_path / "picture.png")
     for words in (

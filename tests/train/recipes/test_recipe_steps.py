@@ -10,14 +10,14 @@ import torch
 from lightning_fabric import Fabric
 
 from tests.train.samples import random_images
+from train.baselines.build import build_network
 from train.config import PhaseConfig, StemConfig, TrainConfig
 from train.data import Dataset, Split
-from train.loop.interrupt import Interrupt
-from train.loop.log import CsvLog
 from train.loop.phase import Phase
+from train.loop.phase.interrupt import Interrupt
+from train.loop.phase.steps import train_step
+from train.loop.reports.log import CsvLog
 from train.loop.run import phase_model
-from train.loop.steps import train_step
-from train.models import SpikingTransformer
 from train.recipes import load_recipe, recipe_names
 
 
@@ -50,7 +50,7 @@ def test_every_recipe_trains(name: str, tmp_path: Path) -> None:
         settings: PhaseConfig = getattr(config, phase_name)
         if settings.epochs == 0:
             continue
-        network = SpikingTransformer(phase_model(config.model, phase_name))
+        network = build_network(phase_model(config.model, phase_name))
         log = CsvLog(tmp_path / "log.csv", keep=False)
         phase = Phase(phase_name, settings, config, fabric, network, data, log, Interrupt())
         before = {key: p.detach().clone() for key, p in network.named_parameters()}

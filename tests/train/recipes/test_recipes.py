@@ -136,7 +136,7 @@ def test_an_empty_recipe_is_the_default(tmp_path: Path) -> None:
 
 
 def test_an_unknown_recipe_gets_the_nearest_and_the_list() -> None:
-    with pytest.raises(ConfigError, match=r"no recipe 'digts'. Did you mean 'digits'\? Shipped:"):
+    with pytest.raises(ConfigError, match=r"no recipe 'digts'. Did you mean 'digits'\? `python -m"):
         load_recipe("digts")
 
 

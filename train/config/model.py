@@ -1,0 +1,191 @@
+"""A network: its neurons, stem and blocks. Stored in checkpoints and bundles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from spikehalt.vocabulary import Arch, InputKind, StemKind
+from train.architectures import Architecture, architecture
+from train.config.checks import require
+from train.config.tokens import DropConfig, HaltingConfig
+
+
+@dataclass(frozen=True)
+class LIFConfig:
+    """Leaky integrate-and-fire neuron, u = v + (x - (v - v_reset)) / tau.
+
+    Attributes:
+        tau: membrane time constant, > 1.
+        threshold: a neuron fires where u >= threshold.
+        attention_threshold: threshold of the neuron after attention.
+        v_reset: membrane after a spike; None is the soft reset u - threshold.
+        surrogate: SpikingJelly surrogate gradient.
+        surrogate_alpha: its sharpness.
+    """
+
+    tau: float = 2.0
+    threshold: float = 1.0
+    attention_threshold: float = 0.5
+    v_reset: float | None = 0.0
+    surrogate: Literal["sigmoid", "atan"] = "sigmoid"
+    surrogate_alpha: float = 4.0
+
+    def __post_init__(self) -> None:
+        require(self.tau > 1, f"tau is {self.tau}, must be > 1")
+        require(
+            self.surrogate_alpha > 0,
+            f"surrogate_alpha is {self.surrogate_alpha}, must be positive",
+        )
+        lowest = min(self.threshold, self.attention_threshold)
+        require(lowest > (self.v_reset or 0.0), "thresholds must lie above v_reset")
+
+
+@dataclass(frozen=True)
+class StemConfig:
+    """Spike patch splitting: four conv stages of widths D/8, D/4, D/2, D and a position embedding.
+
+    Attributes:
+        kind: `sps` iterates every LIF over the timesteps; `isps` (STAS 3.1) runs every convolution
+            once and averages its LIF's spikes over T iterations of the constant current.
+        pool: after which of the four stages a max-pool (3, stride 2, padding 1) follows.
+        pool_position: the published Spikformer pools spikes (`after_lif`), SpikingJelly's own model
+            pools currents (`before_lif`). With I-SPS both are the same function.
+    """
+
+    kind: StemKind = "isps"
+    pool: tuple[bool, bool, bool, bool] = (False, False, True, True)
+    pool_position: Literal["after_lif", "before_lif"] = "after_lif"
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A spiking vision transformer.
+
+    Attributes:
+        arch: name of the architecture (`train/architectures`).
+        depth: number of blocks L.
+        dim: embedding D, a multiple of 8 and of `heads`.
+        heads: attention heads.
+        mlp_ratio: hidden width of the MLP over D.
+        timesteps: T.
+        image_size: height and width in pixels.
+        channels: 3 for colour, 1 for grey, 2 for event polarities.
+        classes: number of classes N_c.
+        input: `image` (uint8 pixels, the same at every timestep) or `frames` (event counts that
+            really vary over time; needs the `sps` stem, STAS appendix C).
+        attention_scale: factor on (q k^T) v; the published code uses 0.125 whatever the head size.
+        head_lif: a neuron between readout and head, as the published Spike-driven Transformer has.
+        merge_gamma: tokens merged away at the start of every block (AT-SNN algorithm 1); 0 = none.
+        pixel_mean: per channel, in units of the full pixel range; one value serves all channels.
+        pixel_std: likewise.
+    """
+
+    arch: Arch = "spikformer"
+    depth: int = 4
+    dim: int = 384
+    heads: int = 12
+    mlp_ratio: float = 4.0
+    timesteps: int = 4
+    image_size: tuple[int, int] = (32, 32)
+    channels: int = 3
+    classes: int = 10
+    input: InputKind = "image"
+    attention_scale: float = 0.125
+    head_lif: bool = False
+    merge_gamma: int = 0
+    pixel_mean: tuple[float, ...] = (0.5,)
+    pixel_std: tuple[float, ...] = (0.25,)
+    stem: StemConfig = field(default_factory=StemConfig)
+    lif: LIFConfig = field(default_factory=LIFConfig)
+    halting: HaltingConfig = field(default_factory=HaltingConfig)
+    drop: DropConfig = field(default_factory=DropConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("depth", "dim", "heads", "timesteps", "channels", "classes"):
+            require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}, must be >= 1")
+        require(min(self.image_size) >= 1, f"image_size is {self.image_size}, must be >= 1")
+        require(
+            self.attention_scale > 0,
+            f"attention_scale is {self.attention_scale}, must be positive",
+        )
+        require(self.dim % 8 == 0, f"dim is {self.dim}, must be a multiple of 8 (stem widths)")
+        require(
+            self.dim % self.heads == 0, f"dim {self.dim} is not divisible by heads {self.heads}"
+        )
+        require(
+            0 < self.mlp_ratio < math.inf and self.hidden >= 1,
+            f"mlp_ratio is {self.mlp_ratio}, must be positive and leave the MLP at least one unit",
+        )
+        require(self.merge_gamma >= 0, f"merge_gamma is {self.merge_gamma}, must be >= 0")
+        require(
+            not (self.input == "frames" and self.stem.kind == "isps"),
+            "event frames vary over time, so they need stem.kind 'sps' (STAS appendix C)",
+        )
+        for name in ("pixel_mean", "pixel_std"):
+            count = len(getattr(self, name))
+            require(
+                count in (1, self.channels),
+                f"{name} has {count} values, must have 1 or one per channel",
+            )
+        require(min(self.pixel_std) > 0, "pixel_std must be positive")
+        dropping = self.drop.kind != "none"
+        require(
+            not (dropping and (self.halting.mode != "none" or self.merge_gamma)),
+            "drop is a baseline of its own: it goes with halting.mode 'none' and merge_gamma 0",
+        )
+        require(
+            not dropping or len(self.drop.keep) == self.depth,
+            f"drop.keep has {len(self.drop.keep)} shares for {self.depth} blocks",
+        )
+
+    @property
+    def architecture(self) -> Architecture:
+        """What is particular to `arch`."""
+        return architecture(self.arch)
+
+    def resolution(self, stages: int) -> tuple[int, int]:
+        """Height and width after so many of the stem's stages; a pool maps n to ceil(n / 2)."""
+        height, width = self.image_size
+        for _ in range(sum(self.stem.pool[:stages])):
+            height, width = (height + 1) // 2, (width + 1) // 2
+        return height, width
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Tokens vertically and horizontally."""
+        return self.resolution(len(self.stem.pool))
+
+    @property
+    def tokens(self) -> int:
+        """K_0, the tokens that leave the stem."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def hidden(self) -> int:
+        """Hidden width of the MLP."""
+        return int(self.dim * self.mlp_ratio)
+
+    @property
+    def gammas(self) -> tuple[int, ...]:
+        """Tokens merged away at each block: min(gamma, floor(K / 2)) of those that arrive."""
+        gammas, tokens = [], self.tokens
+        for _ in range(self.depth):
+            gammas.append(min(self.merge_gamma, tokens // 2))
+            tokens -= gammas[-1]
+        return tuple(gammas)
+
+    @property
+    def tokens_per_block(self) -> tuple[int, ...]:
+        """K_l, the token slots inside each block, after its merge."""
+        counts, tokens = [], self.tokens
+        for gamma in self.gammas:
+            tokens -= gamma
+            counts.append(tokens)
+        return tuple(counts)
+
+    def static(self) -> ModelConfig:
+        """The same network without halting, merging and dropping."""
+        halting = replace(self.halting, mode="none")
+        return replace(self, halting=halting, merge_gamma=0, drop=DropConfig())

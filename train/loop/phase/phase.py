@@ -1,0 +1,129 @@
+"""A phase of training under way: what a step touches, and where it stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from train.baselines.sml import WithSurrogateModules
+from train.config import PhaseConfig, TrainConfig
+from train.data import Dataset, Split
+from train.data.augment import Mixer, augmenter, mixer
+from train.loop.phase.interrupt import Interrupt
+from train.loop.phase.schedule import cosine_with_warmup, parameter_groups, shuffled
+from train.loop.reports.log import CsvLog
+from train.models import SpikingTransformer
+from train.parallel.distributed import rank_and_world
+
+
+@dataclass
+class Position:
+    """Where a phase stands: epochs done, steps done in the current one, and their summed loss."""
+
+    epoch: int
+    step: int
+    loss_sum: Tensor
+
+
+@dataclass
+class Phase:
+    """A phase under way: everything that a step touches.
+
+    Attributes:
+        name: `static` or `halting`.
+        settings: its epochs, rates and ponder weight.
+        config: the whole run.
+        fabric: device, precision, gradients across processes.
+        network: the network that the phase trains.
+        data: the images.
+        log: rows of figures.
+        interrupt: set by Ctrl-C.
+    """
+
+    name: str
+    settings: PhaseConfig
+    config: TrainConfig
+    fabric: Fabric
+    network: SpikingTransformer
+    data: Dataset
+    log: CsvLog
+    interrupt: Interrupt
+    saved_at: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        rate, decay = self.settings.learning_rate, self.config.weight_decay
+        self.trainee: torch.nn.Module = self.network
+        if self.config.loss.surrogate_modules:
+            self.trainee = WithSurrogateModules(self.network).to(self.fabric.device)
+        optimizer = torch.optim.AdamW(parameter_groups(self.trainee, decay), lr=rate)
+        schedule = cosine_with_warmup(
+            self.total_steps, self.settings.warmup_fraction, self.settings.final_fraction
+        )
+        self.scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
+        self.model, self.optimizer = self.fabric.setup(self.trainee, optimizer)
+        self.augment = augmenter(self.config.data.augment, self.config.model.image_size)
+        self.mixer = mixer(self.config.data.augment, len(self.data.classes))
+        self.start_epoch(0)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in an epoch; the last, incomplete batch is left out."""
+        return max(1, len(self.data.train) // self.config.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        """Optimiser steps in the phase."""
+        return self.settings.epochs * self.steps_per_epoch
+
+    @property
+    def steps_done(self) -> int:
+        """Optimiser steps taken in the phase."""
+        return self.position.epoch * self.steps_per_epoch + self.position.step
+
+    @property
+    def timesteps(self) -> int:
+        """Timesteps that the current epoch executes."""
+        return self.timesteps_of_epochs[self.position.epoch]
+
+    @property
+    def timesteps_of_epochs(self) -> tuple[int, ...]:
+        """Timesteps that each epoch executes."""
+        fewer = self.settings.timesteps
+        all_of_them = (self.config.model.timesteps,)
+        return fewer + all_of_them * (self.settings.epochs - len(fewer))
+
+    @property
+    def image_side(self) -> int | None:
+        """Pixels of a side of the current epoch's images; None: the model's own size."""
+        sides = self.settings.image_sizes
+        return sides[self.position.epoch] if self.position.epoch < len(sides) else None
+
+    @property
+    def mix(self) -> Mixer | None:
+        """Mixup and CutMix of the current epoch; None where neither is configured, or off by now.
+
+        The halting phase goes on counting where the static one ends, also when it starts from that
+        one's weights.
+        """
+        off = self.config.data.augment.mixup_off_epoch
+        before = self.config.static.epochs if self.name == "halting" else 0
+        return None if off and before + self.position.epoch >= off else self.mixer
+
+    def start_epoch(self, epoch: int) -> None:
+        """Stand at the beginning of `epoch`."""
+        zero = torch.zeros((), dtype=torch.float64, device=self.fabric.device)
+        self.position = Position(epoch, 0, zero)
+
+    def batches(self) -> Iterator[Split]:
+        """This process's share of the batches that the current epoch still has to do."""
+        rank, world = rank_and_world()
+        count, size = len(self.data.train), self.config.batch_size
+        order = shuffled(count, self.config.seed, self.name, self.position.epoch)
+        steps = range(self.position.step, self.steps_per_epoch)
+        rows = [order[step * size : (step + 1) * size][rank::world] for step in steps]
+        return self.data.train.batches(rows)

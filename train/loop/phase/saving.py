@@ -1,0 +1,135 @@
+"""What resuming a phase needs: written, read, refused where it is no longer finite.
+
+The position (epoch, step), the weights, the optimiser and the random states decide everything after
+them, so a resumed run equals an unbroken one: the order of images is drawn from the seed, the phase
+and the epoch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import seed_everything
+from torch import Tensor
+
+from spikehalt.strict import to_dict
+from train.baselines.sml import WithSurrogateModules
+from train.checkpoint import Checkpoint, random_states, restore_random_states, save_checkpoint
+from train.errors import DivergedError
+from train.loop.phase.phase import Phase
+from train.loop.phase.schedule import derived_seed
+from train.parallel.distributed import gather, rank_and_world
+
+
+def last_path(phase: Phase) -> Path:
+    """The resumable checkpoint."""
+    return Path(phase.config.out) / "last.pt"
+
+
+def save_is_due(phase: Phase) -> bool:
+    """Whether the last save is `save_every_minutes` ago."""
+    return time.monotonic() - phase.saved_at > 60 * phase.config.save_every_minutes
+
+
+def state(phase: Phase) -> dict[str, Any]:
+    """What resuming needs, as plain data and tensors; every process must call it."""
+    return {
+        "phase": phase.name,
+        "epoch": phase.position.epoch,
+        "step": phase.position.step,
+        "loss_sum": float(phase.position.loss_sum),
+        "optimizer": phase.optimizer.state_dict(),
+        "scheduler": phase.scheduler.state_dict(),
+        "surrogate_modules": _surrogates(phase),
+        "precision": phase.fabric.strategy.precision.state_dict(),
+        "random": gather(random_states()),
+    }
+
+
+def restore(phase: Phase, saved: dict[str, Any]) -> None:
+    """Continue from what `state` gave, as an unbroken run would."""
+    phase.start_epoch(saved["epoch"])
+    phase.position.step = saved["step"]
+    phase.position.loss_sum += saved.get("loss_sum", 0.0)
+    if isinstance(phase.trainee, WithSurrogateModules):
+        phase.trainee.surrogates.load_state_dict(saved["surrogate_modules"])
+    phase.optimizer.load_state_dict(saved["optimizer"])
+    phase.scheduler.load_state_dict(saved["scheduler"])
+    phase.fabric.strategy.precision.load_state_dict(saved.get("precision", {}))
+    phase.log.drop_after(phase.name, saved["epoch"])
+    _restore_random(phase, saved["random"])
+
+
+def _surrogates(phase: Phase) -> dict[str, Tensor]:
+    """Weights that train along and are not the network's."""
+    if not isinstance(phase.trainee, WithSurrogateModules):
+        return {}
+    return dict(phase.trainee.surrogates.state_dict())
+
+
+def _restore_random(phase: Phase, saved: Any) -> None:
+    """Each process's own states, or, in another number of processes, fresh derived ones."""
+    rank, world = rank_and_world()
+    by_rank = saved if isinstance(saved, list) else [saved]
+    if len(by_rank) == world:
+        restore_random_states(by_rank[rank])
+        return
+    _seed(phase, rank)
+
+
+def draw_apart(phase: Phase) -> None:
+    """Let several processes draw different augmentations."""
+    rank, world = rank_and_world()
+    if world > 1:
+        _seed(phase, rank)
+
+
+def _seed(phase: Phase, rank: int) -> None:
+    at = (phase.position.epoch, phase.position.step)
+    seed = derived_seed(phase.config.seed, phase.name, at, rank) % 2**32
+    seed_everything(seed, verbose=False)
+
+
+def checkpoint(phase: Phase, metrics: dict[str, Any], *, resumable: bool) -> Checkpoint:
+    """The checkpoint of this moment; where it is resumable, every process must ask for it."""
+    weights = phase.network.state_dict()
+    return Checkpoint(
+        model=phase.network.config,
+        weights={name: value.detach().cpu().clone() for name, value in weights.items()},
+        classes=phase.data.classes,
+        phase=phase.name,
+        metrics=metrics,
+        run=to_dict(phase.config),
+        training=state(phase) if resumable else None,
+        preprocessing=phase.config.data.preprocessing,
+    )
+
+
+def save(phase: Phase) -> None:
+    """Write last.pt, unless loss or weights are no longer finite; every process must call it.
+
+    Raises:
+        DivergedError: they are not finite; the file that is there stays.
+    """
+    weights = torch.stack([p.detach().abs().sum() for p in phase.network.parameters()])
+    check_finite(phase, float(phase.position.loss_sum) + float(weights.sum()))
+    found = checkpoint(phase, {}, resumable=True)
+    if phase.fabric.is_global_zero:
+        save_checkpoint(last_path(phase), found)
+    phase.saved_at = time.monotonic()
+
+
+def check_finite(phase: Phase, loss: float) -> None:
+    """Raise DivergedError, which names the last good checkpoint, unless `loss` is finite."""
+    if math.isfinite(loss):
+        return
+    path = last_path(phase)
+    kept = f"{path} is the last good state" if path.exists() else "none was saved"
+    raise DivergedError(
+        f"loss or weights became {loss} in phase {phase.name}, epoch {phase.position.epoch + 1}, "
+        f"step {phase.position.step}; {kept}. Lower learning_rate or clip_norm, or use fp32"
+    )
