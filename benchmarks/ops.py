@@ -85,8 +85,8 @@ def _linear(
     size = f"{rows} x {inputs} → {outputs}, {density:.0%}"
     x = (rng.random((rows, inputs)) < density).astype(np.uint8)
     weight, scale = _weights(rng, inputs, outputs), np.ones(outputs, np.float32)
-    layer = {"weight": weight, "scale": scale, "bias": scale}
-    floats = {"weight": weight.astype(np.float32), "bias": scale}
+    layer: Arrays = {"weight": weight, "scale": scale, "bias": scale}
+    floats: Arrays = {"weight": weight.astype(np.float32), "bias": scale}
     return [
         Case("SpikeLinearInteger", size, {"x": x, **layer}, constants=tuple(layer)),
         Case("SpikeLinear", size, {"x": x.astype(np.float32), **floats}, constants=tuple(floats)),

@@ -18,7 +18,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -60,7 +60,8 @@ class Stages:
     """What the stem's convolutions take, and the tokens, of an image."""
 
     def __init__(self, network: SpikingTransformer) -> None:
-        self.network, self.taken = network, []
+        self.network = network
+        self.taken: list[Tensor] = []
         for conv in network.stem.convs:
             conv.register_forward_pre_hook(
                 lambda module, inputs: self.taken.append(inputs[0][0, 0])
@@ -106,9 +107,10 @@ def _change(
     places = [float(_dilated(each.any(0)).mean()) for each in differs]
     values = [float(each.float().mean()) for each in differs]
     there = [float((each != 0).float().mean()) for each in after[:-1]]
+    convs: list[Any] = list(network.stem.convs)
     sizes = [
         conv.conv.weight.numel() * each[0].numel()
-        for conv, each in zip(network.stem.convs, differs, strict=True)
+        for conv, each in zip(convs, differs, strict=True)
     ]
     work = [np.average(shares[1:], weights=sizes[1:]) for shares in (places, values, there)]
     tokens = float((after[-1] != before[-1]).any(-1).float().mean())

@@ -66,7 +66,7 @@ def measure_densities(network: SpikingTransformer, images: Tensor) -> Densities:
         _on_output(network.stem.neurons[4], stem, 4),
     ]
     for shares, block in zip(blocks, network.blocks, strict=True):
-        attention, mlp = block.attention, block.mlp
+        attention, mlp = _parts(block)
         neurons = (attention.attn_lif, attention.proj_lif, mlp.fc1_lif, mlp.fc2_lif)
         hooks += [_on_output(each, shares, place) for place, each in enumerate(neurons, start=2)]
         hooks += [_on_output(attention.qkv_lif, shares, part, part) for part in (0, 1)]
@@ -84,13 +84,14 @@ def impose_densities(network: SpikingTransformer, wanted: Densities, images: Ten
     """
     stem, pools = network.stem, network.config.stem.pool
     hooks = []
-    for stage, (conv, neuron) in enumerate(zip(stem.convs, stem.neurons, strict=True)):
+    stages: list[tuple[Any, Any]] = list(zip(stem.convs, stem.neurons, strict=True))
+    for stage, (conv, neuron) in enumerate(stages):
         pooled = pool if stage < len(pools) and pools[stage] else None
         hooks.append(_before(neuron, _Shift(conv.bn, float(wanted.stem[stage]), pooled)))
     for shares, block in zip(wanted.blocks, network.blocks, strict=True):
-        attention, mlp = block.attention, block.mlp
+        attention, mlp = _parts(block)
         hooks.append(_before(attention.qkv_lif, _AttentionShift(attention, shares[:3])))
-        layers = (
+        layers: tuple[tuple[Any, Any], ...] = (
             (attention.proj, attention.proj_lif),
             (mlp.fc1, mlp.fc1_lif),
             (mlp.fc2, mlp.fc2_lif),
@@ -100,7 +101,12 @@ def impose_densities(network: SpikingTransformer, wanted: Densities, images: Ten
     _run(network, images, hooks)
 
 
-def first_threshold(neuron: nn.Module) -> float:
+def _parts(block: Any) -> tuple[Any, Any]:
+    """Attention and MLP."""
+    return block.attention, block.mlp
+
+
+def first_threshold(neuron: Any) -> float:
     """The smallest current under which a neuron at rest fires at once, or with I-SPS ever."""
     if hasattr(neuron, "at"):
         return float(neuron.at[0])
@@ -111,7 +117,7 @@ def first_threshold(neuron: nn.Module) -> float:
 class _Shift:
     """Raises or lowers a neuron's current, and the bias in front of it."""
 
-    bn: nn.Module
+    bn: Any
     share: float
     pooled: Callable[[Tensor], Tensor] | None = None
 

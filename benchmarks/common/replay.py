@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -93,10 +94,10 @@ class Replay:
     def save(self, path: Path) -> None:
         """Write to an .npz file."""
         shares = self.densities
-        fired = (
-            {} if shares is None else {"stem_shares": shares.stem, "block_shares": shares.blocks}
-        )
-        counts = {"last_block": self.last_block, "timesteps": self.timesteps}
+        fired: dict[str, Any] = {}
+        if shares is not None:
+            fired = {"stem_shares": shares.stem, "block_shares": shares.blocks}
+        counts: dict[str, Any] = {"last_block": self.last_block, "timesteps": self.timesteps}
         np.savez(path, blocks=self.blocks, **counts, **fired)
 
     @classmethod
