@@ -66,6 +66,7 @@ private:
     int64_t mStride;
     int64_t mDenseInputs;
     bool mMultiplies;
+    int64_t mListedTile;
     double mBreakEven;
     W const* mRows;
     Aligned<W> mCopy;

@@ -12,6 +12,8 @@ namespace
 {
 
 constexpr int64_t kQUAD = 4;
+constexpr int64_t kCACHE_BYTES = 640 * 1024;
+constexpr int64_t kFEWEST_COLUMNS = 64;
 //! Of 64 columns, half of a first-level cache.
 constexpr int64_t kFLOAT_INPUTS = 256;
 
@@ -56,6 +58,19 @@ void pack(Weights<Floats> const& weights, float* out)
     }
 }
 
+//! As many columns at a time as a list takes from a second-level cache, which all rows of a batch share.
+template <typename Kind>
+int64_t listedColumns(typename Kind::Loops const& loops, int64_t inputs, int64_t stride)
+{
+    auto const bytes = static_cast<int64_t>(sizeof(typename Kind::W)) * std::max<int64_t>(inputs, 1);
+    if (bytes * stride <= kCACHE_BYTES)
+    {
+        return loops.tile;
+    }
+    int64_t const fitting = kCACHE_BYTES / bytes / kFEWEST_COLUMNS * kFEWEST_COLUMNS;
+    return std::min(std::max(fitting, kFEWEST_COLUMNS), loops.tile);
+}
+
 } // namespace
 
 template <typename Kind>
@@ -66,6 +81,7 @@ Weights<Kind>::Weights(W const* weights, int64_t inputs, int64_t columns, int64_
     , mStride(roundedUp(columns, mLoops->unit))
     , mDenseInputs(kOF_BYTES<Kind> ? roundedUp(inputs, kQUAD) : inputs)
     , mMultiplies(mLoops->multiply != nullptr)
+    , mListedTile(listedColumns<Kind>(*mLoops, inputs, mStride))
     , mBreakEven(breakEven<Kind>(columns, taps))
     , mRows(weights)
 {
@@ -106,7 +122,7 @@ bool Weights<Kind>::tooLarge(Count const& count) const
 template <typename Kind>
 Columns Weights<Kind>::listedTile(int64_t first) const
 {
-    return {first, std::min(mLoops->tile, mStride - first)};
+    return {first, std::min(mListedTile, mStride - first)};
 }
 
 template <typename Kind>

@@ -17,7 +17,7 @@ from tests.plugins.onnxruntime.nodes import Native, assert_equal
 # Rows, inputs, outputs: on both sides of the edges of groups of rows, blocks of bytes and tiles.
 LINEAR = [
     (0, 3, 2), (1, 1, 1), (5, 63, 31), (6, 64, 32), (7, 65, 33), (24, 100, 64),
-    (25, 130, 65), (49, 40, 385), (13, 260, 96), (2, 4096, 3),
+    (25, 130, 65), (49, 40, 385), (13, 260, 96), (2, 4096, 3), (9, 3456, 200),
 ]  # fmt: skip
 CONV = [
     (0, 3, 3, 2, 4), (1, 1, 1, 1, 1), (2, 1, 5, 3, 7), (1, 5, 1, 7, 33), (2, 8, 9, 24, 48),
