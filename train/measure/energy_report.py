@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from train.checkpoint import load_checkpoint
+from train.data import a_few
 from train.measure.constants import Constants
 from train.measure.energy import ModuleEnergy, energy_by_module, measure_firing_rates
 from train.measure.evaluate import evaluate
@@ -37,6 +38,7 @@ def energy_report(
     count: int = 512,
     epsilon: float | None = None,
     data_path: str = "",
+    few: bool = False,
 ) -> EnergyReport:
     """Energy of an average image, all timesteps executed.
 
@@ -47,11 +49,14 @@ def energy_report(
         count: how many of them for the firing rates, spread over all classes.
         epsilon: halting margin; None = the configured one.
         data_path: see `checkpoint_data`.
+        few: take `count` images for accuracy and tokens too, in place of the whole split.
     """
     checkpoint = load_checkpoint(path)
     device = best_device()
     network = checkpoint.network().to(device)
     images = part_of(checkpoint_data(checkpoint, data_path), split).to(device)
+    if few:
+        images = next(iter(images.batches([a_few(images, count)])))
     found = evaluate(network, images, epsilon=epsilon)
     rates = measure_firing_rates(network, images, images=count)
     tokens = torch.tensor(found.tokens_per_block)

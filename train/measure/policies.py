@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spikehalt.exits import POLICIES, PolicyName
+from spikehalt.exits import MAX_DROP, POLICIES, PolicyName
 from train.checkpoint import Checkpoint
 from train.data import Dataset
 from train.measure.exits import ExitPoint, exit_point, fewest_timesteps, record
@@ -28,7 +28,7 @@ def evaluate_policies(
     *,
     split: str = "test",
     margins: Sequence[float] = (),
-    max_drop: float = 0.003,
+    max_drop: float = MAX_DROP,
     batch_size: int = 256,
 ) -> list[PolicyFigures]:
     """Every policy at every halting margin.
