@@ -34,9 +34,9 @@ def curve_charts(
         ]
         present = [each for each in series if each is not None]
         if present:
-            label, present = _in_fitting_unit(label, present)
+            label, shown = _in_fitting_unit(label, present)
             title = f"accuracy against {label}"
-            charts.append(line_chart(title, label, "accuracy (%)", present))
+            charts.append(line_chart(title, label, "accuracy (%)", shown))
     return charts
 
 
