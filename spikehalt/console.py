@@ -111,6 +111,22 @@ def _width() -> int | None:
     return None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
 
 
+def energy_unit(energy_mj: float) -> tuple[float, str]:
+    """By what an energy in mJ is multiplied to be read, and the unit that it then has."""
+    size = abs(energy_mj)
+    if size >= 1000.0:
+        return 1e-3, "J"
+    return (1e3, "µJ") if size < 1.0 else (1.0, "mJ")
+
+
+def energy_text(energy_mj: float | None) -> str:
+    """An energy with the unit that fits its size; "unknown" for None."""
+    if energy_mj is None:
+        return "unknown"
+    factor, unit = energy_unit(energy_mj)
+    return f"{factor * energy_mj:.4g} {unit}"
+
+
 def progress(items: Iterable[T], total: int, what: str, steps: Iterable[int]) -> Iterator[T]:
     """Yield `items` under a progress bar on stderr, where rich is installed.
 

@@ -111,7 +111,7 @@ def _show_json(engine: Engine, measured: list[Measured], notes: list[str]) -> No
 
 def _show_table(engine: Engine, measured: list[Measured], notes: list[str]) -> None:
     columns = ["variant", ">batch", ">ms per image", ">quartiles", ">images/s", ">timesteps"]
-    columns += [">tokens", ">mJ (estimated)", ">mJ (measured)"]
+    columns += [">tokens", ">energy (estimated)", ">energy (measured)"]
     title = f"{engine.manifest.name} on {engine.info.name} {engine.info.version}"
     rounds = f"medians over {measured[0].rounds} rounds of {measured[0].images_per_round} images"
     console.write_table(title, columns, [_cells(each) for each in measured], rounds)
@@ -129,13 +129,9 @@ def _cells(each: Measured) -> list[str]:
         f"{each.images_per_s:.1f}",
         f"{each.average_timesteps:.2f}",
         f"{each.average_tokens:.3f}",
-        _or_unknown(each.energy_estimated_mj),
-        _or_unknown(each.energy_measured_mj),
+        console.energy_text(each.energy_estimated_mj),
+        console.energy_text(each.energy_measured_mj),
     ]
-
-
-def _or_unknown(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4g}"
 
 
 def _sizes(text: str) -> list[int]:

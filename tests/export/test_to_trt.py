@@ -84,7 +84,7 @@ def test_engines_get_the_layout_that_suits_them_unless_one_is_named(
         (["--batch", "1"], "dense"),
         (["--chunk", "4"], "dense"),
     ):
-        assert main([str(checkpoint), *arguments]) == 0
+        assert main([str(checkpoint), "--force", *arguments]) == 0
         bundle = Bundle.open(checkpoint.with_suffix(".bundle"))
         assert bundle.manifest.layout == layout
         assert read_sidecars(bundle, "tensorrt")
