@@ -29,9 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    return run(_parser().parse_args(arguments))
+
+
+def _parser() -> Parser:
     parser = Parser(prog="python -m plugins", description=__doc__)
     add_arguments(parser)
-    return run(parser.parse_args(arguments))
+    return parser
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         console.error(error)
         return NEGATIVE
     except BuildError as error:
-        sys.stderr.write(error.output)
+        console.complain(error.output)
         raise
 
 

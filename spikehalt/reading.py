@@ -22,7 +22,7 @@ _MAX_REASON = 300
 def reading(
     place: PathLike, error: type[SpikehaltError], problem: str = "cannot be read"
 ) -> Iterator[None]:
-    """Around code that reads one file: `with reading(path, DataError): …`
+    """Goes around code that reads one file: whatever it raises becomes an `error`.
 
     Errors of this project pass unchanged, being told already; where the file is a Git LFS pointer,
     that is told instead.
