@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from spikehalt import console
@@ -89,6 +90,25 @@ def run(command: Callable[[], int], *, stopped: str = "stopped") -> int:
     except (SpikehaltError, OSError, MemoryError) as problem:
         console.error(_told(problem))
         return FAILED
+
+
+@contextmanager
+def importing(module: str) -> Iterator[None]:
+    """Around the imports of a command's own module, which `run` cannot guard.
+
+    Args:
+        module: its `__name__`; where it is not run but imported, Ctrl-C goes to whoever imports it.
+
+    Raises:
+        SystemExit: with status 130, after Ctrl-C.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if module != "__main__":
+            raise
+        console.complain("stopped\n")
+        raise SystemExit(STOPPED) from None
 
 
 def _finished(command: Callable[[], int]) -> int:

@@ -122,3 +122,28 @@ def test_a_defect_keeps_its_traceback() -> None:
 
     with pytest.raises(AssertionError):
         commands.run(command)
+
+
+INTERRUPTED = """
+import runpy, sys
+class CtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, CtrlC())
+module = sys.argv[1]
+sys.argv = [module, "list"]
+runpy.run_module(module, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["train", "export", "export.to_trt", "runtime", "plugins", "spikehalt"]
+)
+def test_ctrl_c_during_imports_is_one_line(module: str) -> None:
+    code = INTERRUPTED.replace('"list"', '"run"') if module == "spikehalt" else INTERRUPTED
+    done = subprocess.run(
+        [sys.executable, "-c", code, module], cwd=ROOT, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stderr) == (commands.STOPPED, "stopped\n")

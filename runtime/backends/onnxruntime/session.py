@@ -23,7 +23,7 @@ from runtime.errors import (
     OutOfMemoryError,
 )
 from spikehalt.errors import SpikehaltError
-from spikehalt.extras import require_extra
+from spikehalt.extras import install_command, require_extra
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 PROVIDER_OPTIONS = {"cpu": {}, "cuda": dict(onnxruntime_cuda.PROVIDER_OPTIONS)}
@@ -153,7 +153,7 @@ def check_device(device: str) -> None:
         raise DeviceError(
             f"this build of ONNX Runtime has no {device!r} device "
             f"(it has {', '.join(ort.get_available_providers())}): pip uninstall onnxruntime, then "
-            "pip install 'spikehalt[gpu]'"
+            + install_command("gpu")
         )
 
 

@@ -309,7 +309,7 @@ def test_auto_without_a_gpu_builds_nothing_unless_gpus_are_named(
     install(monkeypatch, tmp_path, flavour="tensorrt-rtx", version="1.7.1.116", gpu=False)
     with pytest.raises(TargetMissingError) as refused:
         open_target("auto", options())
-    assert "TensorRT is not installed" in str(refused.value)
+    assert "needs tensorrt, which is not installed" in str(refused.value)
     assert "TensorRT-RTX is installed, but there is no NVIDIA driver" in str(refused.value)
     named = open_target("auto", options(compute_capabilities=("8.9",)))
     assert named.compute_capabilities == ("8.9",)
