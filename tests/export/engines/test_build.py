@@ -224,7 +224,7 @@ def test_without_tensorrt_the_error_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     install(monkeypatch, tmp_path, flavour="tensorrt-rtx")
-    with pytest.raises(TargetMissingError, match=r"pip install 'spikehalt\[tensorrt\]'.*Jetson"):
+    with pytest.raises(TargetMissingError, match=r"needs tensorrt.*\[tensorrt\].*Jetson"):
         TensorRT(options())
 
 

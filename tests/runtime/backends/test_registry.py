@@ -46,9 +46,9 @@ def test_a_device_this_build_lacks_is_named(
 
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
 
-    with pytest.raises(DeviceError, match=r"no 'cuda' device.*spikehalt\[gpu\]"):
+    with pytest.raises(DeviceError, match=r"no 'cuda' device.*\[gpu\]"):
         Engine(bundle, backend="onnxruntime-cuda")
-    with pytest.raises(BackendMissingError, match=r"no 'cuda' device.*spikehalt\[gpu\]") as refused:
+    with pytest.raises(BackendMissingError, match=r"no 'cuda' device.*\[gpu\]") as refused:
         Engine(bundle, device="cuda")
     assert "only when asked for" not in str(refused.value)
 
