@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -52,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         console.write_json(collected.data)
     else:
-        sys.stdout.write(f"{arguments.out}: {len(samples)} image(s)\n")
+        console.say(f"{arguments.out}: {len(samples)} image(s)")
     return 0
 
 
