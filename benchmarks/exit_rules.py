@@ -17,9 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.common.table import Row, Table, number, words
 from runtime.calibration import Point
 from runtime.calibration.goal import RULES, Rule
 from runtime.calibration.risk import last_safe
@@ -59,21 +58,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--draws", type=int, default=1000)
     p.add_argument("--images", type=int, default=1500, help="calibration images of a draw")
     arguments = p.parse_args(argv)
-    table = Table(
-        title=f"{arguments.draws:,} draws of {arguments.images:,} images; drop ≤ {MAX_DROP:.0%} "
-        f"with confidence {1 - DELTA:g}"
-    )
-    for title in ("harm, help", "rule", "leave at t = 1", "at most", "coverage"):
-        table.add_column(title, justify="left" if title == "rule" else "right")
-    for network in NETWORKS:
-        for rule in RULES:
-            found = simulate(network, rule, arguments.images, arguments.draws)
-            table.add_row(
-                f"{network.harm:.1%}, {network.help:.1%}", rule, f"{found.share:.1%}",
-                f"{found.best:.1%}", f"{found.coverage:.1%}",
-            )  # fmt: skip
-    Console().print(table)
+    rows = [
+        row(network, rule, arguments.images, arguments.draws)
+        for network in NETWORKS
+        for rule in RULES
+    ]
+    Table(
+        f"{arguments.draws:,} draws of {arguments.images:,} images; drop ≤ {MAX_DROP:.0%} "
+        f"with confidence {1 - DELTA:g}",
+        [
+            words("harmed, helped if all leave"), words("rule", "rule"),
+            number("leave at t = 1", "share", ".1%"), number("at most", "best", ".1%"),
+            number("coverage", "coverage", ".1%"),
+        ],
+    ).print(rows)  # fmt: skip
     return 0
+
+
+def row(network: Network, rule: Rule, images: int, draws: int) -> Row:
+    """A line of the table."""
+    found = simulate(network, rule, images, draws)
+    name = f"{network.harm:.1%}, {network.help:.1%}"
+    return Row(name, {"rule": rule, **found._asdict()})
 
 
 def simulate(network: Network, rule: Rule, images: int, draws: int) -> Outcome:
