@@ -27,7 +27,7 @@ from runtime.early_exit.settings import (
     not_negative,
     resolve,
 )
-from runtime.early_exit.stream import Prepare, Streamed, run_stream
+from runtime.early_exit.stream import Prepare, Streamed, frames_of, run_stream
 from runtime.early_exit.submit import Batcher
 from runtime.errors import EngineStateError, InputError
 from runtime.inputs.check import check_inputs, fit_frame
@@ -202,8 +202,8 @@ class Engine:
                 print(streamed.index, streamed.result.name, streamed.latency_ms)
 
         Args:
-            source: an iterable of arrays, or an opened OpenCV capture. Images of another size
-                are resized (needs pillow).
+            source: an iterable of arrays, or an opened OpenCV capture, whose colours are brought to
+                the bundle's order. Images of another size are fitted as files are (needs pillow).
             prepare: makes of one frame what the bundle takes; runs in the reader thread. None
                 resizes images and passes event frames on.
             batch: frames answered at once, if so many are waiting.
@@ -228,7 +228,8 @@ class Engine:
             fitted = fit_frame(frame, spec) if prepare is None else prepare(frame)
             return check_inputs(spec, fitted)[0]
 
-        return run_stream(source, classify, prepare=ready, batch=batch, queue=queue, drop=drop)
+        frames = frames_of(source, spec.preprocessing.channel_order)
+        return run_stream(frames, classify, prepare=ready, batch=batch, queue=queue, drop=drop)
 
     def submit(self, image: Any, **overrides: Any) -> Future[ImageResult]:
         """Queue one image; images submitted about the same time are answered in one batch.

@@ -72,15 +72,17 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fit", choices=get_args(Fit),
-        help="stretch images, or cut out their centre (default: as the bundle was trained)",
+        help="stretch images of another size (`resize`), or cut out their centre (`crop`) "
+        "(default: as the bundle was trained)",
     )  # fmt: skip
     parser.add_argument(
         "--interpolation", choices=get_args(Interpolation),
-        help="how images are scaled (default: as the bundle was trained)",
+        help="Pillow's filter that scales images (default: as the bundle was trained)",
     )  # fmt: skip
     parser.add_argument(
         "--orientation", choices=get_args(Orientation),
-        help="turn images as their EXIF says, or not (default: as the bundle was trained)",
+        help="turn images as their EXIF orientation says (`upright`), or not (`stored`) "
+        "(default: as the bundle was trained)",
     )  # fmt: skip
 
 

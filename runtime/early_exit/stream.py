@@ -16,6 +16,7 @@ from typing import Any
 
 from runtime.results.result import ImageResult, Result
 from spikehalt.errors import ConfigError
+from spikehalt.vocabulary import ChannelOrder
 
 Prepare = Callable[[Any], Any]
 Classify = Callable[[list[Any]], Result]
@@ -171,8 +172,12 @@ def _read(frames: Iterable[Any], prepare: Prepare | None, queue: FrameQueue) -> 
         queue.end()
 
 
-def frames_of(source: Any) -> Iterable[Any]:
-    """The frames of an iterable, or of an OpenCV capture (converted from BGR to RGB).
+def frames_of(source: Any, channel_order: ChannelOrder = "rgb") -> Iterable[Any]:
+    """The frames of an iterable as they are, or of an OpenCV capture, whose order is BGR.
+
+    Args:
+        source: the iterable or capture.
+        channel_order: what a capture's frames are brought to.
 
     Raises:
         ConfigError: neither of them.
@@ -180,16 +185,17 @@ def frames_of(source: Any) -> Iterable[Any]:
     if isinstance(source, Iterable):
         return source
     if callable(getattr(source, "read", None)) and hasattr(source, "isOpened"):
-        return _capture_frames(source)
+        return _capture_frames(source, channel_order)
     raise ConfigError(
         f"cannot read frames from {type(source).__name__}: pass an iterable of arrays or an "
         "OpenCV capture"
     )
 
 
-def _capture_frames(capture: Any) -> Iterator[Any]:
+def _capture_frames(capture: Any, channel_order: ChannelOrder) -> Iterator[Any]:
     while True:
         good, frame = capture.read()
         if not good:
             return
-        yield frame[..., ::-1] if frame.ndim == 3 and frame.shape[-1] == 3 else frame
+        turns = channel_order == "rgb" and frame.ndim == 3 and frame.shape[-1] == 3
+        yield frame[..., ::-1] if turns else frame

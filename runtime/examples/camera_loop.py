@@ -34,7 +34,7 @@ def animation(path: str) -> Iterator[np.ndarray]:
     """Frames as uint8 [H, W, 3]."""
     from PIL import Image, ImageSequence
 
-    with Image.open(path) as video:
+    with Image.open(path, formats=("GIF", "WEBP", "PNG")) as video:
         for frame in ImageSequence.Iterator(video):
             yield np.asarray(frame.convert("RGB"), np.uint8)
 

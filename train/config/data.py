@@ -65,11 +65,11 @@ class DataConfig:
         validation_fraction: part of the training images held out to choose thresholds by, where
             the data set has no validation part.
         test_fraction: of each class, where the data set has no test part.
-        fit: images of another size are stretched (`resize`), or scaled and cut (`crop`).
+        fit: stretch images of another size (`resize`), or cut out their centre (`crop`).
         crop_share: of the sides of what `crop` cuts out, how much is kept; 0.875 is the usual
             "scale to 256, cut out 224".
         interpolation: Pillow's filter that scales images.
-        orientation: `upright` turns images as their EXIF orientation says, `stored` does not.
+        orientation: turn images as their EXIF orientation says (`upright`), or not (`stored`).
         channel_order: of colours, as Pillow gives them (`rgb`) or as OpenCV does (`bgr`).
         stream: read images while training instead of holding them all on the device.
         workers: processes that read streamed images; 0 reads in the training process.

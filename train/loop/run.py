@@ -63,7 +63,7 @@ def run(config: TrainConfig, *, start: Checkpoint | None = None) -> RunResult:
     make_folder(config.out)
     fabric = launch(config)
     seed_everything(config.seed, verbose=False)
-    known = Known(start.classes) if start else None
+    known = Known(start.classes) if start and start.classes else None
     data = load_data(config.data, config.model, config.seed, known).to(fabric.device)
     keep = start is not None and start.training is not None
     csv = CsvLog(Path(config.out) / "log.csv", keep=keep, writes=fabric.is_global_zero)
