@@ -66,7 +66,8 @@ def make_events(
 def unwrapped(t: np.ndarray, period: int) -> np.ndarray:
     """Times int64 [N] of a counter that starts anew after `period`, without its jumps back."""
     turns = np.diff(t, prepend=t[:1]) < -(period // 2)
-    return t + period * np.cumsum(turns)
+    whole: np.ndarray = t + period * np.cumsum(turns)
+    return whole
 
 
 def mask_hot_pixels(events: Events, factor: float) -> Events:
