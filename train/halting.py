@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from spikehalt.exits import single
 from train.config import HaltingMode
 
 
@@ -81,10 +82,20 @@ def halt(
         last: whether this is block L, where every token that is left halts.
     """
     cum_next = cum + history(h, mode)
-    reached = torch.ones_like(cum_next) if last else (cum_next >= 1 - epsilon).to(h.dtype)
+    reached = torch.ones_like(cum_next) if last else (cum_next >= bound(epsilon)).to(h.dtype)
     halts = reached * live
     p = live * torch.where(reached > 0, 1 - cum, h)
     return HaltStep(p, h, cum_next, live - halts, halts)
+
+
+def bound(epsilon: Tensor | float) -> Tensor | float:
+    """1 - epsilon, rounded to float32 after each step as deployed graphs do; not once from float64.
+
+    The two differ by a unit for two margins in five.
+    """
+    if isinstance(epsilon, Tensor):
+        return 1 - epsilon.float()
+    return single(1.0 - single(epsilon))
 
 
 def readout(p: Tensor, x: Tensor) -> Tensor:

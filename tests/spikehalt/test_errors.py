@@ -22,6 +22,7 @@ OTHERS = {
     "spikehalt/datasets/arrays.py": {"ValueError"},
     "runtime/backends/onnxruntime/files.py": {"ValueError"},
     "runtime/backends/onnxruntime/inline.py": {"ValueError"},
+    "runtime/backends/onnxruntime/protobuf.py": {"ValueError"},
     "export/entry.py": {"SystemExit"},
     "train/loop/phase/steps.py": {"KeyboardInterrupt"},
 }

@@ -127,7 +127,7 @@ def _dense_layers(network: SpikingTransformer) -> Iterator[tuple[float, float]]:
         linears = [layer.linear for layer in block.modules() if isinstance(layer, LinearBN)]
         for linear in linears:
             yield linear.weight.numel() * tokens, linear.out_features * tokens
-        inner = min(tokens, config.dim // config.heads) if config.arch != "sdt" else 1
+        inner = config.architecture.attention.meets(tokens, config.dim // config.heads)
         yield 2 * config.dim * inner * tokens, config.dim * tokens
     yield config.dim * config.classes, config.classes
 

@@ -66,8 +66,7 @@ def make_events(
 def unwrapped(t: np.ndarray, period: int) -> np.ndarray:
     """Times int64 [N] of a counter that starts anew after `period`, without its jumps back."""
     turns = np.diff(t, prepend=t[:1]) < -(period // 2)
-    whole: np.ndarray = t + period * np.cumsum(turns)
-    return whole
+    return np.asarray(t + period * np.cumsum(turns))
 
 
 def mask_hot_pixels(events: Events, factor: float) -> Events:
