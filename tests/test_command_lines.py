@@ -60,6 +60,7 @@ LINES = [
     "train figure heatmap nowhere.pt --out x.png",
     "train sweep nowhere.yaml --over seed=1",
     "train import nowhere.pth --arch spikformer-4-384",
+    "train events nowhere.aedat --out nowhere",
     "export compare nowhere.bundle --images nowhere",
     "export trtexec nowhere.bundle",
     "export.to_trt nowhere.pt",

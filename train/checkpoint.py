@@ -9,6 +9,7 @@ import io
 import pickle
 import random
 import warnings
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any

@@ -9,6 +9,7 @@ from typing import Any
 
 from runtime.bundle import Bundle, InputSpec, signature_notice, update_manifest
 from runtime.calibration import Calibration, Goal, Observed, Point, calibrate
+from runtime.calibration.goal import RULES
 from runtime.calibration.plot import curves_svg
 from runtime.cli import options
 from runtime.engine import Engine
@@ -35,6 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--confidence", type=float, metavar="P", help="promise --max-drop for new images, as 0.95"
     )
+    parser.add_argument(
+        "--rule", choices=RULES, default=RULES[0],
+        help="how --confidence is shown (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument(
         "--policy", nargs="+", action="extend", choices=[each.name for each in CALIBRATED],
         help="exit policies to calibrate (default: all)",
@@ -112,7 +117,12 @@ def _goal(arguments: argparse.Namespace) -> Goal:
     drop = arguments.max_drop
     if drop is None and arguments.timesteps is None:
         drop = MAX_DROP
-    return Goal(max_drop=drop, timesteps=arguments.timesteps, confidence=arguments.confidence)
+    return Goal(
+        max_drop=drop,
+        timesteps=arguments.timesteps,
+        confidence=arguments.confidence,
+        rule=arguments.rule,
+    )
 
 
 def _decoded(spec: InputSpec, samples: list[Sample], size: int) -> Iterator[Any]:
