@@ -20,7 +20,7 @@ is imported by the functions that make ONNX objects.
 
 from typing import TYPE_CHECKING
 
-from spikehalt.lazy import lazily
+from spikehalt.packages.lazy import lazily
 
 if TYPE_CHECKING:
     from plugins.common.attributes import OpAttributeError

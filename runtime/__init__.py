@@ -31,7 +31,7 @@ Rooms, each of which imports only those below it:
 import logging
 from typing import TYPE_CHECKING
 
-from spikehalt.lazy import lazily
+from spikehalt.packages.lazy import lazily
 
 if TYPE_CHECKING:
     from runtime.bundle import Bundle, Manifest

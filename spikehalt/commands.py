@@ -82,7 +82,7 @@ def run(command: Callable[[], int], *, stopped: str = "stopped") -> int:
     console.print_whatever_the_encoding()
     try:
         return _finished(command)
-    except console.ReaderGoneError:
+    except console.ReaderGone:
         return DONE
     except KeyboardInterrupt:
         console.complain(f"{stopped}\n")

@@ -30,7 +30,7 @@ _UNPRINTABLE = re.compile(
 )
 
 
-class ReaderGoneError(Exception):
+class ReaderGone(Exception):  # noqa: N818  # no error: nobody wants more
     """Who reads stdout, such as `head`, has seen enough."""
 
 
@@ -63,7 +63,7 @@ def write(text: str) -> None:
 
     Raises:
         OutputError: stdout is full, or cannot be written for another reason.
-        ReaderGoneError: nobody reads it any more.
+        ReaderGone: nobody reads it any more.
     """
     if not speaks() or not _is_open(sys.stdout):
         return
@@ -72,7 +72,7 @@ def write(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError as gone:
         _drop_what_waits()
-        raise ReaderGoneError from gone
+        raise ReaderGone from gone
     except OSError as problem:
         _drop_what_waits()
         raise OutputError(f"stdout cannot be written: {problem.strerror}") from problem

@@ -7,34 +7,36 @@ runs any number of timesteps.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
 
-from runtime.bundle import FIRST_GRAPH, Manifest
+from runtime.backends.facts import Facts, Shape
+from runtime.backends.layouts import DUTIES
+from runtime.backends.ports import Ports, Wiring, wire_graphs
+from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Manifest
 from runtime.bundle.properties import PREFIX, graph_properties
 from runtime.errors import BundleFormatError
 
-Shape = tuple[int | None, ...]
 _STATE = re.compile(r"(next\.)?state\.(block(?P<block>\d+)\.)?(?P<what>\w+)")
 _INT8_OPS = {"QuantizeLinear", "DequantizeLinear", "MatMulInteger", "MatMulIntegerToFloat"}
 _QDQ_OP = "DequantizeLinear"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What a loaded graph is.
+def wire(manifest: Manifest, first: Ports, following: Ports | None) -> tuple[Wiring, Wiring | None]:
+    """Compare the graphs of a bundle with its manifest, and pair their states.
 
-    Attributes:
-        shapes: of its inputs and outputs by name, None where a dimension is free.
-        types: of these, as numpy calls them, such as "float16".
-        ops: types of its nodes; empty where the backend cannot tell.
-        properties: metadata; empty where the backend cannot tell.
+    Args:
+        manifest: of the bundle.
+        first: what `first.onnx` declares.
+        following: what `next.onnx` declares, None if there is none.
+
+    Raises:
+        BundleFormatError: as `check_facts` and `wire_graphs`.
     """
-
-    shapes: Mapping[str, Shape] = field(default_factory=dict)
-    types: Mapping[str, str] = field(default_factory=dict)
-    ops: Collection[str] = ()
-    properties: Mapping[str, str] = field(default_factory=dict)
+    check_facts(manifest, FIRST_GRAPH, first.facts)
+    if following is not None:
+        check_facts(manifest, NEXT_GRAPH, following.facts)
+    rows = DUTIES[manifest.layout].row_inputs(manifest.blocks)
+    return wire_graphs(manifest, first, following, rows)
 
 
 def check_facts(manifest: Manifest, graph: str, facts: Facts) -> None:
@@ -58,7 +60,7 @@ def _check_model(manifest: Manifest) -> None:
     """Compare with the model's own configuration, where the manifest holds one."""
     halting = manifest.model.get("halting")
     mode = halting.get("mode") if isinstance(halting, dict) else None
-    said = {
+    said: dict[str, tuple[object, object]] = {
         "timesteps": (manifest.timesteps, manifest.model.get("timesteps")),
         "halting": (manifest.halting.mode, mode),
     }
@@ -111,8 +113,8 @@ def _check_state(
     if what in ("hist", "tokens", "size"):
         _check_shape(graph, name, (None, slots, *shape[2:]), shape)
     if what.endswith("_lif"):
-        packed = manifest.layout == "packed" or (manifest.layout == "lagged" and block > 1)
-        _require(len(shape) == (2 if packed else 3), graph, "layout", manifest.layout, name)
+        rows = DUTIES[manifest.layout].keeps_rows(block)
+        _require(len(shape) == (2 if rows else 3), graph, "layout", manifest.layout, name)
         wanted = "float16" if manifest.precision == "fp16" else "float32"
         _require(dtype in (None, wanted), graph, "precision", manifest.precision, dtype)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from runtime.backends.contract import Facts, check_facts
+from runtime.backends.facts import Facts
 from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Manifest
 from runtime.errors import BundleFormatError
 
@@ -55,7 +55,7 @@ class Ports:
 def wire_graphs(
     manifest: Manifest, first: Ports, following: Ports | None, rows: Collection[str] = ()
 ) -> tuple[Wiring, Wiring | None]:
-    """Check the graphs against the contract and the manifest, and pair the states.
+    """Check the graphs' names against the contract, and pair the states.
 
     Args:
         manifest: of the bundle.
@@ -64,12 +64,8 @@ def wire_graphs(
         rows: names of the row lists that the layout feeds to it.
 
     Raises:
-        BundleFormatError: an input nobody feeds, an output that is missing, or a graph that is not
-            what the manifest says.
+        BundleFormatError: an input nobody feeds, or an output that is missing.
     """
-    check_facts(manifest, FIRST_GRAPH, first.facts)
-    if following is not None:
-        check_facts(manifest, NEXT_GRAPH, following.facts)
     source = FRAMES if manifest.input.kind == "frames" else IMAGE
     states = tuple(n for n in following.inputs if n.startswith(STATE)) if following else ()
     outputs = _outputs(manifest)

@@ -196,14 +196,11 @@ def as_path(path: object) -> Path:
     Raises:
         BundleFormatError: it is no path.
     """
-    try:
-        if isinstance(path, bytes):
-            raise TypeError
-        return Path(os.fspath(path))  # type: ignore[arg-type]
-    except TypeError:
-        raise BundleFormatError(
-            f"a bundle is the path of a folder, not {type(path).__name__} {str(path)[:80]!r}"
-        ) from None
+    if isinstance(path, str | os.PathLike):
+        return Path(path)
+    raise BundleFormatError(
+        f"a bundle is the path of a folder, not {type(path).__name__} {str(path)[:80]!r}"
+    )
 
 
 def _reopen(root: Path, fingerprint: str) -> Bundle:

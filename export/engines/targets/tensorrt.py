@@ -165,7 +165,7 @@ def import_tensorrt() -> ModuleType:
             f"TensorRT {tensorrt.__version__} is too old, 10.3 is the oldest that works: update it "
             "(on a Jetson: JetPack 6.1 or newer)"
         )
-    return tensorrt  # type: ignore[no-any-return]
+    return tensorrt
 
 
 def _this_gpu() -> CudaDriver:

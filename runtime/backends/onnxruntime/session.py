@@ -8,8 +8,8 @@ from typing import Any
 
 from runtime.backends import ports as graph_io
 from runtime.backends.base import BackendInfo, ChunkOutputs, Inputs, SessionOptions, refuse_closed
-from runtime.backends.contract import Facts, Shape
-from runtime.backends.layouts import DUTIES
+from runtime.backends.contract import wire
+from runtime.backends.facts import Facts, Shape
 from runtime.backends.onnxruntime import cuda as onnxruntime_cuda
 from runtime.backends.onnxruntime.files import own_files
 from runtime.backends.onnxruntime.forks import never_destroy_in_children
@@ -78,10 +78,7 @@ class OnnxRuntimeSession:
         never_destroy_in_children(self)
         self._first, self._next = sessions[FIRST_GRAPH], sessions.get(NEXT_GRAPH)
         ports = {name: _ports(session, models[name]) for name, session in sessions.items()}
-        rows = DUTIES[manifest.layout].row_inputs(manifest.blocks)
-        self._wirings = graph_io.wire_graphs(
-            manifest, ports[FIRST_GRAPH], ports.get(NEXT_GRAPH), rows
-        )
+        self._wirings = wire(manifest, ports[FIRST_GRAPH], ports.get(NEXT_GRAPH))
         operations = (graph_io.MAC_OPS, graph_io.AC_OPS) if manifest.instrumented else ()
         self._answers = (*_ANSWERS, *operations)
         self._masks = graph_io.live_masks(manifest.blocks) if manifest.live_masks else ()

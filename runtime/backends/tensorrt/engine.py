@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from runtime.backends.contract import Facts
 from runtime.backends.cuda.memory import Shape
+from runtime.backends.facts import Facts
 from runtime.backends.ports import Ports
 from runtime.backends.tensorrt.kernel_cache import KernelCache
 from runtime.backends.tensorrt.log import MessageLog

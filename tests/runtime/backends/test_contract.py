@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from runtime.backends.contract import Facts, check_facts
+from runtime.backends.contract import check_facts
+from runtime.backends.facts import Facts
 from runtime.bundle import FIRST_GRAPH, HaltingSpec, InputSpec, graph_properties
 from runtime.errors import BundleFormatError
 from tests.runtime.manifests import small_manifest
