@@ -1,6 +1,6 @@
 """How soon a recording's windows are answered: frames waited for, and time to compute.
 
-    python -m benchmarks.event_latency BUNDLE dvs/test --window-ms 200
+    python -m benchmarks.event_latency BUNDLE dvs/test --window-ms 200 --threshold 0.88
 
 Timestep t of a network for event frames sees frames 1..t alone, so an image that leaves after t
 timesteps is answered t frames after its window begins, plus the time that these timesteps take.
@@ -47,11 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Answer all windows; exit status 1 where a later frame mattered."""
     p = argparse.ArgumentParser(prog="python -m benchmarks.event_latency", description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    p.add_argument("bundle", type=Path, help="with a calibrated exit threshold")
+    p.add_argument("bundle", type=Path)
     p.add_argument("windows", help="folder of <class>/*.npz, as `python -m train events` leaves it")
     p.add_argument("--window-ms", type=float, default=200.0, help="length of a window")
+    p.add_argument("--threshold", type=float, help="of confidence; none: as calibrated")
     arguments = p.parse_args(argv)
-    with Engine(arguments.bundle) as engine:
+    policy = None if arguments.threshold is None else "confidence"
+    with Engine(arguments.bundle, policy=policy, threshold=arguments.threshold) as engine:
         frame_ms = arguments.window_ms / engine.manifest.timesteps
         answers = answer_all(engine, arguments.windows)
     table(answers).print(rows_of(answers, frame_ms))
