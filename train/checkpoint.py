@@ -144,8 +144,7 @@ def _read(path: Path) -> Any:
     try:
         with warnings.catch_warnings():  # torch warns of pickle protocols before it refuses them
             warnings.simplefilter("ignore")
-            if zipfile.is_zipfile(path):
-                check_digest(path)
+            check_digest(path)
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise CheckpointError(
