@@ -9,7 +9,6 @@ import io
 import pickle
 import random
 import warnings
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,8 +148,7 @@ def _read(path: Path) -> Any:
     ):
         warnings.simplefilter("ignore")
         try:
-            if zipfile.is_zipfile(path):
-                check_digest(path)
+            check_digest(path)
             return torch.load(path, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError:
             raise CheckpointError(

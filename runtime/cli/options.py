@@ -70,7 +70,7 @@ def add_exit(parser: argparse.ArgumentParser) -> None:
     add_policy(parser)
     parser.add_argument(
         "--epsilon", type=float, metavar="X",
-        help="halting margin, larger: fewer tokens (default: as the bundle says)",
+        help="halting margin ε; larger: fewer tokens (default: as the bundle says)",
     )  # fmt: skip
     parser.add_argument(
         "--max-timesteps", type=int, metavar="T", help="the last timestep (default: the bundle's)"

@@ -1,4 +1,4 @@
-"""`python -m runtime report BUNDLE DATA --out FILE.html`: one page about a bundle on some files."""
+"""`python -m runtime report BUNDLE IMAGES --out FILE.html`: a page about a bundle on some files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spikehalt import files as atomic
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     options.add_bundle(parser)
-    parser.add_argument("data", metavar="DATA", help=options.IMAGES_HELP)
+    parser.add_argument("data", metavar="IMAGES", help=options.IMAGES_HELP)
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="FILE.html", help="the page"
     )

@@ -1,4 +1,4 @@
-"""`python -m runtime run BUNDLE PATH…`: classify images, folders or zips."""
+"""`python -m runtime run BUNDLE IMAGES…`: classify images, folders or zips."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Row = tuple[Sample, ImageResult | InputError]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     options.add_bundle(parser)
-    parser.add_argument("paths", metavar="PATH", nargs="+", help=options.IMAGES_HELP)
+    parser.add_argument("paths", metavar="IMAGES", nargs="+", help=options.IMAGES_HELP)
     options.add_exit(parser)
     options.add_batch(parser)
     options.add_files(parser)
@@ -149,7 +149,7 @@ def _footer(means: dict[str, float | int | None]) -> str:
         return "no image could be read"
     text = (
         f"{means['images']} image(s): {means['average_timesteps']:.2f} timesteps, "
-        f"{means['average_tokens']:.3f} × tokens on average"
+        f"{means['average_tokens']:.3f} × K₀ tokens on average (K₀: before the first block)"
     )
     if means["accuracy"] is not None:
         text = f"{means['accuracy']:.2%} right by the folders' names; {text}"

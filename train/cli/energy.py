@@ -142,7 +142,7 @@ def _write_overhead(report: EnergyReport) -> None:
     counts = ("score MACs", "readout MACs", "similarity MACs", "packed bytes")
     write_table(
         f"what halting and merging cost themselves: {_name(report)}",
-        ("block", *(f">{name}" for name in counts), ">µJ"),
+        ("block", *(f">{name}" for name in counts), ">energy"),
         [
             (
                 str(row.block),
@@ -150,7 +150,7 @@ def _write_overhead(report: EnergyReport) -> None:
                 f"{row.readout_macs:,.0f}",
                 f"{row.similarity_macs:,.0f}",
                 f"{row.packed_bytes:,.0f}",
-                f"{row.energy_uj:.4g}",
+                energy_text(row.energy_uj / 1000),
             )
             for row in report.overhead
         ],
