@@ -16,6 +16,7 @@ from runtime.bundle import InputSpec
 from runtime.cli import options
 from runtime.engine import Engine
 from runtime.measure import Measured, measure, variants
+from runtime.opening import processors
 from runtime.sensors import EnergyMeter, open_sensor, sensor_names
 from spikehalt import console
 
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stream", action="store_true", help="also one by one, as a stream")
     options.add_images(parser)
     options.add_count(parser, 32)
+    parser.set_defaults(count=None)  # 32, or as many as the largest batch takes
     parser.add_argument(
         "--rounds", type=options.positive, default=7, metavar="N",
         help="times all images are run, of which medians are taken (default 7)",
@@ -57,7 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             if meter is not None:
                 meter.close()
-        notes = [each for each in (note, engine.notice, _native_ops(engine)) if each]
+        notes = [
+            each for each in (note, engine.notice, _native_ops(engine), _threads(engine)) if each
+        ]
         (_show_json if arguments.json else _show_table)(engine, measured, notes)
     return 0
 
@@ -73,11 +77,18 @@ def _native_ops(engine: Engine) -> str:
     return "" if said is None else f"native ops: {said}"
 
 
+def _threads(engine: Engine) -> str:
+    """How many compute one operator; empty where the backend has none to choose."""
+    said = engine.info.options.get("threads")
+    return "" if said is None else f"threads: {said}, of {processors()} processors"
+
+
 def _images(engine: Engine, arguments: argparse.Namespace) -> tuple[NDArray[Any], str]:
     spec = options.input_spec(arguments, engine.manifest.input)
+    count = arguments.count or max(32, *arguments.batch)
     if arguments.images is None:
-        return _noise(spec, arguments.count), NOISE
-    return options.load_images(arguments, spec, arguments.count), ""
+        return _noise(spec, count), NOISE
+    return options.load_images(arguments, spec, count), ""
 
 
 def _noise(spec: InputSpec, count: int) -> NDArray[Any]:
@@ -113,7 +124,8 @@ def _show_table(engine: Engine, measured: list[Measured], notes: list[str]) -> N
     columns = ["variant", ">batch", ">ms per image", ">quartiles", ">images/s", ">timesteps"]
     columns += [">tokens", ">mJ (estimated)", ">mJ (measured)"]
     title = f"{engine.manifest.name} on {engine.info.name} {engine.info.version}"
-    rounds = f"medians over {measured[0].rounds} rounds of {measured[0].images_per_round} images"
+    sizes = sorted({each.images_per_round for each in measured})
+    rounds = f"medians over {measured[0].rounds} rounds of {' or '.join(map(str, sizes))} images"
     console.write_table(title, columns, [_cells(each) for each in measured], rounds)
     energy = {f"energy: {each.energy_note}" for each in measured}
     for note in [*notes, *sorted(energy - {"energy: not asked for"})]:
@@ -125,13 +137,19 @@ def _cells(each: Measured) -> list[str]:
         each.name,
         "stream" if each.batch == 0 else str(each.batch),
         f"{each.median_ms:.3f}",
-        f"{each.low_ms:.3f}-{each.high_ms:.3f}",
+        _quartiles(each),
         f"{each.images_per_s:.1f}",
         f"{each.average_timesteps:.2f}",
         f"{each.average_tokens:.3f}",
         _or_unknown(each.energy_estimated_mj),
         _or_unknown(each.energy_measured_mj),
     ]
+
+
+def _quartiles(each: Measured) -> str:
+    if each.low_ms is None or each.high_ms is None:
+        return "too few rounds"
+    return f"{each.low_ms:.3f}-{each.high_ms:.3f}"
 
 
 def _or_unknown(value: float | None) -> str:
