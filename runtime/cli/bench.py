@@ -20,6 +20,7 @@ from runtime.opening import processors
 from runtime.sensors import EnergyMeter, open_sensor, sensor_names
 from spikehalt import console
 
+DEFAULT_BATCHES = (1, 16)
 NOISE = (
     "random noise stands in for images: how many tokens and timesteps it takes says nothing about "
     "real ones; give --images"
@@ -30,9 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     options.add_bundle(parser)
     options.add_exit(parser)
-    parser.add_argument(
-        "--batch", type=_sizes, default=[1, 16], metavar="N,…", help="images at once (default 1,16)"
-    )
+    parser.add_argument("--batch", type=_sizes, metavar="N,…", help="images at once (default 1,16)")
     parser.add_argument("--stream", action="store_true", help="also one by one, as a stream")
     options.add_images(parser)
     options.add_count(parser, 32)
@@ -47,10 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and show."""
-    with options.open_engine(arguments, max_batch=max(arguments.batch)) as engine:
+    with options.open_engine(
+        arguments, max_batch=max(arguments.batch or DEFAULT_BATCHES)
+    ) as engine:
         images, note = _images(engine, arguments)
+        fitting = [size for size in DEFAULT_BATCHES if size <= len(images)]
+        batches = arguments.batch or fitting
         exits = engine.settings.threshold is not None
-        compared = variants(arguments.batch, arguments.stream, _overrides(arguments), exits)
+        compared = variants(batches, arguments.stream, _overrides(arguments), exits)
         meter = _meter(arguments.energy, engine)
         try:
             measured = measure(
@@ -85,7 +88,7 @@ def _threads(engine: Engine) -> str:
 
 def _images(engine: Engine, arguments: argparse.Namespace) -> tuple[NDArray[Any], str]:
     spec = options.input_spec(arguments, engine.manifest.input)
-    count = arguments.count or max(32, *arguments.batch)
+    count = arguments.count or max(32, *(arguments.batch or ()))
     if arguments.images is None:
         return _noise(spec, count), NOISE
     return options.load_images(arguments, spec, count), ""
