@@ -58,7 +58,7 @@ def _check_model(manifest: Manifest) -> None:
     """Compare with the model's own configuration, where the manifest holds one."""
     halting = manifest.model.get("halting")
     mode = halting.get("mode") if isinstance(halting, dict) else None
-    said = {
+    said: dict[str, tuple[object, object]] = {
         "timesteps": (manifest.timesteps, manifest.model.get("timesteps")),
         "halting": (manifest.halting.mode, mode),
     }
