@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from runtime.bundle.manifest import MAX_MANIFEST_BYTES, Manifest
 from runtime.bundle.names import MANIFEST_NAME, SIGNATURE_NAME
@@ -190,7 +191,7 @@ class _Held:
                 os.close(descriptor)
 
 
-def as_path(path: object) -> Path:
+def as_path(path: Any) -> Path:
     """A bundle's path.
 
     Raises:

@@ -61,6 +61,6 @@ def _ticking(starts: Iterable[int], count: int) -> Iterator[int]:
 
 def _write(path: Path, text: str) -> None:
     try:
-        atomic.replace_file(path, text.encode())
+        atomic.replace_file(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise BundleWriteError(f"cannot write {path}: {error}") from error

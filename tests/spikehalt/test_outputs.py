@@ -139,8 +139,9 @@ runpy.run_module(module, run_name="__main__")
 
 @pytest.mark.parametrize(
     "line",
-    ["train run digits", "export", "export.to_trt", "runtime run", "plugins list", "spikehalt run"],
-)
+    ["train evaluate x", "export compare x", "export.to_trt x", "runtime info x", "plugins list",
+     "spikehalt info x"],
+)  # fmt: skip
 def test_ctrl_c_during_imports_is_one_line(line: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED, *line.split()], cwd=ROOT, capture_output=True, text=True

@@ -222,7 +222,7 @@ def test_frames_are_not_unpickled() -> None:
 
 def test_without_pillow_the_error_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     data = png(PIXELS)
-    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    monkeypatch.setitem(sys.modules, "PIL", None)
 
     with pytest.raises(MissingExtraError, match=r"needs PIL.*: pip install .*\[cli\]"):
         decode_image(data, "x", IMAGE)
