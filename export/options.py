@@ -38,6 +38,8 @@ class ExportOptions:
             (export/graph/observers/spikes.py).
         spike_ops: SpikeLinear and SpikeConv where activations are spikes or small integers, in
             graphs for ONNX Runtime on a CPU.
+        inline_functions: put the bodies of the project's ops in their place, for programs that
+            know standard ops alone (export/graph/inline.py).
         engine_batch: most images of the engines that are built next; None where none are.
     """
 
@@ -50,6 +52,7 @@ class ExportOptions:
     instrument: bool = False
     spikes: bool = False
     spike_ops: bool = True
+    inline_functions: bool = False
     engine_batch: int | None = None
 
     @property
@@ -59,9 +62,13 @@ class ExportOptions:
 
     @property
     def takes_spike_ops(self) -> bool:
-        """Whether the graphs take them: those of engines, in float16 and of comparisons do not."""
+        """Whether the graphs take them.
+
+        Those of engines, of comparisons, in float16 and in standard ops alone do not.
+        """
         for_engines = self.qdq or self.engine_batch is not None or self.layout == "lagged"
-        return self.spike_ops and not (for_engines or self.precision == "fp16" or self.spikes)
+        others = self.spikes or self.inline_functions or self.precision == "fp16"
+        return self.spike_ops and not (for_engines or others)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -102,11 +109,15 @@ def add_graph_arguments(p: argparse._ActionsContainer) -> None:
         "--no-spike-ops", dest="spike_ops", action="store_false",
         help="dense layers alone, no ops that pay for spikes only (ONNX Runtime on a CPU)",
     )  # fmt: skip
+    p.add_argument(
+        "--inline-functions", action="store_true",
+        help="graphs of standard ops alone, for programs without model-local functions; slower",
+    )  # fmt: skip
 
 
 GRAPH_ARGUMENTS = (
     "fp16", "int8", "qdq", "chunk", "layout", "merge_gamma", "live_masks", "instrument",
-    "spike_ops",
+    "spike_ops", "inline_functions",
 )  # fmt: skip
 
 
@@ -115,15 +126,18 @@ def export_options(arguments: argparse.Namespace, engine_batch: int | None) -> E
 
     Args:
         arguments: parsed, of `add_graph_arguments`.
-        spike_ops: SpikeLinear and SpikeConv where activations are spikes or small integers, in
-            graphs for ONNX Runtime on a CPU.
         engine_batch: most images of the engines that are built next; None where none are.
 
     Raises:
-        UnsupportedError: --qdq without --int8.
+        UnsupportedError: --qdq without --int8, or --inline-functions with engines.
     """
     if arguments.qdq and not arguments.int8:
         raise UnsupportedError("--qdq says what --int8 is for: give both")
+    if arguments.inline_functions and engine_batch is not None:
+        raise UnsupportedError(
+            "engines are built from the project's ops: leave --inline-functions out, or use "
+            "--target onnx"
+        )
     return ExportOptions(
         chunk=arguments.chunk,
         layout=arguments.layout,
@@ -133,5 +147,6 @@ def export_options(arguments: argparse.Namespace, engine_batch: int | None) -> E
         live_masks=arguments.live_masks,
         instrument=arguments.instrument,
         spike_ops=arguments.spike_ops,
+        inline_functions=arguments.inline_functions,
         engine_batch=engine_batch,
     )

@@ -18,10 +18,10 @@ def convert(recording: Path, folder: Path, cut: FrameOptions) -> int:
     Raises:
         DataError: no window holds enough events, or the folder cannot be written.
     """
-    number = 0
+    events, number = read_events(recording), 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for number, frames in enumerate(frames_of_windows(read_events(recording), cut), 1):
+        for number, frames in enumerate(frames_of_windows(events, cut), 1):
             np.savez_compressed(folder / f"{recording.stem}-{number:05d}.npz", frames=frames)
     except OSError as error:
         raise DataError(f"{folder} cannot be written ({error.strerror})") from None
