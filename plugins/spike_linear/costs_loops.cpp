@@ -22,7 +22,7 @@ constexpr uint32_t kEVERY = 3; //!< one activation of so many is not zero: about
 constexpr uint32_t kHIGHEST = 4;
 constexpr int kREPEATS = 7;
 //! Weights are not in the caches where layers take turns, which costs lists more.
-constexpr double kCAUTION = 0.9;
+constexpr double kCAUTION = 0.8;
 
 template <typename Work>
 double fastest(Work const& work)
