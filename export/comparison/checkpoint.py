@@ -66,6 +66,7 @@ def export_again(
         live_masks=spikes or manifest.live_masks,
         instrument=manifest.instrumented,
         spikes=spikes,
+        spike_ops=bool(manifest.spike_layers),
     )
     return unroll(make_plan(network), options)
 
