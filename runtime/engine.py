@@ -28,13 +28,14 @@ from runtime.early_exit.settings import (
     resolve,
 )
 from runtime.early_exit.stream import Prepare, Streamed, frames_of, run_stream
-from runtime.early_exit.submit import Batcher
+from runtime.early_exit.submit import MAX_WAIT_MS, Batcher
 from runtime.errors import EngineStateError, InputError
 from runtime.inputs.check import check_inputs, fit_frame
 from runtime.opening import (
+    bounded_threads,
+    check_options,
     check_positive,
     check_sensor,
-    check_threads,
     choose_sensor,
     open_session,
     open_source,
@@ -113,9 +114,10 @@ class Engine:
         self._pid = os.getpid()
         self._max_batch = check_positive("max_batch", max_batch)
         if threads is not None:
-            check_threads(threads)
+            threads = bounded_threads(threads)
+        check_options(device, spin, native_ops)
         check_sensor(energy_sensor)  # before anything is loaded that would have to be closed
-        self._submit_wait_ms = not_negative("submit_wait_ms", submit_wait_ms)
+        self._submit_wait_ms = not_negative("submit_wait_ms", submit_wait_ms, MAX_WAIT_MS)
         self._batcher: Batcher | None = None
         self._lock, self._closing = threading.Lock(), False
         source = open_source(bundle, public_key, min_release)
@@ -221,6 +223,10 @@ class Engine:
         """
         self._usable_session()
         self._resolve(Overrides(**overrides))
+        check_positive("batch", batch)
+        check_positive("queue", queue)
+        if prepare is not None and not callable(prepare):
+            raise ConfigError(f"prepare must be a function, not {type(prepare).__name__}")
         spec = self.manifest.input
 
         def classify(frames: list[Any]) -> Result:
@@ -301,6 +307,12 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise EngineStateError(
+            f"an engine does not leave process {self._pid}, in which it was made: make one in "
+            "every process"
+        )
 
     def __repr__(self) -> str:
         state = "closed" if self._session is None else f"on {self._info.name}"

@@ -1,12 +1,11 @@
 """Whether a checkpoint is what was written: a digest of its file, and weights that can be ones.
 
-A checkpoint is a zip. The digest is a member of it, over the names and contents of the others.
+A checkpoint is a zip. Its digest is the zip's comment, over every byte before it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,16 +15,15 @@ from torch import Tensor
 
 from train.errors import CheckpointError
 
-_DIGEST = "sha256"  # the member's name, below the folder that PyTorch names
+_DIGITS = 64  # of a sha256
+_LENGTH = _DIGITS.to_bytes(2, "little")  # of the comment, the last field before it
+_DIRECTORY = 0x10  # an attribute that makes PyTorch's reader skip a member's contents
 
 
 def sealed(content: bytes) -> bytes:
     """A file that `torch.save` wrote, with its digest."""
-    file = io.BytesIO(content)
-    with zipfile.ZipFile(file, "a") as archive:
-        folder = archive.namelist()[0].partition("/")[0]
-        archive.writestr(f"{folder}/{_DIGEST}", _digest(archive))
-    return file.getvalue()
+    body = content[: -len(_LENGTH)]  # the zip has no comment yet
+    return body + _LENGTH + hashlib.sha256(body).hexdigest().encode()
 
 
 def check_digest(path: Path) -> None:
@@ -35,33 +33,35 @@ def check_digest(path: Path) -> None:
 
     Raises:
         CheckpointError: it was.
-        zipfile.BadZipFile, OSError: it is no zip of PyTorch's, or cannot be read.
+        zipfile.BadZipFile, OSError: it is a zip, but none of PyTorch's, or cannot be read.
     """
+    if not zipfile.is_zipfile(path):
+        return  # PyTorch says what it is
     with zipfile.ZipFile(path) as archive:
-        if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
-            raise zipfile.BadZipFile("PyTorch compresses nothing")
-        stored = [name for name in archive.namelist() if name.partition("/")[2] == _DIGEST]
-        try:  # reading a member checks its CRC
-            whole = all(archive.read(name).decode() == _digest(archive) for name in stored)
-            damaged = None if stored else archive.testzip()
-        except (zipfile.BadZipFile, UnicodeDecodeError):
-            whole, damaged = False, None
-    if damaged is not None or not whole:
+        whole = _has_its_digest(path) if archive.comment else _is_whole(archive)
+    if not whole:
         raise CheckpointError(
             f"{path} was damaged after it was written: its checksum is another; copy it again, or "
             "take an older checkpoint"
         )
 
 
-def _digest(archive: zipfile.ZipFile) -> str:
-    """Sha256 over names and contents of every member but the digest itself."""
-    digest = hashlib.sha256()
-    for name in sorted(archive.namelist()):
-        if name.partition("/")[2] != _DIGEST:
-            content = archive.read(name)
-            digest.update(f"{name}\0{len(content)}\0".encode())
-            digest.update(content)
-    return digest.hexdigest()
+def _has_its_digest(path: Path) -> bool:
+    content = path.read_bytes()
+    body, end = content[: -_DIGITS - len(_LENGTH)], content[-_DIGITS - len(_LENGTH) :]
+    return end == _LENGTH + hashlib.sha256(body).hexdigest().encode()
+
+
+def _is_whole(archive: zipfile.ZipFile) -> bool:
+    members = archive.infolist()
+    if any(each.compress_type != zipfile.ZIP_STORED for each in members):
+        raise zipfile.BadZipFile("PyTorch compresses nothing")
+    if any(each.external_attr & _DIRECTORY for each in members):
+        return False
+    try:
+        return archive.testzip() is None
+    except zipfile.BadZipFile:
+        return False
 
 
 def check_weights(weights: object, where: str | Path) -> dict[str, Tensor]:

@@ -50,24 +50,27 @@ def replace_bundle(
     Raises:
         BundleWriteError: it has what the new one lacks, and `force` is false; or the disk refused.
     """
-    old = _there(target)
-    if old is not None and _same_graphs(old, files):
+    old = _there(target, verify=False)
+    if old is not None and _same_graphs(old, files) and _there(target, verify=True):
+        kept = _besides(target, old, files)
+        say(f"{target} has these graphs already; kept: {', '.join(kept) or 'all of it'}")
         return _updated(old, manifest, say)
-    lost = _lost(target, old, files)
+    lost = _besides(target, old, files)
     if lost and not force:
         raise BundleWriteError(
             f"{target} has {', '.join(lost)}, which other graphs make void: pass --force to "
             "replace it without them, or --out to write elsewhere"
         )
+    written = write_bundle(target, manifest, files)
     if lost:
         say(f"replaced {target}, and with it {', '.join(lost)}")
-    return write_bundle(target, manifest, files)
+    return written
 
 
-def _there(target: Path) -> Bundle | None:
+def _there(target: Path, *, verify: bool) -> Bundle | None:
     """The bundle at `target`; None if there is none that can be read."""
     try:
-        return Bundle.open(target)
+        return Bundle.open(target, verify=verify)
     except BundleError:
         return None
 
@@ -91,7 +94,6 @@ def _updated(old: Bundle, manifest: Manifest, say: Callable[[str], None]) -> Bun
         producer=before.producer,
         release=before.release,
     )
-    say(f"{old.root} has these graphs already: what belongs to them is kept")
     if wanted == before:
         return old
     updated = update_manifest(old.root, wanted)
@@ -101,14 +103,14 @@ def _updated(old: Bundle, manifest: Manifest, say: Callable[[str], None]) -> Bun
     return updated
 
 
-def _lost(target: Path, old: Bundle | None, files: Mapping[str, bytes]) -> list[str]:
-    """What lies at `target` and not in the new bundle, in words."""
+def _besides(target: Path, old: Bundle | None, files: Mapping[str, bytes]) -> list[str]:
+    """What lies at `target` besides graphs, and is not in the new bundle either, in words."""
     if not target.is_dir():
         return []
     there = set(os.listdir(target))
-    lost = []
+    found = []
     if old is not None and old.manifest.exit != ExitSpec():
-        lost.append("calibrated exit thresholds")
+        found.append("calibrated exit thresholds")
     if SIGNATURE_NAME in there:
-        lost.append("a signature")
-    return lost + sorted(there - {MANIFEST_NAME, SIGNATURE_NAME, *_GRAPH_FILES, *files})
+        found.append("a signature")
+    return found + sorted(there - {MANIFEST_NAME, SIGNATURE_NAME, *_GRAPH_FILES, *files})

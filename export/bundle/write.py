@@ -25,6 +25,7 @@ from runtime.bundle import (
     HaltingSpec,
     InputSpec,
     Manifest,
+    graph_properties,
 )
 from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.strict import to_dict
@@ -72,12 +73,20 @@ def export_bundle(
     for name, model in models.items():
         check_model(name, model)
     weights = share_weights(models)
+    manifest = make_manifest(loaded, network, options)
+    for model in models.values():
+        note_facts(model, manifest)
     files = {name: model.SerializeToString(deterministic=True) for name, model in models.items()}
     if weights:
         files[WEIGHTS_FILE] = weights
     target = Path(out) if out is not None else Path(checkpoint).with_suffix(".bundle")
-    manifest = make_manifest(loaded, network, options)
     return replace_bundle(target, manifest, files, force=force, say=say)
+
+
+def note_facts(model: onnx.ModelProto, manifest: Manifest) -> None:
+    """Note in a graph's metadata what the runtime compares with the manifest."""
+    for name, value in graph_properties(manifest).items():
+        model.metadata_props.add(key=name, value=value)
 
 
 def check_model(name: str, model: onnx.ModelProto) -> None:

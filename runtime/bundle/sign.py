@@ -106,6 +106,8 @@ def _public(key: Key) -> Any:
 
 
 def _load(key: Key, kind: str, expected: Any, from_pem: Any, from_raw: Any) -> Any:
+    if not isinstance(key, bytes | str | os.PathLike):
+        raise ConfigError(f"a {kind} key is 32 bytes or a path, not {type(key).__name__}")
     data = key if isinstance(key, bytes) else _read(Path(key), kind)
     try:
         loaded = from_pem(data) if b"-----BEGIN" in data else from_raw(data)

@@ -16,6 +16,7 @@ from runtime.bundle import InputSpec
 from runtime.engine import Engine
 from runtime.errors import BundleWriteError
 from runtime.inputs.files import Sample, batches, search, spread
+from runtime.opening import threads_notice
 from spikehalt import console
 from spikehalt.exits import POLICIES
 from spikehalt.vocabulary import Fit, Interpolation, Orientation
@@ -70,7 +71,7 @@ def add_exit(parser: argparse.ArgumentParser) -> None:
     add_policy(parser)
     parser.add_argument(
         "--epsilon", type=float, metavar="X",
-        help="halting margin, larger: fewer tokens (default: as the bundle says)",
+        help="halting margin ε; larger: fewer tokens (default: as the bundle says)",
     )  # fmt: skip
     parser.add_argument(
         "--max-timesteps", type=int, metavar="T", help="the last timestep (default: the bundle's)"
@@ -207,4 +208,7 @@ def open_engine(options: argparse.Namespace, **changes: Any) -> Engine:
         "epsilon": getattr(options, "epsilon", None),
         "max_timesteps": getattr(options, "max_timesteps", None),
     }
+    notice = threads_notice(options.threads)
+    if notice:
+        console.note(notice)
     return Engine(options.bundle, **{**chosen, **changes})

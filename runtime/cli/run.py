@@ -1,9 +1,9 @@
-"""`python -m runtime run BUNDLE PATH…`: classify images, folders or zips."""
+"""`python -m runtime run BUNDLE IMAGES…`: classify images, folders or zips."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,7 @@ from runtime.bundle import InputSpec
 from runtime.cli import options
 from runtime.engine import Engine
 from runtime.errors import InputError
-from runtime.inputs.files import Sample, load_sample
+from runtime.inputs.files import Sample, class_indices, load_sample
 from runtime.results.result import ImageResult
 from spikehalt import console
 from spikehalt.commands import DONE, NEGATIVE
@@ -24,7 +24,7 @@ Row = tuple[Sample, ImageResult | InputError]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     options.add_bundle(parser)
-    parser.add_argument("paths", metavar="PATH", nargs="+", help=options.IMAGES_HELP)
+    parser.add_argument("paths", metavar="IMAGES", nargs="+", help=options.IMAGES_HELP)
     options.add_exit(parser)
     options.add_batch(parser)
     options.add_files(parser)
@@ -71,17 +71,33 @@ def _answers(rows: list[Row]) -> list[ImageResult]:
     return [answer for _, answer in rows if isinstance(answer, ImageResult)]
 
 
-def summary(answers: list[ImageResult]) -> dict[str, float | int | None]:
-    """Means over images; energy is None if the bundle has no constants for it."""
+def summary(rows: list[Row], classes: Sequence[str]) -> dict[str, float | int | None]:
+    """Means over images; energy is None if the bundle has no constants for it.
+
+    Accuracy is None unless every file that was read lies in a folder with a class's name.
+    """
+    answers = _answers(rows)
     if not answers:
         return {"images": 0}
+    read = [sample for sample, answer in rows if isinstance(answer, ImageResult)]
     energies = [each.energy_mj for each in answers if each.energy_mj is not None]
     return {
         "images": len(answers),
+        "accuracy": _accuracy(read, answers, classes),
         "average_timesteps": float(np.mean([each.timesteps for each in answers])),
         "average_tokens": float(np.mean([each.average_tokens for each in answers])),
         "average_energy_mj": float(np.mean(energies)) if energies else None,
     }
+
+
+def _accuracy(
+    samples: list[Sample], answers: list[ImageResult], classes: Sequence[str]
+) -> float | None:
+    try:
+        truth = class_indices(samples, classes)
+    except InputError:
+        return None
+    return float(np.mean([each.label == label for each, label in zip(answers, truth, strict=True)]))
 
 
 def _show_json(engine: Engine, rows: list[Row]) -> None:
@@ -98,7 +114,7 @@ def _show_json(engine: Engine, rows: list[Row]) -> None:
             "settings": asdict(engine.settings),
             "notice": engine.notice,
             "images": images,
-            "summary": summary(_answers(rows)),
+            "summary": summary(rows, engine.manifest.classes),
         }
     )
 
@@ -106,9 +122,9 @@ def _show_json(engine: Engine, rows: list[Row]) -> None:
 def _show_table(engine: Engine, rows: list[Row]) -> None:
     console.write_table(
         f"{engine.manifest.name} on {engine.info.name}",
-        ["file", "class", ">probability", ">timesteps", ">tokens", ">energy mJ"],
+        ["file", "class", ">probability", ">timesteps", ">tokens", ">energy"],
         [_cells(sample, answer) for sample, answer in rows],
-        _footer(summary(_answers(rows))),
+        _footer(summary(rows, engine.manifest.classes)),
     )
     if engine.notice:
         console.note(engine.notice)
@@ -117,7 +133,6 @@ def _show_table(engine: Engine, rows: list[Row]) -> None:
 def _cells(sample: Sample, answer: ImageResult | InputError) -> list[str]:
     if isinstance(answer, InputError):
         return [sample.name, f"error: {answer}", "", "", "", ""]
-    energy = "unknown" if answer.energy_mj is None else f"{answer.energy_mj:.4g}"
     tokens = f"{answer.average_tokens:.3f}"
     return [
         sample.name,
@@ -125,7 +140,7 @@ def _cells(sample: Sample, answer: ImageResult | InputError) -> list[str]:
         f"{answer.probability:.3f}",
         str(answer.timesteps),
         tokens,
-        energy,
+        console.energy_text(answer.energy_mj),
     ]
 
 
@@ -134,7 +149,9 @@ def _footer(means: dict[str, float | int | None]) -> str:
         return "no image could be read"
     text = (
         f"{means['images']} image(s): {means['average_timesteps']:.2f} timesteps, "
-        f"{means['average_tokens']:.3f} × tokens on average"
+        f"{means['average_tokens']:.3f} × K₀ tokens on average (K₀: before the first block)"
     )
+    if means["accuracy"] is not None:
+        text = f"{means['accuracy']:.2%} right by the folders' names; {text}"
     energy = means["average_energy_mj"]
-    return text if energy is None else f"{text}, {energy:.4g} mJ (estimated)"
+    return text if energy is None else f"{text}, {console.energy_text(energy)} (estimated)"

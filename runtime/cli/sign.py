@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from runtime.bundle import SIGNATURE_NAME, sign_bundle
 from runtime.cli import options
+from spikehalt import console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,5 +29,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Sign, after checking every file."""
     bundle = sign_bundle(arguments.bundle, arguments.key, arguments.release)
-    sys.stdout.write(f"{bundle.root / SIGNATURE_NAME}: signed {bundle.fingerprint}\n")
+    console.say(f"{bundle.root / SIGNATURE_NAME}: signed {bundle.fingerprint}")
     return 0

@@ -16,7 +16,9 @@ import numpy as np
 from runtime import Engine
 from runtime.errors import InputError
 from runtime.examples import command
+from spikehalt.console import say
 from spikehalt.extras import require_extra
+from spikehalt.reading import reading
 
 
 def frames_of(source: str) -> Any:
@@ -32,10 +34,10 @@ def frames_of(source: str) -> Any:
 
 def animation(path: str) -> Iterator[np.ndarray]:
     """Frames as uint8 [H, W, 3]."""
-    from PIL import Image, ImageSequence
-
-    with Image.open(path, formats=("GIF", "WEBP", "PNG")) as video:
-        for frame in ImageSequence.Iterator(video):
+    pillow = require_extra("PIL.Image", "cli", "reading animated pictures")
+    sequence = require_extra("PIL.ImageSequence", "cli", "reading animated pictures")
+    with reading(path, InputError), pillow.open(path, formats=("GIF", "WEBP", "PNG")) as video:
+        for frame in sequence.Iterator(video):
             yield np.asarray(frame.convert("RGB"), np.uint8)
 
 
@@ -51,9 +53,9 @@ def main(arguments: Sequence[str]) -> None:
     with Engine(path) as engine:
         for streamed in engine.stream(frames_of(source), drop=drop):
             answer = streamed.result
-            sys.stdout.write(
+            say(
                 f"frame {streamed.index}: {answer.name} ({answer.probability:.2f}) after "
-                f"{answer.timesteps} timestep(s), {streamed.latency_ms:.1f} ms\n"
+                f"{answer.timesteps} timestep(s), {streamed.latency_ms:.1f} ms"
             )
 
 

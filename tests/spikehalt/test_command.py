@@ -12,7 +12,7 @@ import pytest
 
 from runtime.cli import COMMANDS as RUNTIME_COMMANDS
 from spikehalt.__main__ import main
-from spikehalt.catalogue import COMMANDS, of_package
+from spikehalt.packages.catalogue import COMMANDS, of_package
 
 ROOT = Path(__file__).parents[2]
 Capture = pytest.CaptureFixture[str]

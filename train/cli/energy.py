@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from spikehalt.console import say, write_table
+from spikehalt.console import energy_text, say, write_table
 from train.cli.options.fields import add_fields, given, read_fields
 from train.cli.options.outputs import check_writable, give_figures
 from train.config import check_epsilon, require
@@ -101,16 +101,16 @@ def _write(options: EnergyOptions, reports: Sequence[EnergyReport]) -> None:
     names = [f">{_name(each)}" for each in reports]
     first = reports[0]
     rows = [
-        (module.module, *(_microjoules(each.modules[index].energy_mj) for each in reports))
+        (module.module, *(energy_text(each.modules[index].energy_mj) for each in reports))
         for index, module in enumerate(first.modules)
     ]
     rows += [
-        ("total", *(_microjoules(each.total_mj) for each in reports)),
+        ("total", *(energy_text(each.total_mj) for each in reports)),
         ("of the first", *(f"{each.total_mj / first.total_mj:.1%}" for each in reports)),
         ("accuracy", *(f"{each.accuracy:.2%}" for each in reports)),
         ("average tokens", *(f"{each.average_tokens:.3f}" for each in reports)),
     ]
-    title = f"energy per image in µJ, {options.split} images, all timesteps"
+    title = f"energy per image, {options.split} images, all timesteps"
     write_table(title, ("", *names), rows)
     say(_constants(options.constants))
     _write_with_memory(options.memory, reports)
@@ -127,10 +127,10 @@ def _write_with_memory(memory: MemoryConstants, reports: Sequence[EnergyReport])
         for name, each in {**found, "dense": dense}.items():
             values = [*asdict(each).values(), each.total_mj]
             against = f"{each.total_mj / dense.total_mj:.2f} ×"
-            rows.append((f"{name} {number}", *map(_microjoules, values), against))
+            rows.append((f"{name} {number}", *map(energy_text, values), against))
     parts = ("operations", "weights, SRAM", "weights, DRAM", "activations", "membranes")
     write_table(
-        "with memory access, µJ per image; dense: the same shape with ReLU, no timesteps",
+        "with memory access, per image; dense: the same shape with ReLU, no timesteps",
         ("", *(f">{part}" for part in parts), ">total", ">of dense"),
         rows,
         f"{memory.sram_pj_per_byte:g} pJ per byte of SRAM, {memory.dram_pj_per_byte:g} of DRAM; "
@@ -142,7 +142,7 @@ def _write_overhead(report: EnergyReport) -> None:
     counts = ("score MACs", "readout MACs", "similarity MACs", "packed bytes")
     write_table(
         f"what halting and merging cost themselves: {_name(report)}",
-        ("block", *(f">{name}" for name in counts), ">µJ"),
+        ("block", *(f">{name}" for name in counts), ">energy"),
         [
             (
                 str(row.block),
@@ -150,7 +150,7 @@ def _write_overhead(report: EnergyReport) -> None:
                 f"{row.readout_macs:,.0f}",
                 f"{row.similarity_macs:,.0f}",
                 f"{row.packed_bytes:,.0f}",
-                f"{row.energy_uj:.4g}",
+                energy_text(row.energy_uj / 1000),
             )
             for row in report.overhead
         ],
@@ -160,10 +160,6 @@ def _write_overhead(report: EnergyReport) -> None:
 def _name(report: EnergyReport) -> str:
     path = Path(report.checkpoint)
     return f"{path.parent.name}/{path.stem}"
-
-
-def _microjoules(energy_mj: float) -> str:
-    return f"{1000 * energy_mj:.4g}"
 
 
 def _constants(constants: Constants) -> str:

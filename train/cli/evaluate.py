@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from spikehalt.commands import share
 from spikehalt.console import note, write_table
-from spikehalt.exits import CONFIDENCE, ENTROPY, HALTING, NEVER, PolicyName
+from spikehalt.exits import CONFIDENCE, ENTROPY, HALTING, MAX_DROP, NEVER, PolicyName
 from train.cli.options.fields import add_fields, given, read_fields
 from train.cli.options.outputs import check_writable, give_figures
 from train.config import check_epsilon, check_max_drop, require
@@ -32,8 +32,8 @@ class EvaluateOptions:
         epsilon: halting margins to try (STAS^epsilon); none = the configured one.
         policy: exit policies to try.
         max_drop: a policy's threshold is the one with the fewest timesteps that loses at most this
-            share of accuracy on the validation images, as 0.003 or 0.3%; where every exit loses
-            more, none is taken. `python -m runtime calibrate` allows 0.5% unless told otherwise.
+            share of accuracy on the validation images, as 0.005 or 0.5%; where every exit loses
+            more, none is taken.
         static: checkpoint of the static network, whose confidence says how hard an image is; none =
             static.pt beside the checkpoint, if it is there.
         data_path: the folder or zip, where it is not the one of the training.
@@ -46,7 +46,7 @@ class EvaluateOptions:
     split: Literal["test", "validation"] = "test"
     epsilon: tuple[float, ...] = ()
     policy: tuple[PolicyName, ...] = (NEVER.name, ENTROPY.name, CONFIDENCE.name, HALTING.name)
-    max_drop: float = given(0.003, type=share, metavar="SHARE")
+    max_drop: float = given(MAX_DROP, type=share, metavar="SHARE")
     static: str = given("", metavar="CKPT")
     data_path: str = given("", metavar="PATH")
     batch: int = given(256, metavar="N")

@@ -88,17 +88,21 @@ def _tradeoff(source: Source) -> Any:
         name: [exit_point(trace, name, t) for t in candidate_thresholds(trace, name, 30)]
         for name in calibrated_names(mode)
     }
-    margins = [
-        exit_point(record(network, batch, epsilon=epsilon), NEVER.name)
-        for epsilon in source.margins
-    ]
-    return draw_tradeoff(margins if mode != "none" else [], exits)
+    margins = {
+        epsilon: exit_point(record(network, batch, epsilon=epsilon), NEVER.name)
+        for epsilon in (source.margins if mode != "none" else ())
+    }
+    return draw_tradeoff(margins, exits, len(batch))
 
 
 def _energy(source: Source) -> Any:
     reports = {
         f"{path.parent.name}\n{path.stem}": energy_report(
-            str(path), Constants(), count=source.count or 512, data_path=source.data_path
+            str(path),
+            Constants(),
+            count=source.count or 512,
+            data_path=source.data_path,
+            few=source.count > 0,
         )
         for path in source.files
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from train.checkpoint import load_checkpoint
+from train.data import a_few
 from train.measure.constants import Constants, MemoryConstants
 from train.measure.energy import ModuleEnergy, energy_by_module, measure_firing_rates
 from train.measure.energy_with_memory import (
@@ -60,6 +61,7 @@ def energy_report(
     count: int = 512,
     epsilon: float | None = None,
     data_path: str = "",
+    few: bool = False,
     memory: MemoryConstants | None = None,
 ) -> EnergyReport:
     """Energy of an average image, all timesteps executed.
@@ -71,6 +73,7 @@ def energy_report(
         count: how many of them for the firing rates, spread over all classes.
         epsilon: halting margin; None = the configured one.
         data_path: see `checkpoint_data`.
+        few: take `count` images for accuracy and tokens too, in place of the whole split.
         memory: energy of a byte moved, where memory counts; None = the usual.
     """
     memory = memory or MemoryConstants()
@@ -78,6 +81,8 @@ def energy_report(
     device = best_device()
     network = checkpoint.network().to(device)
     images = part_of(checkpoint_data(checkpoint, data_path), split).to(device)
+    if few:
+        images = next(iter(images.batches([a_few(images, count)])))
     found = evaluate(network, images, epsilon=epsilon)
     rates = measure_firing_rates(network, images, images=count)
     tokens = torch.tensor(found.tokens_per_block)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from spikehalt.exits import POLICIES, PolicyName
+from spikehalt.exits import MAX_DROP, POLICIES, PolicyName
 from train.checkpoint import Checkpoint
 from train.data import Dataset
 from train.measure.adaptivity import (
@@ -57,7 +57,7 @@ def evaluate_policies(
     *,
     split: str = "test",
     margins: Sequence[float] = (),
-    max_drop: float = 0.003,
+    max_drop: float = MAX_DROP,
     batch_size: int = 256,
     static: Checkpoint | None = None,
 ) -> list[PolicyFigures]:

@@ -59,7 +59,8 @@ def test_the_same_graphs_again_keep_everything_that_belongs_to_them(
     export_bundle(checkpoint, say=said.append)
 
     assert {path.name: path.read_bytes() for path in bundle.root.iterdir()} == before
-    assert "has these graphs already: what belongs to them is kept" in said[-1]
+    kept = "calibrated exit thresholds, a signature, NOTES.txt, first.engine"
+    assert f"has these graphs already; kept: {kept}" in said[-1]
 
 
 def test_the_same_graphs_take_on_what_the_checkpoint_says_otherwise(
@@ -114,6 +115,18 @@ def test_a_plain_or_damaged_bundle_is_replaced_without_asking(
     assert export_bundle(checkpoint, options=OTHER).manifest.chunk == 2
     (bundle.root / "first.onnx").write_bytes(b"")
     assert export_bundle(checkpoint).manifest.chunk == 1
+
+
+def test_thresholds_of_a_bundle_with_a_damaged_graph_are_not_lost_unasked(
+    checkpoint: Path, bundle: Bundle
+) -> None:
+    calibrate(bundle)
+    graph = bundle.root / "first.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1] + b"x")
+    with pytest.raises(BundleWriteError, match="calibrated exit thresholds"):
+        export_bundle(checkpoint)
+    export_bundle(checkpoint, force=True)
+    assert Bundle.open(bundle.root).manifest.exit == ExitSpec()
 
 
 def test_the_command_asks_for_force(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from runtime.bundle import Bundle, add_files, sign_bundle, signature_notice, upd
 from runtime.cli import main
 from runtime.errors import BundleIntegrityError, BundleSignatureError
 from spikehalt.errors import ConfigError, MissingExtraError
+from spikehalt.extras import install_command
 
 OWNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
@@ -142,7 +144,7 @@ def test_without_the_library_the_error_names_what_to_install(
     for name in [each for each in sys.modules if each.split(".")[0] == "cryptography"]:
         monkeypatch.setitem(sys.modules, name, None)
 
-    with pytest.raises(MissingExtraError, match=r"pip install 'spikehalt\[sign\]'"):
+    with pytest.raises(MissingExtraError, match=re.escape(install_command("sign"))):
         Bundle.open(bundle.root, public_key=b"\0" * 32)
 
 
