@@ -72,7 +72,7 @@ def run(command: Callable[[], int], *, stopped: str = "stopped") -> int:
 
     Args:
         command: returns 0, or 1 where its verdict is negative.
-        stopped: what Ctrl-C leaves behind, in words.
+        stopped: what Ctrl-C leaves behind, in words, unless what raises it says so itself.
     """
     console.print_whatever_the_encoding()
     try:
@@ -84,7 +84,7 @@ def run(command: Callable[[], int], *, stopped: str = "stopped") -> int:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stderr.close()
         return DONE
-    except KeyboardInterrupt:
-        sys.stderr.write(f"{stopped}\n")
+    except KeyboardInterrupt as stop:
+        sys.stderr.write(f"{str(stop) or stopped}\n")
         return STOPPED
     return status

@@ -37,7 +37,6 @@ COMMANDS = {
         "repositories, or of SpikingJelly's models",
     ),
 }
-RESUMABLE = ("run", "resume", "sweep")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,9 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     console.print_whatever_the_encoding()
     arguments = build_parser().parse_args(argv)
-    resumed = "; the run's last.pt continues it: python -m train resume …/last.pt"
-    then = resumed if arguments.command in RESUMABLE else ""
-    return commands.run(lambda: run_command(arguments.command, arguments), stopped=f"stopped{then}")
+    return commands.run(lambda: run_command(arguments.command, arguments))
 
 
 def build_parser() -> argparse.ArgumentParser:
