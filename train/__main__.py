@@ -2,7 +2,12 @@
 
 import sys
 
-from train.cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from train.cli import main
+
+        status = main()
+    except KeyboardInterrupt:  # pressed while modules are imported
+        sys.stderr.write("stopped before anything was done\n")
+        status = 130
+    sys.exit(status)

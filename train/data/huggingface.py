@@ -5,9 +5,11 @@ A set needs a column of images and a column of class labels; the names are found
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from torch import Tensor
 
 from spikehalt.datasets.errors import raised_as
 from spikehalt.datasets.pixels import image_to_pixels
+from spikehalt.datasets.splits import Split as SplitName
 from spikehalt.datasets.splits import split_of
 from spikehalt.extras import require_extra
 from train.config import DataConfig, ModelConfig
@@ -45,9 +48,10 @@ def load_huggingface(data: DataConfig, model: ModelConfig, known: Known | None =
     own = columns(by_split["train"].features, data.path)[2]
     classes = label_order(own, model, data.path, known)
     strict = replace(data, skip_unreadable=0.0)
+    hows: dict[SplitName, DataConfig] = {"train": data, "validation": strict, "test": strict}
     train, validation, test = (
         _split(by_split.get(split), f"{data.path}, part {split}", classes, how, model)
-        for split, how in (("train", data), ("validation", strict), ("test", strict))
+        for split, how in hows.items()
     )
     return Dataset(train, validation, test, classes)
 
@@ -88,20 +92,21 @@ def _split(
     found, own, labels = _labels(part, where)
     left_out = LeftOut(where, data.skip_unreadable, len(labels))
     images = np.empty((len(labels), model.channels, *model.image_size), np.uint8)
-    samples = track(part, "reading images", transient=True) if len(labels) else ()
-    kept = []
-    for row, sample in enumerate(samples):
-        name = f"{where}, image {row}"
-        try:
-            with raised_as(DataError):
-                pixels = image_to_pixels(
-                    sample[found], name, model.image_size, model.channels, data.preprocessing
-                )
-        except DataError as problem:
-            left_out.add(name, problem)
-            continue
-        images[len(kept)] = pixels.transpose(2, 0, 1)
-        kept.append(row)
+    kept: list[int] = []
+    bar = cast("Generator[Any, None, None]", track(part or (), "reading images", transient=True))
+    with closing(bar):  # an error would leave the bar's thread running
+        for row, sample in zip(range(len(labels)), bar, strict=False):
+            name = f"{where}, image {row}"
+            try:
+                with raised_as(DataError):
+                    pixels = image_to_pixels(
+                        sample[found], name, model.image_size, model.channels, data.preprocessing
+                    )
+            except DataError as problem:
+                left_out.add(name, problem)
+                continue
+            images[len(kept)] = pixels.transpose(2, 0, 1)
+            kept.append(row)
     left_out.note()
     return Split(torch.from_numpy(images[: len(kept)]), renumber(labels[kept], own, classes))
 

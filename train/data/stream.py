@@ -115,7 +115,11 @@ def _batch(items: list[Any]) -> Any:
     if failed:
         return failed[0]
     images, labels, unread = zip(*items, strict=True)
-    return default_collate(images), torch.tensor(labels), [each for item in unread for each in item]
+    return (
+        default_collate(list(images)),
+        torch.tensor(labels),
+        [each for item in unread for each in item],
+    )
 
 
 class _Files(Dataset[Any]):

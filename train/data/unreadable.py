@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -90,12 +92,14 @@ def decode_all(
     reader, left_out, kept = Reader(path), LeftOut(path, share, len(entries)), []
     quiet = rank_and_world()[0] > 0
     bar = track(entries, f"reading {Path(path).name}", transient=True, disable=quiet)
-    for row, entry in enumerate(bar):
-        try:
-            into[len(kept)] = decode(reader.read(entry.name), entry.name)
-        except DataError as problem:
-            left_out.add(entry.name, problem)
-        else:
-            kept.append(row)
+    # Closed on errors too: the bar's thread would go on.
+    with closing(cast("Generator[Entry, None, None]", bar)):
+        for row, entry in enumerate(bar):
+            try:
+                into[len(kept)] = decode(reader.read(entry.name), entry.name)
+            except DataError as problem:
+                left_out.add(entry.name, problem)
+            else:
+                kept.append(row)
     left_out.note()
     return Split(torch.from_numpy(into[: len(kept)]), labels[kept])
