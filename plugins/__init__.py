@@ -18,6 +18,7 @@ body of standard ops (`function.py`) and the kernels. Importing this package nee
 is imported by the functions that make ONNX objects.
 """
 
+import spikehalt  # noqa: F401  first of all: it switches the telemetry of libraries off
 from plugins.common.attributes import OpAttributeError
 from plugins.common.bodies import Bodies
 from plugins.common.contract import DOMAIN, IR_VERSION, OPSET, VERSION

@@ -77,6 +77,7 @@ class Engine:
             `python -m plugins build` makes: True: it must; None: where they have been built.
         public_key: refuse bundles that this Ed25519 key did not sign: 32 bytes, or the path of
             a PEM file.
+        min_release: refuse older releases that this key signed too.
         submit_wait_ms: how long a submitted image waits for others to share a batch with.
         energy_sensor: "auto", a name of `runtime.sensors.sensor_names()`, or a sensor; None
             measures no energy.
@@ -104,6 +105,7 @@ class Engine:
         device: str | None = None,
         native_ops: bool | None = None,
         public_key: Key | None = None,
+        min_release: int | None = None,
         submit_wait_ms: float = 2.0,
         energy_sensor: str | EnergySensor | None = None,
     ) -> None:
@@ -116,7 +118,7 @@ class Engine:
         self._submit_wait_ms = not_negative("submit_wait_ms", submit_wait_ms)
         self._batcher: Batcher | None = None
         self._lock, self._closing = threading.Lock(), False
-        source = open_source(bundle, public_key)
+        source = open_source(bundle, public_key, min_release)
         self.manifest = source.manifest if isinstance(source, Bundle) else source
         self._overrides = Overrides(
             policy=policy, threshold=threshold, epsilon=epsilon, max_timesteps=max_timesteps

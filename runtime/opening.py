@@ -14,7 +14,9 @@ from spikehalt.strict import unknown_name
 MAX_THREADS = 1024  # no library starts more, and trying exhausts the machine
 
 
-def open_source(bundle: PathLike | Bundle | Manifest, public_key: Key | None) -> Bundle | Manifest:
+def open_source(
+    bundle: PathLike | Bundle | Manifest, public_key: Key | None, min_release: int | None = None
+) -> Bundle | Manifest:
     """The bundle, or the manifest alone, that an engine was given.
 
     Raises:
@@ -22,11 +24,13 @@ def open_source(bundle: PathLike | Bundle | Manifest, public_key: Key | None) ->
         ConfigError: a key for a bundle that is open already.
     """
     if isinstance(bundle, Bundle | Manifest):
-        if public_key is not None:
-            raise ConfigError("public_key is checked while opening: pass the bundle's path")
+        if public_key is not None or min_release is not None:
+            raise ConfigError(
+                "public_key and min_release are checked while opening: pass the bundle's path"
+            )
         return bundle
     # Each backend reads, and thereby verifies, exactly the files it uses.
-    return Bundle.open(bundle, verify=False, public_key=public_key)
+    return Bundle.open(bundle, verify=False, public_key=public_key, min_release=min_release)
 
 
 def open_session(

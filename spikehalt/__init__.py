@@ -31,9 +31,11 @@ from spikehalt.errors import (
     OutputError,
     SpikehaltError,
 )
+from spikehalt.extras import switch_off_telemetry as _switch_off_telemetry
 from spikehalt.extras import version as _version
 from spikehalt.packages import import_ours
 
+_switch_off_telemetry()  # every package of the project imports this one before any library
 __version__ = _version()
 __all__ = [
     "Bundle",

@@ -38,6 +38,7 @@ _ROWS = (
     ("bench", "runtime.cli.bench", "onnxruntime", "measure speed and energy"),
     ("calibrate", "runtime.cli.calibrate", "onnxruntime", "find exit thresholds on labelled files"),
     ("report", "runtime.cli.report", "onnxruntime", "one HTML page about a bundle on some files"),
+    ("verify", "runtime.cli.verify", "sign", "is a bundle whole, and signed by the key's owner?"),
     ("sign", "runtime.cli.sign", "sign", "sign a bundle"),
     ("plugins", "plugins.__main__", "onnxruntime", "build, list and test op libraries"),
 )

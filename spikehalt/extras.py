@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import shlex
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -13,6 +14,19 @@ from urllib.parse import unquote, urlparse
 from spikehalt.errors import MissingExtraError, SpikehaltError
 
 NAME = "spikehalt"
+
+# ONNX Runtime's wheels write a device id and a database of events below the home folder, and look
+# up a host of Microsoft's; the client of the Hugging Face hub counts what uses it.
+TELEMETRY_VARIABLES = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY")
+
+
+def switch_off_telemetry() -> None:
+    """Keep libraries, before they are imported, from reporting; also in processes started later.
+
+    Whoever wants it sets the variable to 0.
+    """
+    for name in TELEMETRY_VARIABLES:
+        os.environ.setdefault(name, "1")
 
 
 def require_extra(

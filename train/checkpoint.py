@@ -25,6 +25,7 @@ from spikehalt.strict import build, to_dict
 from train.baselines.build import build_network
 from train.config import ModelConfig
 from train.errors import CheckpointError
+from train.integrity import check_digest, check_weights, sealed
 from train.models.network import SpikingTransformer
 
 FORMAT = "spikehalt-checkpoint"
@@ -89,14 +90,15 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     }
     content = io.BytesIO()  # PyTorch tells a full disk by an internal assertion
     torch.save(plain, content)
-    put_file(Path(path), content.getvalue(), "checkpoint")
+    put_file(Path(path), sealed(content.getvalue()), "checkpoint")
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint onto the CPU.
 
     Raises:
-        CheckpointError: missing, not ours, truncated, or from a newer version; one sentence each.
+        CheckpointError: missing, not ours, truncated, damaged, from a newer version, or with a
+            weight that cannot be one; one sentence each.
     """
     content = _read(Path(path))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -113,7 +115,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     try:
         return Checkpoint(
             model=build(ModelConfig, content["model"]),
-            weights=content["weights"],
+            weights=check_weights(content["weights"], path),
             classes=tuple(content["classes"]),
             phase=content["phase"],
             metrics=content["metrics"],
@@ -137,6 +139,7 @@ def _read(path: Path) -> Any:
     try:
         with warnings.catch_warnings():  # torch warns of pickle protocols before it refuses them
             warnings.simplefilter("ignore")
+            check_digest(path)
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise CheckpointError(

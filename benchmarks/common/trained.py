@@ -43,7 +43,10 @@ def train_and_export(config: TrainConfig, out: Path) -> dict[str, Path]:
     )
     merged = run(merging, start=load_checkpoint(checkpoints["halting"])).checkpoints["halting"]
     files = {"static": checkpoints["static"], "halting": checkpoints["halting"], "merging": merged}
-    return {name: export_bundle(path, out / f"{name}.bundle").root for name, path in files.items()}
+    return {
+        name: export_bundle(path, out / f"{name}.bundle", force=True).root
+        for name, path in files.items()
+    }
 
 
 def choose_threshold(path: Path, validation: ImageSource) -> None:

@@ -21,7 +21,7 @@ from runtime.bundle.names import (
     SIGNATURE_NAME,
     WEIGHTS_FILE,
 )
-from runtime.bundle.read import Bundle, PathLike
+from runtime.bundle.read import Bundle, PathLike, signature_state
 from runtime.bundle.sign import Key
 from runtime.bundle.specs import EnergySpec, ExitSpec, FileEntry, HaltingSpec, InputSpec
 from runtime.bundle.write import (
@@ -52,6 +52,7 @@ __all__ = [
     "add_files",
     "sign_bundle",
     "signature_notice",
+    "signature_state",
     "update_manifest",
     "write_bundle",
 ]

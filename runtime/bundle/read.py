@@ -13,9 +13,10 @@ from pathlib import Path
 
 from runtime.bundle.manifest import MAX_MANIFEST_BYTES, Manifest
 from runtime.bundle.names import MANIFEST_NAME, SIGNATURE_NAME
-from runtime.bundle.sign import Key, check_signature
+from runtime.bundle.sign import Key, SignatureState, check_release, check_signature
 from runtime.bundle.specs import FileEntry
-from runtime.errors import BundleFormatError, BundleIntegrityError
+from runtime.errors import BundleFormatError, BundleIntegrityError, BundleSignatureError
+from spikehalt.errors import ConfigError
 from spikehalt.strict import unknown_name
 
 PathLike = str | os.PathLike[str]
@@ -37,7 +38,13 @@ class Bundle:
     fingerprint: str
 
     @classmethod
-    def open(cls, path: PathLike, verify: bool = True, public_key: Key | None = None) -> Bundle:
+    def open(
+        cls,
+        path: PathLike,
+        verify: bool = True,
+        public_key: Key | None = None,
+        min_release: int | None = None,
+    ) -> Bundle:
         """Open a bundle.
 
         Args:
@@ -46,20 +53,26 @@ class Bundle:
                 (`read` checks the sha256 of what it reads in any case).
             public_key: refuse manifests that this Ed25519 key did not sign: 32 bytes, or the
                 path of a PEM file.
+            min_release: refuse older releases too, which this key signed once; needs the key,
+                since who can change a manifest can change its release.
 
         Raises:
-            BundleSignatureError: not signed, or not by this key.
+            ConfigError: a `min_release` without a key.
+            BundleSignatureError: not signed, not by this key, or an older release.
             BundleFormatError: not a bundle, or a manifest that is not exactly as expected.
             BundleVersionError: a newer format.
             BundleIntegrityError: a file is missing, truncated or modified.
         """
         root = Path(path)
+        if min_release is not None and public_key is None:
+            raise ConfigError("min_release needs public_key: without one, any release can be faked")
         data = read_manifest(root)
         if public_key is not None:  # before anything of it is believed
             check_signature(data, _read_signature(root), public_key, str(root))
         manifest = Manifest.from_json(_decoded(data, root), f"{root.name}/{MANIFEST_NAME}")
         if not manifest.files:
             raise BundleFormatError(f"{root}: the manifest lists no files")
+        check_release(manifest.release, min_release, str(root))
         bundle = cls(root, manifest, hashlib.sha256(data).hexdigest())
         for name in manifest.files:
             bundle._check_file(name, verify)
@@ -136,6 +149,27 @@ def read_manifest(root: Path) -> bytes:
     if len(data) > MAX_MANIFEST_BYTES:
         raise BundleFormatError(f"{root}/{MANIFEST_NAME} is larger than {MAX_MANIFEST_BYTES} bytes")
     return data
+
+
+def signature_state(path: PathLike, public_key: Key | None = None) -> SignatureState:
+    """Whether a bundle is signed, and whether the signature is that of the key's owner.
+
+    Raises:
+        BundleError: its manifest cannot be read.
+        ConfigError: not an Ed25519 public key.
+        MissingExtraError: the package cryptography is not installed.
+    """
+    root = Path(path)
+    data, signature = read_manifest(root), _read_signature(root)
+    if signature is None:
+        return "none"
+    if public_key is None:
+        return "not checked"
+    try:
+        check_signature(data, signature, public_key, str(root))
+    except BundleSignatureError:
+        return "does not fit"
+    return "fits"
 
 
 def _read_signature(root: Path) -> bytes | None:

@@ -56,7 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
     goal = _goal(arguments)
     if arguments.plot is not None:
         options.check_output(arguments.plot)
-    bundle = Bundle.open(arguments.bundle, verify=False, public_key=arguments.public_key)
+    bundle = Bundle.open(
+        arguments.bundle,
+        verify=False,
+        public_key=arguments.public_key,
+        min_release=arguments.min_release,
+    )
     observed = observe(arguments)
     found = calibrate(bundle.manifest, observed, goal, arguments.policy)
     if arguments.plot is not None:

@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the files and write the page."""
     options.check_output(arguments.out)
-    bundle = Bundle.open(arguments.bundle, public_key=arguments.public_key)
+    bundle = Bundle.open(
+        arguments.bundle, public_key=arguments.public_key, min_release=arguments.min_release
+    )
     with options.open_engine(arguments, max_batch=arguments.batch) as engine:
         spec = options.input_spec(arguments, engine.manifest.input)
         samples = spread(options.find([arguments.data], spec, arguments.split), arguments.count)

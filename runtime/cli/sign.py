@@ -18,10 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY.pem",
         help="private key, as `openssl genpkey -algorithm ed25519` makes it",
     )
+    parser.add_argument(
+        "--release",
+        type=int,
+        metavar="N",
+        help="what devices compare with --min-release; count up (default: as the bundle says)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Sign, after checking every file."""
-    bundle = sign_bundle(arguments.bundle, arguments.key)
+    bundle = sign_bundle(arguments.bundle, arguments.key, arguments.release)
     sys.stdout.write(f"{bundle.root / SIGNATURE_NAME}: signed {bundle.fingerprint}\n")
     return 0

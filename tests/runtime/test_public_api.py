@@ -68,6 +68,7 @@ def test_the_engines_signature_is_frozen() -> None:
         "device",
         "native_ops",
         "public_key",
+        "min_release",
         "submit_wait_ms",
         "energy_sensor",
     ]

@@ -36,6 +36,7 @@ COMMANDS = {
         "bring in a checkpoint of the Spikformer, Spikingformer or Spike-driven Transformer "
         "repositories, or of SpikingJelly's models",
     ),
+    "events": ("events", "recordings of event cameras to frames that training reads"),
 }
 
 

@@ -89,7 +89,8 @@ def decode_all(
     Raises:
         DataError: a file cannot be read, or more than may be left out.
     """
-    reader, left_out, kept = Reader(path), LeftOut(path, share, len(entries)), []
+    reader, left_out = Reader(path), LeftOut(path, share, len(entries))
+    kept: list[int] = []
     quiet = rank_and_world()[0] > 0
     bar = track(entries, f"reading {Path(path).name}", transient=True, disable=quiet)
     # Closed on errors too: the bar's thread would go on.

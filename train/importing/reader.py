@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from train.errors import CheckpointError
+from train.integrity import check_digest
 
 # Where training scripts put the weights, in the order of preference.
 _NESTED = ("state_dict", "model", "model_state_dict", "net", "state_dict_ema")
@@ -43,6 +44,8 @@ def _load(path: Path) -> Any:
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist")
     try:
+        if zipfile.is_zipfile(path):  # PyTorch does not look at its checksums
+            check_digest(path)
         # Training scripts store their arguments beside the weights: plain attributes, no code.
         with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
             warnings.simplefilter("ignore")

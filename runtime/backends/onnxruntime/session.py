@@ -10,16 +10,15 @@ from runtime.backends import ports as graph_io
 from runtime.backends.base import BackendInfo, ChunkOutputs, Inputs, SessionOptions, refuse_closed
 from runtime.backends.layouts import DUTIES
 from runtime.backends.onnxruntime import cuda as onnxruntime_cuda
-from runtime.backends.onnxruntime.files import external_files
+from runtime.backends.onnxruntime.files import own_files
 from runtime.backends.onnxruntime.forks import never_destroy_in_children
-from runtime.backends.onnxruntime.inline import with_weights
+from runtime.backends.onnxruntime.inline import with_names_in_memory, with_weights
 from runtime.backends.onnxruntime.native_ops import choose_native_ops
 from runtime.backends.ports import Ports, Wiring
 from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Bundle
 from runtime.errors import (
     BackendError,
     BackendMissingError,
-    BundleFormatError,
     DeviceError,
     OutOfMemoryError,
 )
@@ -175,24 +174,19 @@ class _Weights:
         They are handed over as checked bytes, so nothing on disk is trusted afterwards. The
         options of ONNX Runtime 1.22 and 1.23 cannot take them: they get a model with them inside.
         """
-        root = self._bundle.root
-        files = sorted(external_files(model, f"{root.name}/{name}"))
-        foreign = [each for each in files if each not in self._bundle.manifest.files]
-        if foreign:
-            raise BundleFormatError(
-                f"{root / name} refers to {foreign[0][:200]!r}, which is not a file of the "
-                "bundle: export the checkpoint again"
-            )
+        where = f"{self._bundle.root.name}/{name}"
+        files = own_files(self._bundle, name, model)
         for each in files:
             if each not in self._read:
                 self._read[each] = self._bundle.read(each)
         if not files:
             return model
         give = getattr(options, "add_external_initializers_from_files_in_memory", None)
+        used = {each: self._read[each] for each in files}
         if give is None:
-            return with_weights(model, self._read, f"{root.name}/{name}")
-        contents = [self._read[each] for each in files]
-        give(files, contents, [len(content) for content in contents])
+            return with_weights(model, used, where)
+        model, used = with_names_in_memory(model, used, where)
+        give(list(used), list(used.values()), [len(content) for content in used.values()])
         return model
 
 
@@ -202,6 +196,8 @@ def _session_options(ort: Any, options: SessionOptions) -> Any:
     chosen.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     chosen.inter_op_num_threads = 1
     chosen.log_severity_level = 3  # errors: they come back as exceptions too
+    # Bytes of the other format, which begins like no protobuf we read, are never looked for.
+    chosen.add_session_config_entry("session.load_model_format", "ONNX")
     if options.threads is not None:
         chosen.intra_op_num_threads = options.threads
     if options.spin:

@@ -26,6 +26,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("tradeoff", ["static.pt"]),
         ("energy", ["static.pt", "halting.pt"]),
         ("curves", [""]),
+        ("redundancy", ["static.pt", "static.pt"]),
+        ("rates", ["halting.pt"]),
     ],
 )
 def test_each_figure_is_drawn_from_a_trained_model(

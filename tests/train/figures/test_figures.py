@@ -6,11 +6,20 @@ import pytest
 import torch
 
 from spikehalt.errors import ConfigError
-from train.figures import draw_curves, draw_energy, draw_heatmaps, draw_tokens, draw_tradeoff
+from train.figures import (
+    draw_curves,
+    draw_energy,
+    draw_heatmaps,
+    draw_rates,
+    draw_redundancy,
+    draw_tokens,
+    draw_tradeoff,
+)
 from train.figures.canvas import canvas, write
 from train.measure.energy import MODULES, ModuleEnergy
 from train.measure.exits import ExitPoint
 from train.measure.lifetimes import Fates
+from train.measure.redundancy import Redundancy
 
 
 def test_a_map_shows_the_share_of_blocks_that_each_patch_ran() -> None:
@@ -54,6 +63,21 @@ def test_one_line_per_run_and_panel() -> None:
     figure = draw_curves({"a": rows, "b": rows[:2]})
     assert [len(axis.lines) for axis in figure.axes] == [2, 2, 2]
     assert list(figure.axes[0].lines[0].get_ydata()) == [2.5, 2.5, 2.5]
+
+
+def test_redundancy_has_a_line_per_network_over_blocks_and_over_timesteps() -> None:
+    blocks, times = torch.tensor([[0.2, 0.4], [0.4, 0.8]]), torch.tensor([[0.5, 0.5, 0.8]])
+    found = Redundancy(blocks, blocks, times, times)
+    figure = draw_redundancy({"sps": found, "isps": found})
+    assert [len(axis.lines) for axis in figure.axes] == [2] * 4
+    assert list(figure.axes[0].lines[0].get_ydata()) == pytest.approx([0.3, 0.6])
+    assert list(figure.axes[2].lines[0].get_ydata()) == pytest.approx([0.6])
+
+
+def test_rates_are_a_map_of_layers_and_timesteps() -> None:
+    figure = draw_rates({"a": [0.1, 0.2], "b": [0.3, 0.4]})
+    assert figure.axes[0].images[0].get_array().tolist() == [[0.1, 0.2], [0.3, 0.4]]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b"]
 
 
 @pytest.mark.parametrize(("suffix", "head"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
