@@ -168,8 +168,7 @@ def test_ctrl_c_and_a_reader_that_is_gone_are_no_traceback(
     monkeypatch.setattr(sys, "stderr", err)
     assert call(line) == status
     if status == 130:
-        assert err.getvalue().startswith("stopped")
-        assert ("train resume" in err.getvalue()) == (line == "train run digits")
+        assert err.getvalue() == "stopped\n"
     else:
         assert not err.getvalue()
 

@@ -15,6 +15,7 @@ from export.fold.network import make_plan
 from export.graph.unroll import unroll
 from export.options import ExportOptions
 from spikehalt.vocabulary import Layout
+from train.architectures.spikformer import SPIKFORMER
 from train.config import HaltingConfig, ModelConfig
 from train.models import SpikingTransformer, named_model
 
@@ -46,7 +47,7 @@ def random_network(config: ModelConfig) -> SpikingTransformer:
 def our_network(config: ModelConfig, densities: Densities | None) -> SpikingTransformer:
     """Return random weights; a Spikformer's neurons fire as a trained one's, where known."""
     network = random_network(config)
-    if densities is not None and config.arch == "spikformer":
+    if densities is not None and config.architecture is SPIKFORMER:
         images = torch.from_numpy(random_images(config, DENSITY_IMAGES)).permute(0, 3, 1, 2)
         impose_densities(network, densities, images)
     return network

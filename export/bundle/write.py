@@ -85,16 +85,16 @@ def export_bundle(
     return replace_bundle(target, manifest, files, force=force, say=say)
 
 
-def spike_layers(models: Mapping[str, onnx.ModelProto]) -> tuple[str, ...]:
-    """Names of the nodes of SpikeLinear and SpikeConv in a bundle's graphs, in their order."""
-    nodes = (node for model in models.values() for node in model.graph.node)
-    return tuple(dict.fromkeys(node.name for node in nodes if node.op_type in plugins.SPIKE_OPS))
-
-
 def note_facts(model: onnx.ModelProto, manifest: Manifest) -> None:
     """Note in a graph's metadata what the runtime compares with the manifest."""
     for name, value in graph_properties(manifest).items():
         model.metadata_props.add(key=name, value=value)
+
+
+def spike_layers(models: Mapping[str, onnx.ModelProto]) -> tuple[str, ...]:
+    """Names of the nodes of SpikeLinear and SpikeConv in a bundle's graphs, in their order."""
+    nodes = (node for model in models.values() for node in model.graph.node)
+    return tuple(dict.fromkeys(node.name for node in nodes if node.op_type in plugins.SPIKE_OPS))
 
 
 def check_model(name: str, model: onnx.ModelProto) -> None:

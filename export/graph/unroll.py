@@ -71,7 +71,14 @@ def _graph(
     layout = kind(chunk, holds=plan.config.halting.mode == "block")
     observers = _observers(chunk, plan, options)
     e = Emitter(
-        chunk, plan, layout, epsilon, observers, options.int8, options.qdq, options.takes_spike_ops
+        chunk,
+        plan,
+        layout,
+        epsilon,
+        observers,
+        options.int8,
+        options.qdq,
+        options.takes_spike_ops and not layout.for_engines,
     )
     through = emit_network(e, source)
     logits, score = emit_readout(e, through)

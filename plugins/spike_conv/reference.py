@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from plugins.common.types import Array
+from plugins.errors import OpInputError
 
 
 def spike_conv(x: Array, weight: Array, bias: Array) -> tuple[Array]:
@@ -19,10 +20,10 @@ def spike_conv(x: Array, weight: Array, bias: Array) -> tuple[Array]:
         current, float32 [B, H, W, O].
 
     Raises:
-        ValueError: the arguments do not fit each other.
+        OpInputError: the arguments do not fit each other.
     """
     if bias.shape != weight.shape[1:]:
-        raise ValueError(f"weight {weight.shape} and bias {bias.shape} do not fit each other.")
+        raise OpInputError(f"weight {weight.shape} and bias {bias.shape} do not fit each other.")
     return (_convolved(x, weight) + bias,)
 
 
@@ -37,14 +38,14 @@ def spike_conv_integer(x: Array, weight: Array) -> tuple[Array]:
         sums, int32 [B, H, W, O].
 
     Raises:
-        ValueError: the arguments do not fit each other.
+        OpInputError: the arguments do not fit each other.
     """
     return (_convolved(x.astype(np.int32), weight.astype(np.int32)),)
 
 
 def _convolved(x: Array, weight: Array) -> Array:
     if x.ndim != 4 or weight.ndim != 2 or weight.shape[0] != 9 * x.shape[3]:
-        raise ValueError(
+        raise OpInputError(
             f"x {x.shape} and weight {weight.shape} must be [B, H, W, C] and [9 C, O]."
         )
     height, width, channels = x.shape[1:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from plugins.common.types import Array
+from plugins.errors import OpInputError
 
 
 def spike_linear(x: Array, weight: Array, bias: Array) -> tuple[Array]:
@@ -19,7 +20,7 @@ def spike_linear(x: Array, weight: Array, bias: Array) -> tuple[Array]:
         current, float32 [M, O].
 
     Raises:
-        ValueError: the arguments do not fit each other.
+        OpInputError: the arguments do not fit each other.
     """
     _check(x, weight, bias)
     return (x @ weight + bias,)
@@ -38,7 +39,7 @@ def spike_linear_integer(x: Array, weight: Array, scale: Array, bias: Array) -> 
         current, float32 [M, O], rounded after the product with `scale` and after the sum.
 
     Raises:
-        ValueError: the arguments do not fit each other.
+        OpInputError: the arguments do not fit each other.
     """
     _check(x, weight, scale, bias)
     sums = x.astype(np.int32) @ weight.astype(np.int32)
@@ -50,4 +51,6 @@ def _check(x: Array, weight: Array, *of_outputs: Array) -> None:
     fits = x.ndim == weight.ndim == 2 and x.shape[1] == weight.shape[0]
     if not fits or any(each.shape != weight.shape[1:] for each in of_outputs):
         others = ", ".join(str(each.shape) for each in of_outputs)
-        raise ValueError(f"x {x.shape}, weight {weight.shape} and {others} do not fit each other.")
+        raise OpInputError(
+            f"x {x.shape}, weight {weight.shape} and {others} do not fit each other."
+        )

@@ -59,7 +59,8 @@ def train_phase(phase: Phase) -> None:
                 if report.save or report.stop:
                     saving.save(phase)
                 if report.stop:
-                    raise KeyboardInterrupt
+                    path = saving.last_path(phase)
+                    raise KeyboardInterrupt(f"stopped; to go on: python -m train resume {path}")
             figures = finish_epoch(phase)
             reporter.epoch(phase.position.epoch, figures.loss, figures.accuracy)
 
