@@ -15,6 +15,7 @@ The ground that `train`, `export`, `runtime` and `plugins` stand on; of the stan
     extras      optional packages, and the command that brings them
     packages    the other packages, whose names a user's own files may have
     catalogue   the commands of `spikehalt`
+    doctor      what works on this machine
     datasets    what is an image, what is skipped, which split is which; decoding
     vocabulary  names that several parts use
     exits       exit policies

@@ -39,6 +39,12 @@ _ROWS = (
     ("calibrate", "runtime.cli.calibrate", "onnxruntime", "find exit thresholds on labelled files"),
     ("report", "runtime.cli.report", "onnxruntime", "one HTML page about a bundle on some files"),
     ("sign", "runtime.cli.sign", "sign", "sign a bundle"),
+    (
+        "doctor",
+        "spikehalt.doctor.command",
+        "cli",
+        "what works on this machine, what brings the rest",
+    ),
     ("plugins", "plugins.__main__", "onnxruntime", "build, list and test op libraries"),
 )
 COMMANDS = {name: Command(purpose, module, extra) for name, module, extra, purpose in _ROWS}

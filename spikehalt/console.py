@@ -26,9 +26,24 @@ def say(text: str) -> None:
         sys.stdout.flush()
 
 
+_quiet = False
+
+
+def be_quiet(quiet: bool) -> None:
+    """Whether notes and progress are left out from now on."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether notes and progress are left out: by `--quiet`, or since another process speaks."""
+    return _quiet or not speaks()
+
+
 def note(text: str) -> None:
     """A remark about the run: one line on stderr."""
-    _complain("note", text)
+    if not is_quiet():
+        _complain("note", text)
 
 
 def error(problem: object) -> None:
@@ -111,26 +126,37 @@ def _width() -> int | None:
     return None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
 
 
-def progress(items: Iterable[T], total: int, what: str, steps: Iterable[int]) -> Iterator[T]:
-    """Yield `items` under a progress bar on stderr, where rich is installed.
+def progress(items: Iterable[T], total: int | None, what: str, steps: Iterable[int]) -> Iterator[T]:
+    """Yield `items` under a progress bar on stderr, with rate and time left.
+
+    Nothing is shown where stderr is no terminal, rich is not installed, or `--quiet` was given.
 
     Args:
         items: what to yield.
-        total: where the bar ends.
+        total: where the bar ends; None: nobody knows.
         what: text beside it.
         steps: how far each item advances the bar.
     """
+    if is_quiet() or sys.stderr is None or not sys.stderr.isatty():
+        yield from items
+        return
     try:
+        import rich.progress as bars
         from rich.console import Console
-        from rich.progress import Progress
     except ImportError:
         yield from items
         return
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
+    left = (bars.TimeRemainingColumn(), bars.TextColumn("left")) if total is not None else ()
+    columns = (bars.TextColumn(what), bars.BarColumn(), bars.MofNCompleteColumn())
+    rate = bars.TextColumn("{task.fields[rate]}")
+    console = Console(stderr=True)
+    with bars.Progress(*columns, rate, *left, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=total, rate="")
         for item, step in zip(items, steps, strict=False):
             yield item
             bar.advance(task, step)
+            speed = bar.tasks[task].speed
+            bar.update(task, rate=f"{speed:,.1f}/s" if speed else "")
 
 
 def print_whatever_the_encoding() -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from rich.progress import track
 
+from spikehalt.console import is_quiet
 from spikehalt.datasets.errors import raised_as
 from spikehalt.datasets.listing import describe_left_out, list_files
 from spikehalt.datasets.reading import read_file, read_member
@@ -168,6 +169,6 @@ class Reader:
 def read_all(path: str, entries: list[Entry]) -> Iterator[bytes]:
     """The files' contents, in order, with a progress bar."""
     reader = Reader(path)
-    quiet = rank_and_world()[0] > 0
-    for entry in track(entries, f"reading {Path(path).name}", transient=True, disable=quiet):
+    hidden = rank_and_world()[0] > 0 or is_quiet()
+    for entry in track(entries, f"reading {Path(path).name}", transient=True, disable=hidden):
         yield reader.read(entry.name)
