@@ -38,6 +38,7 @@ _ROWS = (
     ("bench", "runtime.cli.bench", "onnxruntime", "measure speed and energy"),
     ("calibrate", "runtime.cli.calibrate", "onnxruntime", "find exit thresholds on labelled files"),
     ("report", "runtime.cli.report", "onnxruntime", "one HTML page about a bundle on some files"),
+    ("explain", "runtime.cli.explain", "figures", "draw which patches of an image lived how long"),
     ("sign", "runtime.cli.sign", "sign", "sign a bundle"),
     (
         "doctor",
