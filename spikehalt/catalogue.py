@@ -33,7 +33,7 @@ _ROWS = (
     ("export", "export.to_trt", "export", "a checkpoint to an ONNX bundle and engines"),
     ("compare", "export.comparison.command", "compare", "do all ways of running a bundle agree?"),
     ("trtexec", "export.engines.trtexec", "export", "trtexec commands for a bundle's graphs"),
-    ("run", "runtime.cli.run", "cli", "classify images, folders or zips"),
+    ("run", "runtime.cli.run", "cli", "classify images, videos, cameras or streams"),
     ("info", "runtime.cli.info", "cli", "show what a bundle is"),
     ("bench", "runtime.cli.bench", "onnxruntime", "measure speed and energy"),
     ("calibrate", "runtime.cli.calibrate", "onnxruntime", "find exit thresholds on labelled files"),

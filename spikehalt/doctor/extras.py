@@ -14,7 +14,7 @@ from spikehalt.extras import install_command
 EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "onnxruntime": ("bundles in ONNX Runtime", ("onnxruntime",)),
     "cli": ("image files, tables and progress", ("rich", "PIL")),
-    "video": ("video files, cameras and streams", ("cv2",)),
+    "video": ("video files, cameras and streams", ("av", "PIL")),
     "figures": ("pictures and plots", ("matplotlib",)),
     "train": (
         "training",
