@@ -8,12 +8,13 @@ from pathlib import Path
 from runtime.cli import options
 from runtime.errors import BundleWriteError, InputError
 from runtime.inputs.files import Sample, load_sample
+from runtime.report.animation import animate
 from runtime.report.explanation import draw, explain
 from spikehalt import console
 from spikehalt import files as atomic
 from spikehalt.errors import ConfigError
 
-KINDS = (".png", ".svg", ".pdf")
+KINDS = (".png", ".svg", ".pdf", ".gif")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", help="an image, or event frames (.npz)")
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="FILE.png",
-        help=f"the picture: {', '.join(KINDS)}",
+        help=f"the picture: {', '.join(KINDS)}; a .gif shows the patches die one by one",
     )  # fmt: skip
+    parser.add_argument("--dark", action="store_true", help="a .gif for dark pages")
     options.add_exit(parser)
     options.add_files(parser)
 
@@ -41,7 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
         bundle, notice = engine.manifest.name, engine.notice
     name = Path(sample.name).name
     title = f"{name} by {bundle}: {explained.answer}, {explained.probability:.3f}"
-    _write(arguments.out, draw(explained, title, kind.removeprefix(".")))
+    if kind == ".gif":
+        _write(arguments.out, animate(explained, dark=arguments.dark))
+    else:
+        _write(arguments.out, draw(explained, title, kind.removeprefix(".")))
     for note in filter(None, (explained.missing, notice)):
         console.note(note)
     console.say(

@@ -25,9 +25,9 @@ class Explanation:
 
     Attributes:
         pixels: uint8 [H, W, C], what the bundle saw.
-        depth: int64 [T, rows, columns], in how many blocks each patch ran; None where `missing`
-            says why it is not known.
-        missing: why there is no depth; empty if there is.
+        live: int32 [T, L, rows, columns], 1 = the patch ran there; None where `missing` says why
+            it is not known.
+        missing: why that is not known; empty if it is.
         blocks: L.
         points: int64 [S], timesteps after which images may leave.
         confidence: float32 [S], the probability of the answer given at the end.
@@ -39,7 +39,7 @@ class Explanation:
     """
 
     pixels: NDArray[np.uint8]
-    depth: NDArray[np.int64] | None
+    live: NDArray[np.int32] | None
     missing: str
     blocks: int
     points: NDArray[np.int64]
@@ -49,6 +49,11 @@ class Explanation:
     left_after: int
     answer: str
     probability: float
+
+    @property
+    def depth(self) -> NDArray[np.int64] | None:
+        """int64 [T, rows, columns]: in how many blocks each patch ran."""
+        return None if self.live is None else self.live.sum(axis=1, dtype=np.int64)
 
 
 def explain(engine: Engine, data: NDArray[Any]) -> Explanation:
@@ -68,7 +73,7 @@ def explain(engine: Engine, data: NDArray[Any]) -> Explanation:
     last = settings.max_timesteps // manifest.chunk
     return Explanation(
         pixels=pixels_of(data),
-        depth=_depth(engine, data),
+        live=_live(engine, data),
         missing=missing_heat_maps(manifest),
         blocks=manifest.blocks,
         points=manifest.chunk * np.arange(1, last + 1),
@@ -83,12 +88,13 @@ def explain(engine: Engine, data: NDArray[Any]) -> Explanation:
     )
 
 
-def _depth(engine: Engine, data: NDArray[Any]) -> NDArray[np.int64] | None:
+def _live(engine: Engine, data: NDArray[Any]) -> NDArray[np.int32] | None:
     grid = token_grid(engine.manifest)
     if grid is None or missing_heat_maps(engine.manifest):
         return None
     masks = engine(data, policy=NEVER.name, live_masks=True)[0].live_masks
-    return np.asarray(np.sum(masks or (), axis=0).reshape(-1, *grid), dtype=np.int64)
+    stacked = np.stack(masks or (), axis=1)  # [T, L, K]
+    return stacked.reshape(*stacked.shape[:2], *grid)
 
 
 def draw(explanation: Explanation, title: str, kind: str = "png") -> bytes:

@@ -39,7 +39,7 @@ def test_depth_and_confidence_are_those_of_the_network(
 def test_timesteps_end_where_the_engine_ends(bundle: Bundle, images: NDArray[np.uint8]) -> None:
     with Engine(bundle, max_timesteps=2) as engine:
         explained = explain(engine, images[0])
-    assert explained.depth is not None and explained.depth.shape == (2, 2, 2)
+    assert explained.live is not None and explained.live.shape == (2, 2, 2, 2)
     assert explained.points.tolist() == [1, 2] and explained.confidence.shape == (2,)
     assert explained.left_after == 2
 
@@ -96,7 +96,7 @@ def test_a_picture_grows_with_its_panels(bundle: Bundle, images: NDArray[np.uint
 @pytest.mark.parametrize(
     ("image", "out", "message"),
     [
-        ("a.png", "x.gif", "x.gif must end in one of .png, .svg, .pdf"),
+        ("a.png", "x.jpg", "x.jpg must end in one of .png, .svg, .pdf, .gif"),
         (".", "x.png", "there are 2 files, one is explained at a time: name it, such as"),
         ("a.png", "no/x.png", "there is no folder"),
     ],
