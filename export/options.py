@@ -36,6 +36,8 @@ class ExportOptions:
             estimates; costs a little time (export/graph/observers/operations.py).
         spikes: also give out every neuron's spikes, for comparisons
             (export/graph/observers/spikes.py).
+        inline_functions: put the bodies of the project's ops in their place, for programs that
+            know standard ops alone (export/graph/inline.py).
         engine_batch: most images of the engines that are built next; None where none are.
     """
 
@@ -47,6 +49,7 @@ class ExportOptions:
     live_masks: bool = False
     instrument: bool = False
     spikes: bool = False
+    inline_functions: bool = False
     engine_batch: int | None = None
 
     @property
@@ -89,10 +92,15 @@ def add_graph_arguments(p: argparse._ActionsContainer) -> None:
     p.add_argument("--merge-gamma", type=int, metavar="N", help="merge N tokens per block instead")
     p.add_argument("--live-masks", action="store_true", help="give out which tokens ran")
     p.add_argument("--instrument", action="store_true", help="count every image's operations")
+    p.add_argument(
+        "--inline-functions", action="store_true",
+        help="graphs of standard ops alone, for programs without model-local functions; slower",
+    )  # fmt: skip
 
 
 GRAPH_ARGUMENTS = (
     "fp16", "int8", "qdq", "chunk", "layout", "merge_gamma", "live_masks", "instrument",
+    "inline_functions",
 )  # fmt: skip
 
 
@@ -104,10 +112,15 @@ def export_options(arguments: argparse.Namespace, engine_batch: int | None) -> E
         engine_batch: most images of the engines that are built next; None where none are.
 
     Raises:
-        UnsupportedError: --qdq without --int8.
+        UnsupportedError: --qdq without --int8, or --inline-functions with engines.
     """
     if arguments.qdq and not arguments.int8:
         raise UnsupportedError("--qdq says what --int8 is for: give both")
+    if arguments.inline_functions and engine_batch is not None:
+        raise UnsupportedError(
+            "engines are built from the project's ops: leave --inline-functions out, or use "
+            "--target onnx"
+        )
     return ExportOptions(
         chunk=arguments.chunk,
         layout=arguments.layout,
@@ -116,5 +129,6 @@ def export_options(arguments: argparse.Namespace, engine_batch: int | None) -> E
         merge_gamma=arguments.merge_gamma,
         live_masks=arguments.live_masks,
         instrument=arguments.instrument,
+        inline_functions=arguments.inline_functions,
         engine_batch=engine_batch,
     )

@@ -19,10 +19,15 @@ body of standard ops (`function.py`) and the kernels. Importing this package nee
 is imported by the functions that make ONNX objects.
 """
 
-from plugins.common.attributes import OpAttributeError
-from plugins.common.bodies import Bodies
-from plugins.common.contract import DOMAIN, IR_VERSION, OPSET, VERSION
-from plugins.ops import OP_NAMES, PLUGIN_OPS, node_attributes, onnx_functions, reference_ops
+from typing import TYPE_CHECKING
+
+from spikehalt.packages.lazy import lazily
+
+if TYPE_CHECKING:
+    from plugins.common.attributes import OpAttributeError
+    from plugins.common.bodies import Bodies
+    from plugins.common.contract import DOMAIN, IR_VERSION, OPSET, VERSION
+    from plugins.ops import OP_NAMES, PLUGIN_OPS, node_attributes, onnx_functions, reference_ops
 
 __all__ = [
     "DOMAIN",
@@ -37,3 +42,16 @@ __all__ = [
     "onnx_functions",
     "reference_ops",
 ]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "OpAttributeError": "plugins.common.attributes",
+        "Bodies": "plugins.common.bodies",
+        **dict.fromkeys(["DOMAIN", "IR_VERSION", "OPSET", "VERSION"], "plugins.common.contract"),
+        **dict.fromkeys(
+            ["OP_NAMES", "PLUGIN_OPS", "node_attributes", "onnx_functions", "reference_ops"],
+            "plugins.ops",
+        ),
+    },
+)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from spikehalt import console
 from spikehalt.errors import SpikehaltError
+from spikehalt.reading import name_of, reason
 
 DONE, NEGATIVE, FAILED, STOPPED = 0, 1, 2, 130
 
@@ -93,21 +95,60 @@ def _nearest(given: str, known: Iterable[str]) -> str:
 def run(command: Callable[[], int], *, stopped: str = "stopped") -> int:
     """Run a command; returns its exit status, or that of what ended it.
 
+    Whatever lies outside of this project ends in one line: what it refused, the system's refusals
+    (OSError), memory, Ctrl-C. A defect of the project itself keeps its traceback.
+
     Args:
         command: returns 0, or 1 where its verdict is negative.
         stopped: what Ctrl-C leaves behind, in words.
     """
     console.print_whatever_the_encoding()
     try:
-        status = command()
-        sys.stdout.flush()  # a reader that is gone shows here, not while Python ends
-    except SpikehaltError as error:
-        console.error(error)
-        return FAILED
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        sys.stderr.close()
+        return _finished(command)
+    except console.ReaderGone:
         return DONE
     except KeyboardInterrupt:
-        sys.stderr.write(f"{stopped}\n")
+        console.complain(f"{stopped}\n")
         return STOPPED
+    except (SpikehaltError, OSError, MemoryError) as problem:
+        console.error(_told(problem))
+        return FAILED
+
+
+@contextmanager
+def importing(module: str) -> Iterator[None]:
+    """Around the imports of a command's own module, which `run` cannot guard.
+
+    Args:
+        module: its `__name__`; where it is not run but imported, Ctrl-C goes to whoever imports it.
+
+    Raises:
+        SystemExit: with status 130, after Ctrl-C.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if module != "__main__":
+            raise
+        console.complain("stopped\n")
+        raise SystemExit(STOPPED) from None
+
+
+def _finished(command: Callable[[], int]) -> int:
+    """Its status, after everything was written: a full disk shows now, not while Python ends."""
+    try:
+        status = command()
+    except SystemExit:  # --help was shown
+        console.flush()
+        raise
+    console.flush()
     return status
+
+
+def _told(problem: SpikehaltError | OSError | MemoryError) -> str:
+    if isinstance(problem, SpikehaltError):
+        return str(problem)
+    if isinstance(problem, MemoryError):
+        return "out of memory: the machine has not as much as this takes"
+    place = getattr(problem, "filename", None)
+    return reason(problem) if place is None else f"{name_of(str(place))}: {reason(problem)}"

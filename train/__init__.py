@@ -8,6 +8,7 @@
     models          neurons, stems, attentions, blocks, the network
     baselines       methods of other papers around the network: dropping, surrogate modules
     checkpoint      files that hold a network and what resuming needs
+    integrity       their digest, and whether weights can be weights
     data            digits, image folders and zips, event frames
     loop            training runs: phases, sweeps, logs
     parallel        devices and processes
@@ -21,3 +22,5 @@
 
 Axes are named T (timesteps), B (images), K (tokens), D (embedding), L (blocks) throughout.
 """
+
+import spikehalt  # noqa: F401  first of all: it switches the telemetry of libraries off

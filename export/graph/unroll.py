@@ -15,6 +15,7 @@ from export.graph.builder import GraphBuilder, Shape
 from export.graph.check import check_options
 from export.graph.chunk import Chunk
 from export.graph.emitter import Emitter
+from export.graph.inline import inline_functions
 from export.graph.layouts.base import Layout
 from export.graph.layouts.table import LAYOUTS
 from export.graph.network import counts_in_bytes, emit_network
@@ -43,11 +44,12 @@ def unroll(plan: NetworkPlan, options: ExportOptions) -> dict[str, onnx.ModelPro
     layout = choose_layout(plan.config, options).layout
     check_options(plan, options, layout)
     kind = LAYOUTS[layout]
+    finish = inline_functions if options.inline_functions else lambda model: model
     if options.chunk == plan.config.timesteps:
-        return {"first.onnx": _graph(plan, options, kind, "first", frozenset())[0]}
+        return {"first.onnx": finish(_graph(plan, options, kind, "first", frozenset())[0])}
     following, carried = _graph(plan, options, kind, "next", None)
     first, _ = _graph(plan, options, kind, "first", carried)
-    return {"first.onnx": first, "next.onnx": following}
+    return {"first.onnx": finish(first), "next.onnx": finish(following)}
 
 
 def _graph(

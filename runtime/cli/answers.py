@@ -31,6 +31,7 @@ class Answered:
         frame: the frame's number in its video; None for a file.
         time_s: when the frame is shown; None for a file.
         picture: uint8 [h, w, 3], to be annotated; None unless asked for.
+        sample: the file; None for a video.
     """
 
     source: str
@@ -38,6 +39,7 @@ class Answered:
     frame: int | None = None
     time_s: float | None = None
     picture: NDArray[np.uint8] | None = None
+    sample: Sample | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain JSON values (without the picture)."""
@@ -85,10 +87,10 @@ def _of_part(engine: Engine, part: list[Sample], reading: Reading) -> Iterator[A
     answers = iter(_classify(engine, good, reading) if good else ())
     for sample, data in zip(part, loaded, strict=True):
         if isinstance(data, InputError):
-            yield Answered(sample.name, data)
+            yield Answered(sample.name, data, sample=sample)
         else:
             picture = enlarged_input(engine.manifest, data) if reading.pictures else None
-            yield Answered(sample.name, next(answers), picture=picture)
+            yield Answered(sample.name, next(answers), picture=picture, sample=sample)
 
 
 def _loaded(sample: Sample, spec: InputSpec) -> NDArray[Any] | InputError:

@@ -16,18 +16,20 @@ from runtime.bundle import InputSpec
 from runtime.engine import Engine
 from runtime.errors import BundleWriteError
 from runtime.inputs.files import Sample, batches, search, spread
+from runtime.opening import threads_notice
 from spikehalt import console
 from spikehalt.exits import POLICIES
 from spikehalt.vocabulary import Fit, Interpolation, Orientation
 
 BUNDLE_HELP = "folder written by `python -m export.to_trt`"
+PUBLIC_KEY_HELP = "the key that must have signed it"
 IMAGES_HELP = "files, folders or zips of images, or of event frames (.npz)"
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
     """The bundle, and how the backend runs it."""
     parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
-    parser.add_argument("--public-key", metavar="KEY.pem", help="refuse bundles it did not sign")
+    add_public_key(parser)
     parser.add_argument(
         "--backend", default="auto", choices=registry.names(),
         help="what runs the bundle (default: auto, the best that can here)",
@@ -39,6 +41,17 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
         "--native-ops", action=argparse.BooleanOptionalAction, default=None,
         help="native ops in ONNX Runtime (default: where `python -m plugins build` made them)",
     )  # fmt: skip
+
+
+def add_public_key(parser: argparse.ArgumentParser) -> None:
+    """Whose bundles are taken, and from which release on."""
+    parser.add_argument("--public-key", metavar="KEY.pem", help=PUBLIC_KEY_HELP)
+    parser.add_argument(
+        "--min-release",
+        type=int,
+        metavar="N",
+        help="refuse older ones that it did (sign --release)",
+    )
 
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +71,7 @@ def add_exit(parser: argparse.ArgumentParser) -> None:
     add_policy(parser)
     parser.add_argument(
         "--epsilon", type=float, metavar="X",
-        help="halting margin, larger: fewer tokens (default: as the bundle says)",
+        help="halting margin ε; larger: fewer tokens (default: as the bundle says)",
     )  # fmt: skip
     parser.add_argument(
         "--max-timesteps", type=int, metavar="T", help="the last timestep (default: the bundle's)"
@@ -189,9 +202,13 @@ def open_engine(options: argparse.Namespace, **changes: Any) -> Engine:
         "spin": not options.no_spin,
         "native_ops": options.native_ops,
         "public_key": options.public_key,
+        "min_release": options.min_release,
         "policy": getattr(options, "policy", None),
         "threshold": getattr(options, "threshold", None),
         "epsilon": getattr(options, "epsilon", None),
         "max_timesteps": getattr(options, "max_timesteps", None),
     }
+    notice = threads_notice(options.threads)
+    if notice:
+        console.note(notice)
     return Engine(options.bundle, **{**chosen, **changes})

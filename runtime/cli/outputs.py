@@ -45,7 +45,7 @@ class JsonLines:
     """A JSON object per line."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8", buffering=1)
+        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
 
     def add(self, row: Answered) -> None:
         """See `Output.add`."""
@@ -60,7 +60,9 @@ class Csv:
     """A table for spreadsheets; the columns are `COLUMNS`."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8-sig", newline="", buffering=1)
+        self._file = path.open(
+            "w", encoding="utf-8-sig", errors="backslashreplace", newline="", buffering=1
+        )
         self._writer = csv.writer(self._file)
         self._writer.writerow(COLUMNS)
 
@@ -183,8 +185,6 @@ def opened(
             kind = Movie if is_movie(pictures) else Pictures
             outputs.append(kind(pictures, manifest))
         yield outputs
-    except BrokenPipeError:  # of stdout, whose reader has seen enough
-        raise
     except OSError as error:
         raise OutputError(f"{error.filename or 'an output'} cannot be written: {error}") from error
     finally:

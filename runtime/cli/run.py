@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from runtime.cli.answers import Answered, Reading, of_files, of_video
 from runtime.cli.outputs import is_movie, opened
 from runtime.engine import Engine
 from runtime.errors import InputError
+from runtime.inputs.files import Sample, class_indices
 from runtime.inputs.video import is_video
 from runtime.report.pictures import missing_heat_maps
 from runtime.results.result import ImageResult
@@ -166,12 +167,19 @@ class Shown:
 
     Attributes:
         keep: every answer, for `--json`; else frames are counted and forgotten.
+        rows: the answers that are shown one by one.
+        videos: means over the frames of each.
+        total: means over all.
+        read: files that could be read, and their labels.
+        files: how many there are.
+        unread: files that could not be read, and videos not to their end.
     """
 
     keep: bool
     rows: list[Answered] = field(default_factory=list)
     videos: dict[str, Tally] = field(default_factory=dict)
     total: Tally = field(default_factory=Tally)
+    read: list[tuple[Sample, int]] = field(default_factory=list)
     files: int = 0
     unread: int = 0
 
@@ -192,8 +200,27 @@ class Shown:
             self.unread += 1
             return
         self.total.add(row.answer)
-        if row.frame is not None:
+        if row.sample is not None:
+            self.read.append((row.sample, row.answer.label))
+        else:
             self.videos[row.source].add(row.answer)
+
+    def summary(self, classes: Sequence[str]) -> dict[str, float | int | None]:
+        """Means over images and frames.
+
+        Accuracy is None unless everything that was read is a file in a folder with a class's name.
+        """
+        means = self.total.means()
+        return {**means, "accuracy": self._accuracy(classes)} if self.total.images else means
+
+    def _accuracy(self, classes: Sequence[str]) -> float | None:
+        if len(self.read) < self.total.images:
+            return None
+        try:
+            truth = class_indices([sample for sample, _ in self.read], classes)
+        except InputError:
+            return None
+        return float((truth == [label for _, label in self.read]).mean())
 
 
 def _show_json(engine: Engine, shown: Shown) -> None:
@@ -204,7 +231,7 @@ def _show_json(engine: Engine, shown: Shown) -> None:
             "settings": asdict(engine.settings),
             "notice": engine.notice,
             "images": [row.to_dict() for row in shown.rows],
-            "summary": shown.total.means(),
+            "summary": shown.summary(engine.manifest.classes),
         }
     )
 
@@ -212,12 +239,12 @@ def _show_json(engine: Engine, shown: Shown) -> None:
 def _show_table(engine: Engine, shown: Shown) -> None:
     console.write_table(
         f"{engine.manifest.name} on {engine.info.name}",
-        ["file", "class", ">probability", ">timesteps", ">tokens", ">energy mJ"],
+        ["file", "class", ">probability", ">timesteps", ">tokens", ">energy"],
         [
             *map(_cells, shown.rows),
             *(_video_cells(*each) for each in shown.videos.items() if each[1].images),
         ],
-        _footer(shown.total.means()),
+        _footer(shown.summary(engine.manifest.classes)),
     )
     if engine.notice:
         console.note(engine.notice)
@@ -233,7 +260,7 @@ def _cells(row: Answered) -> list[str]:
         f"{answer.probability:.3f}",
         str(answer.timesteps),
         f"{answer.average_tokens:.3f}",
-        "unknown" if answer.energy_mj is None else f"{answer.energy_mj:.4g}",
+        console.energy_text(answer.energy_mj),
     ]
 
 
@@ -247,7 +274,7 @@ def _video_cells(source: str, tally: Tally) -> list[str]:
         f"{tally.probability / count:.3f}",
         f"{tally.timesteps / count:.2f}",
         f"{tally.tokens / count:.3f}",
-        "unknown" if tally.energy_mj is None else f"{tally.energy_mj / count:.4g}",
+        console.energy_text(None if tally.energy_mj is None else tally.energy_mj / count),
     ]
 
 
@@ -274,7 +301,9 @@ def _footer(means: dict[str, float | int | None]) -> str:
         return "no image could be read"
     text = (
         f"{means['images']} image(s): {means['average_timesteps']:.2f} timesteps, "
-        f"{means['average_tokens']:.3f} × tokens on average"
+        f"{means['average_tokens']:.3f} × K₀ tokens on average (K₀: before the first block)"
     )
+    if means["accuracy"] is not None:
+        text = f"{means['accuracy']:.2%} right by the folders' names; {text}"
     energy = means["average_energy_mj"]
-    return text if energy is None else f"{text}, {energy:.4g} mJ (estimated)"
+    return text if energy is None else f"{text}, {console.energy_text(energy)} (estimated)"

@@ -13,6 +13,7 @@ from functools import partial
 from runtime import Engine
 from runtime.examples import command
 from runtime.inputs.video import Video, frame_to_input
+from spikehalt.console import say
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -28,9 +29,9 @@ def main(arguments: Sequence[str]) -> None:
         drop = "oldest" if video.live else None
         for streamed in engine.stream(video.frames(), prepare=prepare, drop=drop):
             answer = streamed.result
-            sys.stdout.write(
+            say(
                 f"frame {streamed.index}: {answer.name} ({answer.probability:.2f}) after "
-                f"{answer.timesteps} timestep(s), {streamed.latency_ms:.1f} ms\n"
+                f"{answer.timesteps} timestep(s), {streamed.latency_ms:.1f} ms"
             )
 
 

@@ -13,7 +13,7 @@ from spikehalt import console, extras
 from spikehalt.commands import DONE, NEGATIVE
 from spikehalt.doctor import extras as installed
 from spikehalt.doctor.finding import Finding
-from spikehalt.packages import import_ours
+from spikehalt.packages.ours import import_ours
 
 EXAMINERS = ("runtime.doctor", "plugins.doctor", "train.doctor")  # each has `findings()`
 

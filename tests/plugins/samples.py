@@ -87,3 +87,12 @@ def place_of(live: Array) -> Array:
 def spikes(rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """Zeros and ones, three in ten of them ones."""
     return (rng.random(shape) < 0.3).astype(dtype)
+
+
+def tied_merge_inputs(seed: int, B: int, K: int, D: int) -> dict[str, Array]:
+    """Tokens along a few directions, of many lengths: true cosines tie, their roots round."""
+    rng = np.random.default_rng(seed)
+    directions = rng.integers(0, 6, (3, D))
+    lengths = rng.integers(1, 60, (B, K, 1))
+    feeds = merge_inputs(seed, B, K, D, np.float32, "some")
+    return feeds | {"x": (directions[rng.integers(0, 3, (B, K))] * lengths).astype(np.float32)}

@@ -58,7 +58,7 @@ def test_python_blocks_run_in_order(place: Path) -> None:
 def test_shell_commands_run(place: Path) -> None:
     lines = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
     ours = [line for line in lines if line.startswith("python -m runtime ")]
-    assert len(ours) == 7
+    assert len(ours) == 8
 
     for line in lines:
         words = shlex.split(line, comments=True)

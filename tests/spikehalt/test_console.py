@@ -81,3 +81,8 @@ def test_quiet_leaves_errors_alone(terminal: Terminal) -> None:
         console.note("a remark")
         console.error("what went wrong")
     assert terminal.getvalue() == "error: what went wrong\n"
+
+
+def test_an_energy_has_the_unit_of_its_size() -> None:
+    texts = [console.energy_text(each) for each in (0.00524, 0.0, 1.25, 3456.0, None)]
+    assert texts == ["5.24 µJ", "0 µJ", "1.25 mJ", "3.456 J", "unknown"]

@@ -22,7 +22,10 @@ OTHERS = {
     "spikehalt/datasets/arrays.py": {"ValueError"},
     "runtime/backends/onnxruntime/files.py": {"ValueError"},
     "runtime/backends/onnxruntime/inline.py": {"ValueError"},
+    "runtime/backends/onnxruntime/protobuf.py": {"ValueError"},
     "export/entry.py": {"SystemExit"},
+    "spikehalt/commands.py": {"SystemExit"},
+    "spikehalt/packages/lazy.py": {"AttributeError"},
     "train/loop/phase/steps.py": {"KeyboardInterrupt"},
 }
 # What only a defect of the project reaches.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spikehalt.catalogue import COMMANDS
+from spikehalt.packages.catalogue import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("spikehalt", "train", "export", "runtime", "plugins")

@@ -186,8 +186,8 @@ def test_other_sources_are_refused() -> None:
     ("options", "message"),
     [
         ({"drop": "newest"}, "drop must be None or 'oldest'"),
-        ({"queue": 0}, "at least 1"),
-        ({"batch": 0}, "at least 1"),
+        ({"queue": 0}, "positive integer"),
+        ({"batch": 0}, "positive integer"),
         ({"policy": "x"}, "unknown exit policy"),
     ],
 )

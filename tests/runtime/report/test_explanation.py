@@ -11,9 +11,10 @@ from runtime import Engine
 from runtime.bundle.read import Bundle
 from runtime.cli import main
 from runtime.report.explanation import draw, explain
+from runtime.report.pictures import missing_heat_maps
 from runtime.results.scores import softmax
 from tests.runtime.conftest import MakeBundle
-from tests.runtime.toy import toy_reference
+from tests.runtime.toy import toy_manifest, toy_reference
 
 Capture = pytest.CaptureFixture[str]
 
@@ -52,27 +53,20 @@ def test_chunks_are_the_points_where_images_may_leave(
     assert explained.points.tolist() == [2, 4] and explained.confidence.shape == (2,)
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"live_masks": False}, "spikehalt export CHECKPOINT --live-masks"),
-        ({"tokens_per_block": (4, 3)}, "tokens merge"),
-    ],
-)
 def test_without_depth_the_rest_is_drawn_and_the_reason_told(
-    changes: dict[str, object],
-    reason: str,
-    make_bundle: MakeBundle,
-    images: NDArray[np.uint8],
-    tmp_path: Path,
-    capsys: Capture,
+    make_bundle: MakeBundle, images: NDArray[np.uint8], tmp_path: Path, capsys: Capture
 ) -> None:
     Image.fromarray(images[0]).save(tmp_path / "a.png")
-    bundle, out = make_bundle(**changes), tmp_path / "why.png"
+    bundle, out = make_bundle(live_masks=False), tmp_path / "why.png"
     assert main(["explain", str(bundle.root), str(tmp_path / "a.png"), "-o", str(out)]) == 0
-    assert reason in capsys.readouterr().err
+    assert "spikehalt export CHECKPOINT --live-masks" in capsys.readouterr().err
     with Image.open(out) as picture:
         assert picture.size[0] > 600
+
+
+def test_merged_tokens_are_a_reason_too() -> None:
+    assert missing_heat_maps(toy_manifest(tokens_per_block=(4, 3))).startswith("tokens merge")
+    assert missing_heat_maps(toy_manifest()) == ""
 
 
 def test_event_frames_are_explained_too(

@@ -93,6 +93,24 @@ def test_a_resumed_run_equals_an_unbroken_one(
     assert figures(tmp_path) == figures(unbroken)
 
 
+def test_the_first_epochs_see_images_of_their_own_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    scaled_to = loop.scaled_to
+
+    def observed(side, images):  # type: ignore[no-untyped-def]
+        scaled = scaled_to(side, images)
+        seen.append(scaled.shape[-1])
+        return scaled
+
+    monkeypatch.setattr(loop, "scaled_to", observed)
+    static = {"epochs": 2, "image_sizes": [12]}
+    run(quick_run(tmp_path, static=static, halting={"epochs": 0}))
+    steps = len(seen) // 2
+    assert seen == [12] * steps + [8] * steps
+
+
 def test_a_run_that_begins_with_fewer_timesteps_resumes_as_unbroken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

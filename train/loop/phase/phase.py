@@ -98,6 +98,12 @@ class Phase:
         return fewer + all_of_them * (self.settings.epochs - len(fewer))
 
     @property
+    def image_side(self) -> int | None:
+        """Pixels of a side of the current epoch's images; None: the model's own size."""
+        sides = self.settings.image_sizes
+        return sides[self.position.epoch] if self.position.epoch < len(sides) else None
+
+    @property
     def mix(self) -> Mixer | None:
         """Mixup and CutMix of the current epoch; None where neither is configured, or off by now.
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from spikehalt.console import is_quiet
 from spikehalt.errors import OutOfMemoryError
 from train.data import Split
+from train.data.augment import scaled_to
 from train.loop.phase import saving
 from train.loop.phase.losses import total_loss
 from train.loop.phase.memory import is_out_of_memory, largest_fitting_batch
@@ -152,7 +153,7 @@ def advance_schedule(phase: Phase) -> None:
 
 def batch_loss(phase: Phase, batch: Split) -> Tensor:
     """Loss of a batch, augmented and mixed as configured."""
-    images, targets = phase.augment(batch.images), batch.labels
+    images, targets = scaled_to(phase.image_side, phase.augment(batch.images)), batch.labels
     mix = phase.mix
     if mix is not None:
         images, targets = mix(images, targets)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import masks
-from benchmarks.masks import ASKED, BASE, GIVEN, exported, least_ms, row_of, table
+from benchmarks.cpu import masks
+from benchmarks.cpu.masks import ASKED, BASE, GIVEN, exported, least_ms, row_of, table
 from runtime import Engine
 from tests.fakes.bundles import write_checkpoint
 

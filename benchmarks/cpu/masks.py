@@ -1,7 +1,7 @@
 """What do live masks cost? The same network exported with them and without, in turn.
 
-    python -m benchmarks.masks                     a few minutes
-    python -m benchmarks.masks --rounds 61         steadier
+    python -m benchmarks.cpu.masks                     a few minutes
+    python -m benchmarks.cpu.masks --rounds 61         steadier
 
 The zoo's small CIFAR-10 model and the `spikformer-4-384` shape (random weights, the same halting),
 on noise, all timesteps, one thread. Every round opens the sessions anew, since where their memory
@@ -40,7 +40,7 @@ from runtime import Bundle, Engine
 from spikehalt.vocabulary import Layout
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
-ZOO = Path(__file__).parents[1] / "zoo" / "cifar10-small" / "halting.pt"
+ZOO = Path(__file__).parents[2] / "zoo" / "cifar10-small" / "halting.pt"
 LAYOUTS: tuple[Layout, ...] = ("packed", "dense")
 BASE, GIVEN, ASKED = "without", "given out", "asked for"
 DRAWS, SLICES, SLICE_S = 400, 5, 0.05
@@ -51,7 +51,7 @@ Times = Mapping[str, Sequence[float]]  # candidate -> milliseconds per image, a 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.masks", description=__doc__,
+        prog="python -m benchmarks.cpu.masks", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--rounds", type=int, default=15)

@@ -39,6 +39,7 @@ _ROWS = (
     ("calibrate", "runtime.cli.calibrate", "onnxruntime", "find exit thresholds on labelled files"),
     ("report", "runtime.cli.report", "onnxruntime", "one HTML page about a bundle on some files"),
     ("explain", "runtime.cli.explain", "figures", "draw which patches of an image lived how long"),
+    ("verify", "runtime.cli.verify", "sign", "is a bundle whole, and signed by the key's owner?"),
     ("sign", "runtime.cli.sign", "sign", "sign a bundle"),
     (
         "doctor",
