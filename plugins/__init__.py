@@ -10,6 +10,7 @@
     onnxruntime   what the kernels of ONNX Runtime share
     building      libraries from the sources
     libraries, loader    finding and loading them
+    doctor        what builds libraries on this machine
     selftest      the kernels on this GPU against their references
     polygraphy    the references, for Polygraphy
     errors        what is raised on purpose

@@ -13,6 +13,7 @@ Rooms, each of which imports only those below it:
     cli          the commands of `python -m runtime`
     examples     complete programs
     report       one HTML page about a bundle on some files
+    doctor       what runs bundles on this machine
     measure      speed and energy of a bundle
     engine       Engine: the one call
     opening      what an engine is made of

@@ -372,6 +372,6 @@ class Engine:
     def _check_masks(self, wanted: bool) -> None:
         if wanted and not self.manifest.live_masks:
             raise ConfigError(
-                f"{self.manifest.name} was exported without live masks: export it again with "
-                "--live-masks"
+                f"{self.manifest.name} was exported without live masks: export it again, "
+                "spikehalt export CHECKPOINT --live-masks"
             )

@@ -16,6 +16,7 @@ The ground that `train`, `export`, `runtime` and `plugins` stand on; of the stan
     packages    the other packages, whose names a user's own files may have, and their commands
     places      folders of libraries and caches
     reading     what goes wrong with a file, told with its name
+    doctor      what works on this machine
     datasets    what is an image, what is skipped, which split is which; decoding
     vocabulary  names that several parts use
     exits       exit policies

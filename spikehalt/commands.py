@@ -19,8 +19,21 @@ DONE, NEGATIVE, FAILED, STOPPED = 0, 1, 2, 130
 class Parser(argparse.ArgumentParser):
     """argparse whose errors are one line, and name the nearest option or choice there is.
 
-    `_` in the name of an option is read as `-`.
+    `_` in the name of an option is read as `-`. Every parser knows `--quiet`.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.add_argument(
+            "--quiet", action=_Quiet, help="no notes and no progress; errors are told"
+        )
+
+    def parse_args(  # type: ignore[override]  # its overloads say no more than this
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """As argparse's; what an earlier command line said of `--quiet` is forgotten."""
+        console.be_quiet(False)
+        return super().parse_args(args, namespace)
 
     def parse_known_args(  # type: ignore[override]  # its overloads say no more than this
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -50,6 +63,16 @@ class Parser(argparse.ArgumentParser):
         """Name the mistake and where the arguments are listed, and leave."""
         console.error(f"{message}; {self.prog} --help lists the arguments")
         self.exit(FAILED)
+
+
+class _Quiet(argparse.Action):
+    """Silences notes and progress as soon as it is read; leaves nothing in the namespace."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, *_: object, **__: object) -> None:
+        console.be_quiet(True)
 
 
 def share(text: str) -> float:

@@ -48,9 +48,24 @@ def say(text: str) -> None:
     write("\n".join(visible(line) for line in text.split("\n")) + "\n")
 
 
+_quiet = False
+
+
+def be_quiet(quiet: bool) -> None:
+    """Whether notes and progress are left out from now on."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether notes and progress are left out: by `--quiet`, or since another process speaks."""
+    return _quiet or not speaks()
+
+
 def note(text: str) -> None:
     """A remark about the run: one line on stderr."""
-    complain(f"note: {one_line(text)}\n")
+    if not is_quiet():
+        complain(f"note: {one_line(text)}\n")
 
 
 def error(problem: object) -> None:
@@ -206,29 +221,37 @@ def energy_text(energy_mj: float | None) -> str:
     return f"{factor * energy_mj:.4g} {unit}"
 
 
-def progress(items: Iterable[T], total: int, what: str, steps: Iterable[int]) -> Iterator[T]:
-    """Yield `items` under a progress bar on stderr, where that is a terminal and rich is installed.
+def progress(items: Iterable[T], total: int | None, what: str, steps: Iterable[int]) -> Iterator[T]:
+    """Yield `items` under a progress bar on stderr, with rate and time left.
+
+    Nothing is shown where stderr is no terminal, rich is not installed, or `--quiet` was given.
 
     Args:
         items: what to yield.
-        total: where the bar ends.
+        total: where the bar ends; None: nobody knows.
         what: text beside it.
         steps: how far each item advances the bar.
     """
-    if not _is_open(sys.stderr) or not sys.stderr.isatty():
+    if is_quiet() or not _is_open(sys.stderr) or not sys.stderr.isatty():
         yield from items
         return
     try:
+        import rich.progress as bars
         from rich.console import Console
-        from rich.progress import Progress
     except ImportError:
         yield from items
         return
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
+    left = (bars.TimeRemainingColumn(), bars.TextColumn("left")) if total is not None else ()
+    columns = (bars.TextColumn(what), bars.BarColumn(), bars.MofNCompleteColumn())
+    rate = bars.TextColumn("{task.fields[rate]}")
+    console = Console(stderr=True)
+    with bars.Progress(*columns, rate, *left, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=total, rate="")
         for item, step in zip(items, steps, strict=False):
             yield item
             bar.advance(task, step)
+            speed = bar.tasks[task].speed
+            bar.update(task, rate=f"{speed:,.1f}/s" if speed else "")
 
 
 def print_whatever_the_encoding() -> None:

@@ -69,6 +69,7 @@ LINES = [
     "runtime bench nowhere.bundle",
     "runtime calibrate nowhere.bundle nowhere",
     "runtime report nowhere.bundle nowhere --out x.html",
+    "runtime explain nowhere.bundle nowhere.png --out x.png",
     "runtime verify nowhere.bundle",
     "runtime sign nowhere.bundle --key nowhere.pem",
     "plugins build --out /dev/null/nowhere",

@@ -18,6 +18,7 @@
     importing       checkpoints of other repositories
     recipes         configurations that ship with the package
     cli             `python -m train`
+    doctor          what trains on this machine
     errors          what is raised on purpose
 
 Axes are named T (timesteps), B (images), K (tokens), D (embedding), L (blocks) throughout.

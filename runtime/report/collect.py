@@ -26,7 +26,7 @@ from runtime.report.baseline import (
     single_calls,
 )
 from runtime.report.conditions import conditions
-from runtime.report.pictures import Picture, make_picture, token_grid
+from runtime.report.pictures import Picture, make_picture, missing_heat_maps
 from runtime.results.result import Result, concatenate
 from runtime.results.trajectory import Trajectory, join
 from spikehalt.exits import calibrated_names
@@ -96,8 +96,9 @@ def collect(
     data["single"] = single_calls(engine, [load_sample(each, spec) for each in few])
     shown = sorted({number for numbers in groups.values() for number in numbers})
     pictures = {number: _picture(engine, spec, samples[number], number, result) for number in shown}
-    if token_grid(engine.manifest) is None:
-        reasons["heat_maps"] = "tokens merge, so a slot is not one patch of the image"
+    missing = missing_heat_maps(engine.manifest)
+    if missing:
+        reasons["heat_maps"] = missing
     return Collected(data, pictures)
 
 
@@ -128,8 +129,6 @@ def _run(
     reasons: dict[str, str],
 ) -> tuple[Result, Trajectory]:
     masks = engine.manifest.live_masks
-    if not masks:
-        reasons["heat_maps"] = "the bundle was exported without live masks (--live-masks)"
     starts = range(0, len(samples), batch)
     results, trajectories = [], []
     for start in starts if ticking is None else ticking(starts, len(starts)):

@@ -84,6 +84,7 @@ def test_packages_list_the_commands_of_the_catalogue() -> None:
         "bench",
         "calibrate",
         "report",
+        "explain",
         "sign",
         "verify",
     }

@@ -91,7 +91,7 @@ def decode_all(
     """
     reader, left_out = Reader(path), LeftOut(path, share, len(entries))
     kept: list[int] = []
-    quiet = rank_and_world()[0] > 0
+    quiet = rank_and_world()[0] > 0 or is_quiet()
     bar = track(entries, f"reading {Path(path).name}", transient=True, disable=quiet)
     # Closed on errors too: the bar's thread would go on.
     with closing(cast("Generator[Entry, None, None]", bar)):

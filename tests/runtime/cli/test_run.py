@@ -139,7 +139,7 @@ def test_a_number_that_is_none_is_quoted(
     [
         ([], "the following arguments are required: COMMAND; python -m runtime --help lists the"),
         (["fly"], "invalid choice: 'fly' (choose from"),
-        (["run"], "are required: BUNDLE, IMAGES; python -m runtime run --help lists the arguments"),
+        (["run"], "are required: BUNDLE, SOURCE; python -m runtime run --help lists the arguments"),
     ],
 )
 def test_wrong_arguments_are_one_line_that_names_the_help(

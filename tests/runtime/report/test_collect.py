@@ -95,7 +95,7 @@ def test_what_cannot_be_shown_has_a_reason(
     assert collected.data["summary"]["accuracy"] is None and collected.data["curves"] is None
     assert collected.data["summary"]["energy_mj"] is None
     assert "'crimson'" in collected.data["reasons"]["accuracy"]
-    assert "Not shown: the bundle was exported without live masks" in page
+    assert "Not shown: toy was exported without live masks" in page
     assert "no energy constants" in page
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from spikehalt.console import is_quiet
 from spikehalt.errors import OutOfMemoryError
 from train.data import Split
 from train.data.augment import scaled_to
@@ -51,7 +52,7 @@ def train_phase(phase: Phase) -> None:
         phase.config.batch_size,
         phase.timesteps_of_epochs,
     )
-    with progress(extent, shown=phase.fabric.is_global_zero) as reporter:
+    with progress(extent, shown=phase.fabric.is_global_zero and not is_quiet()) as reporter:
         while phase.position.epoch < phase.settings.epochs:
             for report in epoch(phase):
                 reporter.step(phase.steps_done, report.loss)
