@@ -37,6 +37,7 @@ _ROWS = (
     ("info", "runtime.cli.info", "cli", "show what a bundle is"),
     ("bench", "runtime.cli.bench", "onnxruntime", "measure speed and energy"),
     ("calibrate", "runtime.cli.calibrate", "onnxruntime", "find exit thresholds on labelled files"),
+    ("serve", "runtime.cli.serve", "serve", "answer over HTTP (Open Inference Protocol)"),
     ("report", "runtime.cli.report", "onnxruntime", "one HTML page about a bundle on some files"),
     ("sign", "runtime.cli.sign", "sign", "sign a bundle"),
     ("plugins", "plugins.__main__", "onnxruntime", "build, list and test op libraries"),

@@ -67,6 +67,7 @@ LINES = [
     "runtime bench nowhere.bundle",
     "runtime calibrate nowhere.bundle nowhere",
     "runtime report nowhere.bundle nowhere --out x.html",
+    "runtime serve nowhere.bundle",
     "runtime sign nowhere.bundle --key nowhere.pem",
     "plugins build --out /dev/null/nowhere",
     "plugins list",

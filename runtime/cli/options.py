@@ -16,6 +16,7 @@ from runtime.bundle import InputSpec
 from runtime.engine import Engine
 from runtime.errors import BundleWriteError
 from runtime.inputs.files import Sample, batches, search, spread
+from runtime.sensors import sensor_names
 from spikehalt import console
 from spikehalt.exits import POLICIES
 from spikehalt.vocabulary import Fit, Interpolation, Orientation
@@ -27,6 +28,11 @@ IMAGES_HELP = "files, folders or zips of images, or of event frames (.npz)"
 def add_bundle(parser: argparse.ArgumentParser) -> None:
     """The bundle, and how the backend runs it."""
     parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
+    add_backend(parser)
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """What runs a bundle, and how."""
     parser.add_argument("--public-key", metavar="KEY.pem", help="refuse bundles it did not sign")
     parser.add_argument(
         "--backend", default="auto", choices=registry.names(),
@@ -178,9 +184,19 @@ def check_output(path: Path) -> None:
         raise BundleWriteError(f"cannot write {path}: there is no folder {path.parent}, make it")
 
 
+def add_energy(parser: argparse.ArgumentParser) -> None:
+    """The sensor that measures energy."""
+    parser.add_argument("--energy", choices=sensor_names(), help="measure energy with this sensor")
+
+
 def open_engine(options: argparse.Namespace, **changes: Any) -> Engine:
     """The engine that the arguments describe; `changes` override them."""
-    chosen = {
+    return Engine(options.bundle, **{**engine_arguments(options), **changes})
+
+
+def engine_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """Arguments of `Engine` that a command was given."""
+    return {
         "backend": options.backend,
         "device": options.device,
         "threads": options.threads,
@@ -192,4 +208,3 @@ def open_engine(options: argparse.Namespace, **changes: Any) -> Engine:
         "epsilon": getattr(options, "epsilon", None),
         "max_timesteps": getattr(options, "max_timesteps", None),
     }
-    return Engine(options.bundle, **{**chosen, **changes})

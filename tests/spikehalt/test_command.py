@@ -78,7 +78,8 @@ def test_the_version_is_that_of_the_package(capsys: Capture) -> None:
 
 def test_packages_list_the_commands_of_the_catalogue() -> None:
     assert of_package("runtime") == RUNTIME_COMMANDS
-    assert set(RUNTIME_COMMANDS) == {"run", "info", "bench", "calibrate", "report", "sign"}
+    commands = {"run", "info", "bench", "calibrate", "report", "serve", "sign"}
+    assert set(RUNTIME_COMMANDS) == commands
 
 
 def test_every_command_is_a_module_with_arguments_and_a_run() -> None:
