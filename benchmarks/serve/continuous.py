@@ -1,7 +1,7 @@
 """What continuous batching would bring: a simulation with costs measured on the engine.
 
     python -m benchmarks.serve.continuous BUNDLE
-    python -m benchmarks.serve.continuous --flat 5      any batch takes 5 ms a chunk, as on an idle GPU
+    python -m benchmarks.serve.continuous --flat 5      any batch takes 5 ms a chunk, as on a GPU
 
 Whole batches: a batch runs until its last image has left; then all that wait are the next one.
 Continuous: after every chunk what waits runs its first chunk, and joins the others in the next.

@@ -20,16 +20,16 @@ class RunningServer:
 
     Args:
         arguments: of the command.
-        env: more variables of its environment.
+        folder: in which it is started.
     """
 
-    def __init__(self, arguments: list[str], env: dict[str, str] | None = None) -> None:
+    def __init__(self, arguments: list[str], folder: Path = ROOT) -> None:
         self.log: list[str] = []
         self._started = threading.Event()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "spikehalt", "serve", *arguments, "--port", "0"],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **(env or {})},
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
             stderr=subprocess.PIPE,
             text=True,
         )
