@@ -38,6 +38,7 @@ _ROWS = (
     ("bench", "runtime.cli.bench", "onnxruntime", "measure speed and energy"),
     ("calibrate", "runtime.cli.calibrate", "onnxruntime", "find exit thresholds on labelled files"),
     ("serve", "runtime.cli.serve", "serve", "answer over HTTP (Open Inference Protocol)"),
+    ("triton", "runtime.cli.triton", "serve", "a model repository for Triton"),
     ("report", "runtime.cli.report", "onnxruntime", "one HTML page about a bundle on some files"),
     ("sign", "runtime.cli.sign", "sign", "sign a bundle"),
     ("plugins", "plugins.__main__", "onnxruntime", "build, list and test op libraries"),

@@ -68,6 +68,7 @@ LINES = [
     "runtime calibrate nowhere.bundle nowhere",
     "runtime report nowhere.bundle nowhere --out x.html",
     "runtime serve nowhere.bundle",
+    "runtime triton nowhere.bundle --out nowhere",
     "runtime sign nowhere.bundle --key nowhere.pem",
     "plugins build --out /dev/null/nowhere",
     "plugins list",

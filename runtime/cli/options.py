@@ -156,6 +156,18 @@ def add_batch(parser: argparse.ArgumentParser, default: int = 16) -> None:
     )  # fmt: skip
 
 
+def add_queue(parser: argparse.ArgumentParser) -> None:
+    """How many images a server computes together, and how many wait."""
+    parser.add_argument(
+        "--max-batch", type=positive, default=64, metavar="N",
+        help="images computed together (default 64)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--queue", type=int, default=256, metavar="N",
+        help="how many wait; more are refused (default 256)",
+    )  # fmt: skip
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Output for programs, alone on stdout."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")

@@ -35,14 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=options.positive, default=1, metavar="N",
         help="processes, each of which opens every bundle (default 1)",
     )  # fmt: skip
-    parser.add_argument(
-        "--max-batch", type=options.positive, default=64, metavar="N",
-        help="images computed together (default 64)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--queue", type=int, default=256, metavar="N",
-        help="images that wait; more are refused with 503 (default 256)",
-    )  # fmt: skip
+    options.add_queue(parser)
     _add_guards(parser)
 
 

@@ -78,7 +78,7 @@ def test_the_version_is_that_of_the_package(capsys: Capture) -> None:
 
 def test_packages_list_the_commands_of_the_catalogue() -> None:
     assert of_package("runtime") == RUNTIME_COMMANDS
-    commands = {"run", "info", "bench", "calibrate", "report", "serve", "sign"}
+    commands = {"run", "info", "bench", "calibrate", "report", "serve", "sign", "triton"}
     assert set(RUNTIME_COMMANDS) == commands
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.cli.serve import add_arguments
+from runtime.cli import main, serve, triton
 from tests.runtime.serve.conftest import encoded, write_toy
 from tests.runtime.serve.server import ROOT, RunningServer
 from tests.runtime.serve.test_app import asking
@@ -114,11 +114,20 @@ def test_only_clients_with_a_certificate_are_heard(
         assert json.load(answer)["name"] == "toy"
 
 
+def test_a_repository_for_triton_is_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = [line for line in LINES if line.startswith("spikehalt triton ")]
+    monkeypatch.chdir(place)
+    assert main(shlex.split(line)[1:]) == 0
+    assert {each.name for each in (place / "models").iterdir()} == {"toy", "other"}
+
+
 def test_options_and_files_that_are_named_exist() -> None:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    text = parser.format_help()
-    for option in set(re.findall(r"`(--[\w-]+)", PAGE)) - {"--flat"}:
+    text = ""
+    for command in (serve, triton):
+        parser = argparse.ArgumentParser()
+        command.add_arguments(parser)
+        text += parser.format_help()
+    for option in set(re.findall(r"`(--[\w-]+)", PAGE)) - {"--flat", "--chunk"}:
         assert option in text, option
-    for name in re.findall(r"`((?:runtime|benchmarks)/[\w./]+)`", PAGE):
+    for name in re.findall(r"`((?:runtime|tests)/[\w./]+)`", PAGE):
         assert (ROOT / name).exists(), name
