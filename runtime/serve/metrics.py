@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -92,6 +93,17 @@ class Metrics:
                 self.measured.labels(name).set(energy)
         if FOLDER_VARIABLE not in os.environ:
             return generate_latest(self.registry)
+        _forget_dead_workers(Path(os.environ[FOLDER_VARIABLE]))
         together = CollectorRegistry()
         multiprocess.MultiProcessCollector(together)
         return generate_latest(together)
+
+
+def _forget_dead_workers(folder: Path) -> None:
+    """What was waiting in a worker that died waits no more; its counts remain."""
+    workers = {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*.db")}
+    for worker in workers - {os.getpid()}:
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            multiprocess.mark_process_dead(worker)

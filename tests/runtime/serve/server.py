@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -43,6 +44,13 @@ class RunningServer:
             if "startup complete" in line:
                 self._started.set()
         self._started.set()
+
+    def wait_for(self, text: str, count: int) -> None:
+        """Until so many lines of its log hold a text; uvicorn says some twice."""
+        begin = time.monotonic()
+        while sum(text in line for line in dict.fromkeys(self.log)) < count:
+            assert time.monotonic() - begin < START_S, self.log
+            time.sleep(0.02)
 
     @property
     def address(self) -> str:

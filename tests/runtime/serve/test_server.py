@@ -185,6 +185,26 @@ def test_the_page_for_programs_is_openapi(server: RunningServer) -> None:
     assert page["openapi"].startswith("3.1") and "/classify" in page["paths"]
 
 
+def test_a_worker_that_is_killed_is_replaced_and_its_counts_remain(
+    folder: Path, many: Images
+) -> None:
+    arguments = [str(folder / "toy.bundle"), "--workers", "2", "--max-batch", "2"]
+    with RunningServer(arguments) as server:
+        server.wait_for("startup complete", 2)
+        workers = [int(line.split()[2]) for line in server.log if "server process" in line]
+        for number in range(20):
+            if number == 10:
+                os.kill(workers[0], signal.SIGKILL)
+                server.wait_for("startup complete", 3)
+            with triton.InferenceServerClient(server.address) as client:
+                client.infer("toy", tensor(many[:1]))
+        with urllib.request.urlopen(f"http://{server.address}/metrics") as answer:
+            page = answer.read().decode()
+        assert 'spikehalt_requests_total{model="toy",status="200"} 20.0' in page
+        assert 'spikehalt_waiting_images{model="toy"} 0.0' in page
+        assert server.stop() == 0
+
+
 def test_sigterm_answers_what_is_queued(
     folder: Path, many: Images, expected: Result, server: RunningServer
 ) -> None:
