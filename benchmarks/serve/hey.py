@@ -29,7 +29,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Body:
-    """A request of the protocol's binary form: its bytes, and the length of its JSON."""
+    """A request: its bytes, and the length of its JSON; 0: it is JSON alone."""
 
     path: Path
     json_length: int
@@ -63,9 +63,11 @@ def run_hey(url: str, body: Body, clients: int, *amount: str) -> Load:
     program = shutil.which("hey")
     if program is None:
         raise ConfigError("the load is made by hey: apt-get install hey")
-    length = f"Inference-Header-Content-Length: {body.json_length}"
-    command = [program, *amount, "-c", str(clients), "-m", "POST", "-H", length, "-t", "60"]
-    kind = ["-T", "application/octet-stream", "-D", str(body.path)]
+    command = [program, *amount, "-c", str(clients), "-m", "POST", "-t", "60", "-D", str(body.path)]
+    kind = ["-T", "application/json"]
+    if body.json_length:
+        length = f"Inference-Header-Content-Length: {body.json_length}"
+        kind = ["-T", "application/octet-stream", "-H", length]
     done = subprocess.run([*command, *kind, url], capture_output=True, text=True, check=False)
     if done.returncode:
         raise ConfigError(f"hey failed: {done.stderr.strip()[-300:]}")

@@ -131,7 +131,7 @@ class _Server:
 
     async def openapi(self, _: Request) -> Response:
         """What may be asked, for programs."""
-        return JSONResponse(openapi.document())
+        return JSONResponse(openapi.document(list(self._options.bundles)))
 
     async def infer(self, request: Request) -> Response:
         """Tensors in, tensors out."""

@@ -40,7 +40,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(self.connections) > self._limits.connections:
             transport.abort()
             return
-        self._drop_who_does_not_read(transport)
+        self._tune(transport)
         self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -83,11 +83,18 @@ class GuardedProtocol(HttpToolsProtocol):
             self._header_timer.cancel()
             self._header_timer = None
 
-    def _drop_who_does_not_read(self, transport: asyncio.Transport) -> None:
-        """Let the system end connections whose peer takes no answers."""
-        option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    def _tune(self, transport: asyncio.Transport) -> None:
+        """Send at once, and let the system end connections whose peer takes no answers.
+
+        asyncio sets TCP_NODELAY only on sockets that name their protocol, which those of
+        `uvicorn.Config.bind_socket` do not; an answer's second packet would wait 40 ms.
+        """
         connection = transport.get_extra_info("socket")
-        if option is not None and connection.family != getattr(socket, "AF_UNIX", None):
+        if connection.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
+        if option is not None:
             connection.setsockopt(socket.IPPROTO_TCP, option, int(1e3 * self._limits.body_s))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from runtime.serve.tensors import HEADER_LENGTH, InferRequest, Parameters
@@ -11,18 +10,23 @@ from spikehalt import __version__
 _SCHEMAS = "#/components/schemas/{model}"
 
 
-@cache
-def document() -> dict[str, Any]:
-    """The page, as JSON."""
+def document(models: list[str]) -> dict[str, Any]:
+    """The page, as JSON.
+
+    Args:
+        models: names of those that are served.
+    """
     schema = InferRequest.model_json_schema(ref_template=_SCHEMAS)
     components = {**schema.pop("$defs"), "InferRequest": schema}
-    of_model, of_version = [_path("model")], [_path("model"), _path("version")]
+    named = {"type": "string", "enum": models}
+    of_model = [_path("model", named)]
+    of_version = [*of_model, _path("version", {"type": "string"})]
     paths: dict[str, Any] = {
         "/v2/health/live": {"get": _operation("The server lives.", [])},
         "/v2/health/ready": {"get": _operation("All models can be asked.", [])},
         "/v2": {"get": _operation("What this server is.", [])},
         "/metrics": {"get": _operation("Figures for Prometheus.", [])},
-        "/classify": {"post": _classify()},
+        "/classify": {"post": _classify(named)},
     }
     for base, given in (
         ("/v2/models/{model}", of_model),
@@ -39,11 +43,11 @@ def document() -> dict[str, Any]:
     }
 
 
-def _classify() -> dict[str, Any]:
+def _classify(named: dict[str, Any]) -> dict[str, Any]:
     fields = Parameters.model_json_schema()["properties"]
     query = [
         {"name": name, "in": "query", "schema": schema}
-        for name, schema in {"model": {"type": "string"}, **fields}.items()
+        for name, schema in {"model": named, **fields}.items()
     ]
     content: dict[str, Any] = {f"image/{kind}": {"schema": {}} for kind in ("jpeg", "png", "webp")}
     body = {"required": True, "content": content}
@@ -70,5 +74,5 @@ def _operation(summary: str, parameters: list[dict[str, Any]]) -> dict[str, Any]
     return {"summary": summary, "parameters": parameters, "responses": responses}
 
 
-def _path(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+def _path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
