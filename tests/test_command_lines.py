@@ -71,6 +71,8 @@ LINES = [
     "runtime report nowhere.bundle nowhere --out x.html",
     "runtime explain nowhere.bundle nowhere.png --out x.png",
     "runtime verify nowhere.bundle",
+    "runtime serve nowhere.bundle",
+    "runtime triton nowhere.bundle --out nowhere",
     "runtime sign nowhere.bundle --key nowhere.pem",
     "plugins build --out /dev/null/nowhere",
     "plugins list",
