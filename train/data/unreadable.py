@@ -13,6 +13,7 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
+from spikehalt.console import is_quiet
 from train.data.base import Split
 from train.data.classes import note_once
 from train.data.files import Entry, Reader
