@@ -76,22 +76,21 @@ class _Server:
         self._decoders = ThreadPoolExecutor(os.cpu_count(), "image decoder")
 
     def routes(self) -> list[Route]:
+        """What is asked most stands first, since routes are tried in order."""
         model = "/v2/models/{model}"
-        versioned = f"{model}/versions/{{version}}"
+        bases = (model, f"{model}/versions/{{version}}")
         infer, classify = self._counted(self.infer), self._counted(self.classify)
-        both = [(f"{each}", f"{each}/ready", f"{each}/infer") for each in (model, versioned)]
-        routes = [
+        return [
+            *(Route(f"{base}/infer", infer, methods=["POST"]) for base in bases),
+            Route("/classify", classify, methods=["POST"]),
+            *(Route(base, self.about) for base in bases),
+            *(Route(f"{base}/ready", self.ready) for base in bases),
             Route("/v2/health/live", self.live),
             Route("/v2/health/ready", self.live),
             Route("/v2", self.server),
-            Route("/classify", classify, methods=["POST"]),
             Route("/metrics", self.metrics),
             Route("/openapi.json", self.openapi),
         ]
-        for about, ready, to_infer in both:
-            routes.append(Route(to_infer, infer, methods=["POST"]))
-            routes += [Route(about, self.about), Route(ready, self.ready)]
-        return routes
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
