@@ -16,6 +16,7 @@ The ground that `train`, `export`, `runtime` and `plugins` stand on; of the stan
     packages    the other packages, whose names a user's own files may have
     catalogue   the commands of `spikehalt`
     datasets    what is an image, what is skipped, which split is which; decoding
+    published   where imported weights come from
     vocabulary  names that several parts use
     exits       exit policies
 """

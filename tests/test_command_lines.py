@@ -58,7 +58,7 @@ LINES = [
     "train energy nowhere.pt",
     "train figure heatmap nowhere.pt --out x.png",
     "train sweep nowhere.yaml --over seed=1",
-    "train import nowhere.pth --arch spikformer-4-384",
+    "train import nowhere.pth --from spikformer-cifar",
     "export compare nowhere.bundle --images nowhere",
     "export trtexec nowhere.bundle",
     "export.to_trt nowhere.pt",

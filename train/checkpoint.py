@@ -21,6 +21,7 @@ from torch import Tensor
 from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.errors import ConfigError, OutputError
 from spikehalt.files import make_folder, replace_file
+from spikehalt.published.origin import Origin
 from spikehalt.strict import build, to_dict
 from train.baselines.build import build_network
 from train.config import ModelConfig
@@ -44,6 +45,7 @@ class Checkpoint:
         run: the training configuration as plain data; empty for imported weights.
         training: optimizer, scheduler, position and random states; None in a finished checkpoint.
         preprocessing: what was done to the image files that it was trained on.
+        origin: of imported weights, what was chosen and why; None for our own.
     """
 
     model: ModelConfig
@@ -54,6 +56,7 @@ class Checkpoint:
     run: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    origin: Origin | None = None
 
     def network(self) -> SpikingTransformer:
         """The network with these weights, in evaluation mode.
@@ -88,6 +91,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "run": checkpoint.run,
         "training": checkpoint.training,
         "preprocessing": to_dict(checkpoint.preprocessing),
+        "origin": None if checkpoint.origin is None else to_dict(checkpoint.origin),
     }
     content = io.BytesIO()  # PyTorch tells a full disk by an internal assertion
     torch.save(plain, content)
@@ -125,6 +129,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             run=content["run"],
             training=content["training"],
             preprocessing=_preprocessing(content),
+            origin=_origin(content.get("origin")),
         )
     except (KeyError, TypeError, ConfigError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from None
@@ -134,6 +139,10 @@ def _preprocessing(content: dict[str, Any]) -> Preprocessing:
     """Checkpoints from before it was stored were trained on pictures that `data.fit` fitted."""
     fit = content["run"].get("data", {}).get("fit", "resize")
     return build(Preprocessing, content.get("preprocessing", {"fit": fit}))
+
+
+def _origin(content: dict[str, Any] | None) -> Origin | None:
+    return None if content is None else build(Origin, content)
 
 
 def _read(path: Path) -> Any:

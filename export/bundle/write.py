@@ -110,6 +110,7 @@ def make_manifest(
         live_masks=options.live_masks,
         instrumented=options.instrument,
         qdq=options.qdq and options.int8,
+        origin=checkpoint.origin,
     )
 
 

@@ -16,6 +16,7 @@ from runtime.bundle.consistency import Check
 from runtime.bundle.names import MANIFEST_NAME
 from runtime.bundle.specs import EnergySpec, ExitSpec, FileEntry, HaltingSpec, InputSpec
 from runtime.errors import BundleFormatError, BundleVersionError
+from spikehalt.published.origin import Origin
 from spikehalt.strict import build, parse_json
 from spikehalt.vocabulary import Layout, Precision
 
@@ -51,6 +52,7 @@ class Manifest:
         instrumented: whether they have outputs `mac_ops` and `ac_ops` float32 [B, chunk]: the
             multiply-accumulates and accumulates each image really took, counted from its spikes
             (the first chunk's counts include the once-per-image work).
+        origin: of imported weights, what was chosen and why; None for weights of the trainer.
         files: every other file of the bundle; `write_bundle` fills it in.
     """
 
@@ -73,6 +75,7 @@ class Manifest:
     live_masks: bool = False
     instrumented: bool = False
     qdq: bool = False
+    origin: Origin | None = None
     files: dict[str, FileEntry] = field(default_factory=dict)
 
     @property

@@ -50,6 +50,7 @@ def identity(bundle: Bundle) -> list[tuple[str, str]]:
         ("halting", _halting(manifest)),
         ("exit", _exit(manifest.exit)),
         ("energy constants", energy),
+        *(manifest.origin.describe() if manifest.origin else ()),
         ("fingerprint", bundle.fingerprint),
     ]
     rows += [(name, _size(entry.bytes)) for name, entry in sorted(manifest.files.items())]

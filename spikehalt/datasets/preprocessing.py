@@ -13,9 +13,10 @@ class Preprocessing:
 
     Attributes:
         fit: an image of another size is stretched (`resize`), or keeps its aspect, is scaled to
-            cover and cut out at the centre (`crop`).
-        crop_share: with `crop`, how much of the covering cut-out's sides is kept; 0.875 is the
-            usual "scale to 256, cut out 224".
+            cover and cut out at the centre (`crop`: in one step, from where the cut-out lies;
+            `resize_crop`: in two steps on whole pixels, as torchvision and timm do).
+        crop_share: with a crop, how much of the covering cut-out's sides is kept; 0.875 is the
+            usual "scale to 256, cut out 224". timm's `crop_pct`.
         interpolation: Pillow's filter of that name, which averages over all pixels it shrinks.
         orientation: `upright` turns images as their EXIF orientation says, `stored` does not.
         channel_order: of colours, as Pillow gives them (`rgb`) or as OpenCV does (`bgr`).
@@ -26,6 +27,11 @@ class Preprocessing:
     interpolation: Interpolation = "bilinear"
     orientation: Orientation = "upright"
     channel_order: ChannelOrder = "rgb"
+
+    @property
+    def crops(self) -> bool:
+        """Whether the aspect is kept, and what is too much cut away."""
+        return self.fit != "resize"
 
     def describe(self) -> str:
         """All of it, in one line for people."""

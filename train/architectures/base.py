@@ -27,6 +27,7 @@ class Attention:
         meets: how many accumulates a spike causes in the cheaper order of products, from the tokens
             K and the width D/H of a head.
         largest_sum: bound of a mixed sum, from the same.
+        spreads: spikes may be max-pooled over neighbours (`ModelConfig.spread_attention`).
     """
 
     name: str
@@ -34,6 +35,7 @@ class Attention:
     has_op: bool
     meets: Callable[[int, int], int]
     largest_sum: Callable[[int, int], int]
+    spreads: bool = False
 
 
 @dataclass(frozen=True)

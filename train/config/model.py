@@ -76,6 +76,10 @@ class ModelConfig:
         input: `image` (uint8 pixels, the same at every timestep) or `frames` (event counts that
             really vary over time; needs the `sps` stem, STAS appendix C).
         attention_scale: factor on (q k^T) v; the published code uses 0.125 whatever the head size.
+        spread_attention: k and v are max-pooled over each token's 3 x 3 neighbours, their product
+            and the masked q over 3 tokens in row and 3 channels of a head (all with stride 1), as
+            the published Spike-driven Transformer does for CIFAR10-DVS; without halting and
+            merging, since neighbours are those of the whole grid.
         head_lif: a neuron between readout and head, as the published Spike-driven Transformer has.
         merge_gamma: tokens merged away at the start of every block (AT-SNN algorithm 1); 0 = none.
         pixel_mean: per channel, in units of the full pixel range; one value serves all channels.
@@ -93,6 +97,7 @@ class ModelConfig:
     classes: int = 10
     input: InputKind = "image"
     attention_scale: float = 0.125
+    spread_attention: bool = False
     head_lif: bool = False
     merge_gamma: int = 0
     pixel_mean: tuple[float, ...] = (0.5,)
@@ -130,6 +135,12 @@ class ModelConfig:
                 f"{name} has {count} values, must have 1 or one per channel",
             )
         require(min(self.pixel_std) > 0, "pixel_std must be positive")
+        reduces = self.halting.mode != "none" or self.merge_gamma or self.drop.kind != "none"
+        require(
+            not self.spread_attention or (self.architecture.attention.spreads and not reduces),
+            "spread_attention is the Spike-driven Transformer's, and goes with halting.mode "
+            "'none', merge_gamma 0 and no drop: neighbours are those of the whole grid of tokens",
+        )
         dropping = self.drop.kind != "none"
         require(
             not (dropping and (self.halting.mode != "none" or self.merge_gamma)),

@@ -1,11 +1,15 @@
 """How other repositories name the layers of the networks that we have.
 
-    spikformer                  ZK-Zhou/spikformer: CIFAR (nn.Linear), ImageNet (convolutions),
-                                CIFAR10-DVS (convolutions, a position embedding never called)
-    spikingformer               zhouchenlin2096/Spikingformer, both of its tokenizers' namings
+    spikformer-linear           ZK-Zhou/spikformer, CIFAR
+    spikformer-conv             the same, ImageNet: convolutions
+    spikformer-position         the same, CIFAR10-DVS: and a position embedding, never called
+    spikingformer-block         zhouchenlin2096/Spikingformer, CIFAR
+    spikingformer-proj          the same, otherwise; all of zhouchenlin2096/Spikingformer-CML
     sdt                         BICLab/Spike-Driven-Transformer
     spikingjelly-spikformer     spikingjelly.activation_based.model.spikformer
     spikingjelly-sdt            spikingjelly.activation_based.model.spike_driven_transformer
+
+A naming does not tell a network: see `train/importing/variants.py`.
 
 A layer is a weight followed by a BatchNorm; several may stand side by side in one of ours: q, k, v.
 """
@@ -14,10 +18,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from train.config import Arch
 from train.errors import CheckpointError
 
 
@@ -34,25 +37,21 @@ class Format:
 
     Attributes:
         name: as listed above.
-        arch: architecture of its networks.
         sign: a key by which its files are recognised; needed, with `absent` missing.
         absent: a key that a look-alike format has.
         stem: our five stem layers in its names.
         block: the layers of block `i` in its names.
         blocks: prefix of its blocks, before the number.
         unused: keys that its code creates and never calls.
-        settings: fields of our model configuration that its code fixes.
     """
 
     name: str
-    arch: Arch
     sign: str
     absent: str
     stem: tuple[Layer, ...]
     block: Callable[[int], tuple[Layer, ...]]
     blocks: str
     unused: str = "(?!)"
-    settings: dict[str, Any] = field(default_factory=dict)
 
     def depth(self, keys: Iterable[str]) -> int:
         """How many blocks a file holds."""
@@ -130,8 +129,7 @@ _SDT_STAGES = [f"{_PATCH}.stages.{n}" for n in range(3)] + [f"{_PATCH}.final_sta
 
 FORMATS: tuple[Format, ...] = (
     Format(
-        "spikformer",
-        "spikformer",
+        "spikformer-linear",
         sign="block.0.attn.q_linear.weight",
         absent="",
         stem=_repository_stem(_PATCH),
@@ -140,19 +138,16 @@ FORMATS: tuple[Format, ...] = (
         unused=_NORMS,
     ),
     Format(
-        "spikformer",
-        "spikformer",
+        "spikformer-position",
         sign="pos_embed",
         absent="block.0.attn.talking_heads.weight",
         stem=_repository_stem(_PATCH),
         block=_spikformer_block("conv"),
         blocks="block",
         unused=_DVS_UNUSED,
-        settings={"attention_scale": 0.25},
     ),
     Format(
-        "spikformer",
-        "spikformer",
+        "spikformer-conv",
         sign="block.0.mlp.fc1_conv.weight",
         absent="block.0.attn.talking_heads.weight",
         stem=_repository_stem(_PATCH),
@@ -161,8 +156,7 @@ FORMATS: tuple[Format, ...] = (
         unused=_NORMS,
     ),
     Format(
-        "spikingformer",
-        "spikingformer",
+        "spikingformer-block",
         sign=f"{_PATCH}.block0_conv.weight",
         absent="",
         stem=_stem((f"{_PATCH}.block{n}_conv", f"{_PATCH}.block{n}_bn") for n in range(5)),
@@ -171,8 +165,7 @@ FORMATS: tuple[Format, ...] = (
         unused=_NORMS,
     ),
     Format(
-        "spikingformer",
-        "spikingformer",
+        "spikingformer-proj",
         sign=f"{_PATCH}.proj4_conv.weight",
         absent="",
         stem=_stem((f"{_PATCH}.proj{n}_conv", f"{_PATCH}.proj{n}_bn") for n in ("", *"1234")),
@@ -182,28 +175,23 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "sdt",
-        "sdt",
         sign="block.0.attn.talking_heads.weight",
         absent="",
         stem=_repository_stem(_PATCH),
         block=_spikformer_block("conv"),
         blocks="block",
         unused=r"block\.\d+\.attn\.talking_heads\.weight",
-        settings={"head_lif": True},
     ),
     Format(
         "spikingjelly-spikformer",
-        "spikformer",
         sign="blocks.0.attn.qkv_conv_bn.0.weight",
         absent="",
         stem=_stem((f"{stage}.0", f"{stage}.1") for stage in _STAGES),
         block=_spikingjelly_spikformer_block,
         blocks="blocks",
-        settings={"pool_position": "before_lif"},
     ),
     Format(
         "spikingjelly-sdt",
-        "sdt",
         sign=f"{_PATCH}.final_stage.0.weight",
         absent="",
         stem=_stem(
@@ -214,7 +202,6 @@ FORMATS: tuple[Format, ...] = (
         ),
         block=_spikingjelly_sdt_block,
         blocks="blocks",
-        settings={"head_lif": True},
     ),
 )
 
@@ -229,7 +216,7 @@ def find_format(keys: Iterable[str]) -> Format:
     for candidate in FORMATS:
         if candidate.sign in known and candidate.absent not in known:
             return candidate
-    names = ", ".join(dict.fromkeys(candidate.name for candidate in FORMATS))
+    names = ", ".join(candidate.name for candidate in FORMATS)
     some = ", ".join(sorted(known)[:3]) or "nothing"
     raise CheckpointError(
         f"the parameter names (e.g. {some}) follow none of the known repositories: {names}"
