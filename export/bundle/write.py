@@ -94,7 +94,7 @@ def make_manifest(
     model = checkpoint.model
     return Manifest(
         producer=f"spikehalt {package_version()}",
-        name=f"{model.arch}-{model.depth}-{model.dim}",
+        name=model.name,
         model=to_dict(model),
         classes=checkpoint.classes,
         input=_input_spec(model, checkpoint.preprocessing),

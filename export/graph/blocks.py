@@ -126,8 +126,13 @@ def _mlp(e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows) -> str:
     config = e.plan.config
     dim, width = config.dim, config.hidden
     if plan.in_lif is not None:
-        x = e.lif(f"{block}.fc1_lif", x, rows, plan.in_lif, dim, for_linear=True)
-        hidden = e.linear(x, plan.fc1, "fc1", rows, SPIKES)
+        spikes = e.lif(f"{block}.fc1_lif", x, rows, plan.in_lif, dim, for_linear=True)
+        hidden = e.linear(spikes, plan.fc1, "fc1", rows, SPIKES)
+        if config.adds_square_mlp:
+            total = e.graph.op("Add", x, hidden, name="fc1_residual")
+            spikes = e.lif(f"{block}.fc2_lif", total, rows, plan.in_lif, dim, for_linear=True)
+            added = e.linear(spikes, plan.fc2, "fc2", rows, SPIKES)
+            return e.graph.op("Add", hidden, added, name="fc2_residual")
         spikes = e.lif(f"{block}.fc2_lif", hidden, rows, plan.lif, width, for_linear=True)
         return e.linear(spikes, plan.fc2, "fc2", rows, SPIKES)
     entering = token_range(config, rows.block, after_attention=True)

@@ -17,9 +17,12 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
 import plugins
+from train.architectures import ARCHITECTURES
 from train.config import HaltingConfig, ModelConfig, StemConfig
 from train.models import SpikingTransformer
 
+# Architectures whose stem is spike patch splitting, which I-SPS knows too.
+PATCH_SPLITTING = [name for name, each in ARCHITECTURES.items() if not each.forms]
 EPSILON = 0.01
 TIMESTEPS = 4
 # Slope and offset of the halting score under which some tokens halt, by architecture and mode: in

@@ -8,6 +8,7 @@ from typing import Literal
 
 from spikehalt.vocabulary import Arch, InputKind, StemKind
 from train.architectures import Architecture, architecture
+from train.architectures.stages import StageConv, sizes
 from train.config.checks import require
 from train.config.tokens import DropConfig, HaltingConfig
 
@@ -50,6 +51,8 @@ class StemConfig:
         kind: `sps` iterates every LIF over the timesteps; `isps` (STAS 3.1) runs every convolution
             once and averages its LIF's spikes over T iterations of the constant current.
         pool: after which of the four stages a max-pool (3, stride 2, padding 1) follows.
+        form: of architectures that have stages in the stem's place (Max-Former), which of them;
+            `kind` is then `sps`, and pools are the form's.
         pool_position: the published Spikformer pools spikes (`after_lif`), SpikingJelly's own model
             pools currents (`before_lif`). With I-SPS both are the same function.
     """
@@ -57,6 +60,7 @@ class StemConfig:
     kind: StemKind = "isps"
     pool: tuple[bool, bool, bool, bool] = (False, False, True, True)
     pool_position: Literal["after_lif", "before_lif"] = "after_lif"
+    form: Literal["imagenet", "cifar", "events"] = "imagenet"
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ class ModelConfig:
             not (self.input == "frames" and self.stem.kind == "isps"),
             "event frames vary over time, so they need stem.kind 'sps' (STAS appendix C)",
         )
+        self._check_stages()
         for name in ("pixel_mean", "pixel_std"):
             count = len(getattr(self, name))
             require(
@@ -151,21 +156,55 @@ class ModelConfig:
             f"drop.keep has {len(self.drop.keep)} shares for {self.depth} blocks",
         )
 
+    def _check_stages(self) -> None:
+        form = self.architecture.forms.get(self.stem.form)
+        if form is None:
+            return
+        require(
+            self.stem.kind == "sps",
+            f"{self.arch} has stages of its own in the stem's place, so it needs stem.kind 'sps'",
+        )
+        require(
+            self.dim % form.divides == 0,
+            f"dim is {self.dim}, must be a multiple of {form.divides} (widths of the stages)",
+        )
+
+    @property
+    def name(self) -> str:
+        """As papers call it: architecture, blocks, embedding."""
+        form = self.architecture.forms.get(self.stem.form)
+        return f"{self.arch}-{self.depth + (form.blocks if form else 0)}-{self.dim}"
+
+    @property
+    def stages(self) -> tuple[StageConv, ...]:
+        """Convolutions of the stages in the stem's place; empty where it is patch splitting."""
+        form = self.architecture.forms.get(self.stem.form)
+        return form.convs(self.dim, self.mlp_ratio) if form else ()
+
+    @property
+    def adds_square_mlp(self) -> bool:
+        """See `Architecture.adds_square_mlp`."""
+        return self.architecture.adds_square_mlp and self.hidden == self.dim
+
     @property
     def architecture(self) -> Architecture:
         """What is particular to `arch`."""
         return architecture(self.arch)
 
-    def resolution(self, stages: int) -> tuple[int, int]:
-        """Height and width after so many of the stem's stages; a pool maps n to ceil(n / 2)."""
+    def resolution(self, stage: int) -> tuple[int, int]:
+        """Height and width that convolution `stage` of the stem computes, from 0."""
+        if self.stages:
+            return sizes(self.stages, self.image_size)[0][stage]
         height, width = self.image_size
-        for _ in range(sum(self.stem.pool[:stages])):
+        for _ in range(sum(self.stem.pool[:stage])):
             height, width = (height + 1) // 2, (width + 1) // 2
         return height, width
 
     @property
     def grid(self) -> tuple[int, int]:
         """Tokens vertically and horizontally."""
+        if self.stages:
+            return sizes(self.stages, self.image_size)[1][-1]
         return self.resolution(len(self.stem.pool))
 
     @property

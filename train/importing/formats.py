@@ -8,6 +8,7 @@
     sdt                         BICLab/Spike-Driven-Transformer
     spikingjelly-spikformer     spikingjelly.activation_based.model.spikformer
     spikingjelly-sdt            spikingjelly.activation_based.model.spike_driven_transformer
+    maxformer-imagenet, maxformer-cifar, maxformer-events    bic-L/MaxFormer
 
 A naming does not tell a network: see `train/importing/variants.py`.
 
@@ -39,7 +40,7 @@ class Format:
         name: as listed above.
         sign: a key by which its files are recognised; needed, with `absent` missing.
         absent: a key that a look-alike format has.
-        stem: our five stem layers in its names.
+        stem: our stem's layers in its names.
         block: the layers of block `i` in its names.
         blocks: prefix of its blocks, before the number.
         unused: keys that its code creates and never calls.
@@ -74,11 +75,13 @@ def _repository_stem(prefix: str) -> tuple[Layer, ...]:
     return _stem([*pairs, (f"{prefix}.rpe_conv", f"{prefix}.rpe_bn")])
 
 
-def _separate_qkv(i: int, linear: str, mlp: tuple[tuple[str, str], ...]) -> tuple[Layer, ...]:
+def _separate_qkv(
+    i: int, linear: str, mlp: tuple[tuple[str, str], ...], blocks: str = "block"
+) -> tuple[Layer, ...]:
     """Blocks whose q, k and v are layers of their own, called e.g. q_`linear` and q_bn."""
-    attention, ours = f"block.{i}.attn", f"blocks.{i}"
+    attention, ours = f"{blocks}.{i}.attn", f"blocks.{i}"
     qkv = tuple((f"{attention}.{x}_{linear}", f"{attention}.{x}_bn") for x in "qkv")
-    fc1, fc2 = ((f"block.{i}.mlp.{weight}", f"block.{i}.mlp.{bn}") for weight, bn in mlp)
+    fc1, fc2 = ((f"{blocks}.{i}.mlp.{weight}", f"{blocks}.{i}.mlp.{bn}") for weight, bn in mlp)
     return (
         Layer(f"{ours}.attention.qkv", qkv),
         Layer(f"{ours}.attention.proj", ((f"{attention}.proj_{linear}", f"{attention}.proj_bn"),)),
@@ -120,6 +123,56 @@ def _spikingjelly_sdt_block(i: int) -> tuple[Layer, ...]:
     )
 
 
+def _maxformer_block(stage: str) -> Callable[[int], tuple[Layer, ...]]:
+    return lambda i: _separate_qkv(i, "conv", _numbered_mlp("fc", "conv"), stage)
+
+
+def _embeds(prefix: str, *names: str) -> list[tuple[str, str]]:
+    """Max-Former's embeddings: a convolution and its BatchNorm, each in a module of its own."""
+    return [(f"{prefix}.{n}.embed_conv", f"{prefix}.{n}.embed_bn") for n in names]
+
+
+def _max_embeds(number: int) -> list[tuple[str, str]]:
+    return _embeds(f"patch_embed{number}", "max_embed1", "embed1", "max_embed2")
+
+
+def _mixed(stage: str, conv: str = "") -> list[tuple[str, str]]:
+    """A block of its early stages: the depth-wise convolution `conv`, if any, and the MLP."""
+    mixer = [(f"{stage}.mixer.{conv}", f"{stage}.mixer.{conv}_bn")] if conv else []
+    return [*mixer, *((f"{stage}.mlp.{w}", f"{stage}.mlp.{bn}") for w, bn in _FC)]
+
+
+_FC = _numbered_mlp("fc", "conv")
+_MAXFORMER_PROJ = ("patch_embed1.proj_conv", "patch_embed1.proj_bn")
+_MAXFORMER_IMAGENET = _stem(
+    [
+        *_embeds("patch_embed1", "embed1", "embed2", "embed3", "embed4"),
+        *_mixed("stage1.0", "conv5"),
+        *_max_embeds(2),
+        *_mixed("stage2.0", "conv"),
+        *_mixed("stage2.1", "conv"),
+        *_max_embeds(3),
+    ]
+)
+_MAXFORMER_CIFAR = _stem(
+    [
+        _MAXFORMER_PROJ,
+        *_embeds("patch_embed1", "embed1", "embed2"),
+        *_mixed("stage1.0"),
+        *_max_embeds(2),
+        *_mixed("stage2.0", "conv"),
+        *_max_embeds(3),
+    ]
+)
+_MAXFORMER_EVENTS = _stem(
+    [
+        _MAXFORMER_PROJ,
+        *_embeds("patch_embed1", "max_embed1", "max_embed2", "max_embed3", "embed1"),
+        *_mixed("stage1.0", "conv"),
+        *_max_embeds(2),
+    ]
+)
+_QK = "stage1.0.attn.q_conv.weight"  # the repository's other network, MS-QKFormer
 _NORMS = r"block\.\d+\.norm[12]\.(weight|bias)"
 _DVS_UNUSED = rf"{_NORMS}|pos_embed|norm\.(weight|bias)"
 _PATCH = "patch_embed"
@@ -202,6 +255,30 @@ FORMATS: tuple[Format, ...] = (
         ),
         block=_spikingjelly_sdt_block,
         blocks="blocks",
+    ),
+    Format(
+        "maxformer-imagenet",
+        sign="patch_embed1.embed4.embed_conv.weight",
+        absent=_QK,
+        stem=_MAXFORMER_IMAGENET,
+        block=_maxformer_block("stage3"),
+        blocks="stage3",
+    ),
+    Format(
+        "maxformer-events",
+        sign="patch_embed1.max_embed3.embed_conv.weight",
+        absent=_QK,
+        stem=_MAXFORMER_EVENTS,
+        block=_maxformer_block("stage2"),
+        blocks="stage2",
+    ),
+    Format(
+        "maxformer-cifar",
+        sign="stage2.0.mixer.conv.weight",
+        absent=_QK,
+        stem=_MAXFORMER_CIFAR,
+        block=_maxformer_block("stage3"),
+        blocks="stage3",
     ),
 )
 

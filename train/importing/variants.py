@@ -23,6 +23,9 @@ _CIFAR: Fields = {
     "image_size": (32, 32), "timesteps": 4, "stem.pool": (False, False, True, True),
     "pixel_mean": (0.4914, 0.4822, 0.4465), "pixel_std": (0.2470, 0.2435, 0.2616),
 }  # fmt: skip
+_CIFAR100: Fields = {  # SDT's and Max-Former's; Spikingformer normalises as for CIFAR-10
+    "pixel_mean": (0.5071, 0.4867, 0.4408), "pixel_std": (0.2675, 0.2565, 0.2761),
+}  # fmt: skip
 _IMAGENET: Fields = {
     "image_size": (224, 224), "timesteps": 4, "stem.pool": (True, True, True, True),
     "pixel_mean": (0.485, 0.456, 0.406), "pixel_std": (0.229, 0.224, 0.225),
@@ -35,6 +38,7 @@ _EVENTS: Fields = {
 # timm's evaluation: the shorter side is scaled to size / crop_pct, the middle is cut out.
 _BICUBIC = Preprocessing(fit="resize_crop", interpolation="bicubic", orientation="stored")
 _BICUBIC_95 = replace(_BICUBIC, crop_share=0.95)
+_BICUBIC_256 = replace(_BICUBIC, crop_share=0.875)
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ _SPIKFORMER = "github.com/ZK-Zhou/spikformer"
 _SPIKINGFORMER = "github.com/zhouchenlin2096/Spikingformer"
 _CML = "github.com/zhouchenlin2096/Spikingformer-CML"
 _SDT = "github.com/BICLab/Spike-Driven-Transformer"
+_MAXFORMER = "github.com/bic-L/MaxFormer"
 _SPIKINGJELLY = "spikingjelly.activation_based.model"
 
 
@@ -113,7 +118,9 @@ def _sdts() -> Iterator[Variant]:
     arch, common = "sdt", {"head_lif": True, "heads": 8}
     fields = _fields(arch, _IMAGENET, common)
     yield Variant("sdt-imagenet", _SDT, "sdt", fields, preprocessing=_BICUBIC_95)
-    yield Variant("sdt-cifar", _SDT, "sdt", _fields(arch, _CIFAR, common))
+    yield Variant("sdt-cifar10", _SDT, "sdt", _fields(arch, _CIFAR, common))
+    cifar100 = _fields(arch, {**_CIFAR, **_CIFAR100}, common)
+    yield Variant("sdt-cifar100", _SDT, "sdt", cifar100)
     pool: Fields = {"stem.pool": (False, False, True, True), "image_size": (64, 64)}
     frames = {**common, **pool, "timesteps": 10, "spread_attention": True}
     yield Variant("sdt-cifar10-dvs", _SDT, "sdt", _fields(arch, _EVENTS, frames), channels=2)
@@ -122,8 +129,33 @@ def _sdts() -> Iterator[Variant]:
     yield Variant("spikingjelly-sdt", _SPIKINGJELLY, "spikingjelly-sdt", _fields(arch, {}, common))
 
 
+def _maxformers() -> Iterator[Variant]:
+    """Heads are those of the last stage; ImageNet's files are of one timestep or of four."""
+    heads = {384: 6, 512: 8, 768: 12}
+    for timesteps in (1, 4):
+        fields = _stages(_IMAGENET, {"stem.form": "imagenet", "timesteps": timesteps})
+        name = f"maxformer-imagenet-t{timesteps}"
+        yield Variant(
+            name, _MAXFORMER, "maxformer-imagenet", fields, heads, preprocessing=_BICUBIC_256
+        )
+    for name, inputs in (
+        ("maxformer-cifar10", _CIFAR),
+        ("maxformer-cifar100", {**_CIFAR, **_CIFAR100}),
+    ):
+        fields = _stages(inputs, {"stem.form": "cifar"})
+        yield Variant(name, _MAXFORMER, "maxformer-cifar", fields, {384: 8})
+    fields = _stages(_EVENTS, {"stem.form": "events"})
+    yield Variant("maxformer-dvs", _MAXFORMER, "maxformer-events", fields, {256: 16}, 2)
+
+
+def _stages(inputs: Fields, changes: Fields) -> Fields:
+    """Of a network whose form fixes the pools."""
+    fields = _fields("maxformer", inputs, {"head_lif": True, **changes})
+    return {name: value for name, value in fields.items() if not name.startswith("stem.pool")}
+
+
 VARIANTS: dict[str, Variant] = {
-    each.name: each for each in (*_spikformers(), *_spikingformers(), *_sdts())
+    each.name: each for each in (*_spikformers(), *_spikingformers(), *_sdts(), *_maxformers())
 }
 
 

@@ -83,7 +83,7 @@ class SpikeDrivenAttention(BlockAttention):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.heads = config.heads
+        self.spread_heads = config.heads
         self.grid = config.grid if config.spread_attention else None
 
     def mixed(self, q: Tensor, k: Tensor, v: Tensor, live: Tensor | None) -> Tensor:
@@ -104,7 +104,7 @@ class SpikeDrivenAttention(BlockAttention):
         """Max over 3 tokens in row and 3 channels of a head, where the configuration asks."""
         if self.grid is None:
             return x
-        maps = split_heads(x, self.heads)
+        maps = split_heads(x, self.spread_heads)
         return join_heads(max_pool2d(maps.flatten(0, 1), 3, 1, 1).view_as(maps))
 
 

@@ -43,7 +43,7 @@ def test_import_writes_a_checkpoint_of_ours(
         (["--from", "spikformer-cfar"], "did you mean 'spikformer-cifar'"),
         ([], "tensors do not tell how many attention heads there are"),
         (["--depth", "4", *SIZES], "the file holds 2 blocks, the model has 4"),
-        (["--from", "sdt-cifar"], "names of spikformer-linear; those of sdt-cifar are sdt"),
+        (["--from", "sdt-cifar10"], "names of spikformer-linear; those of sdt-cifar10 are sdt"),
         (["--classes-file", "no.txt"], "no.txt cannot be read"),
     ],
 )

@@ -53,7 +53,7 @@ REPOSITORIES = (
     Repository("spikingformer-imagenet", "spikingformer-proj", "spikingformer",
                ("proj_conv", "proj1_conv", "proj2_conv", "proj3_conv", "proj4_conv"),
                "conv", False, 3, ("mlp1_conv", "mlp2_conv"), 4, True),
-    Repository("sdt-cifar", "sdt", "sdt", SPIKFORMER_STEM, "conv", False, 4,
+    Repository("sdt-cifar10", "sdt", "sdt", SPIKFORMER_STEM, "conv", False, 4,
                ("fc1_conv", "fc2_conv"), 4, True, norms=False, talking_heads=True),
 )  # fmt: skip
 

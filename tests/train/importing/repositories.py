@@ -152,6 +152,24 @@ def _sdt(module: Any, config: dict[str, Any], timesteps: int) -> nn.Module:
     return network
 
 
+def _maxformer(module: Any, config: dict[str, Any], timesteps: int) -> nn.Module:
+    """ImageNet's by name; CIFAR's and the event networks' as their `train.py` does."""
+    if config.get("model", "").startswith("maxformer"):
+        network = getattr(module, config["model"])(T=timesteps)
+    elif config["model"] == "max_former" and "mlp_ratio" in config:
+        network = module.max_former(
+            T=timesteps, in_channels=3, num_classes=config["num_classes"],
+            embed_dims=config["dim"], mlp_ratios=config["mlp_ratio"], depths=config["layer"],
+        )  # fmt: skip
+    else:
+        network = module.max_former(
+            T=timesteps, in_channels=2, num_classes=config["num_classes"],
+            embed_dims=config["dim"], mlp_ratios=1.0, depths=2,
+        )  # fmt: skip
+    assert isinstance(network, nn.Module)
+    return network
+
+
 def _cases() -> Iterator[Case]:
     yield Case("spikformer-cifar", "spikformer/cifar10/model.py", _by_config("spikformer"),
                "spikformer/cifar10/cifar10.yml")  # fmt: skip
@@ -172,12 +190,24 @@ def _cases() -> Iterator[Case]:
     for name, config, sizes in (
         ("sdt-imagenet", "imagenet/8_768_300E_t4", (32, 64)),
         ("sdt-imagenet", "imagenet/8_384_300E_t4", (32,)),
-        ("sdt-cifar", "cifar10/2_512_300E_t4", (32, 48)),
+        ("sdt-cifar10", "cifar10/2_512_300E_t4", (32, 48)),
+        ("sdt-cifar100", "cifar100/2_512_300E_t4", (32,)),
         ("sdt-cifar10-dvs", "cifar10-dvs/2_256_200E_t10_TET", (64,)),
         ("sdt-gesture", "gesture/2_256_200E_t16", (64, 128)),
     ):
         file, path = f"{sdt}/model/spikeformer.py", f"{sdt}/conf/{config}.yml"
         yield Case(name, file, _sdt, path, sizes)
+    for name, timesteps in (("10_384_t4", 4), ("10_512_t1", 1), ("10_512_t4", 4), ("10_768_t1", 1),
+                            ("10_768_t4", 4)):  # fmt: skip
+        yield Case(f"maxformer-imagenet-t{timesteps}", "MaxFormer/imagenet/max_former.py",
+                   _maxformer, f"MaxFormer/imagenet/conf/{name}.yml", (32, 96),
+                   (timesteps,))  # fmt: skip
+    for data in ("cifar10", "cifar100"):
+        yield Case(f"maxformer-{data}", "MaxFormer/cifar10-100/max_former.py", _maxformer,
+                   f"MaxFormer/cifar10-100/{data}.yaml")  # fmt: skip
+    for data in ("cifar10dvs", "dvsgesture"):
+        yield Case("maxformer-dvs", "MaxFormer/event/max_former.py", _maxformer,
+                   f"MaxFormer/event/{data}.yaml", sizes=(64, 128))  # fmt: skip
 
 
 CASES = tuple(_cases())

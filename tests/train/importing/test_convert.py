@@ -204,8 +204,10 @@ def test_another_depth_or_architecture_is_refused(tmp_path: Path) -> None:
     path = stored(foreign_weights(REPOSITORIES[0]), tmp_path)
     with pytest.raises(CheckpointError, match="file holds 2 blocks, the model has 3; pass --depth"):
         imported(path, None, depth=3)
-    with pytest.raises(CheckpointError, match="names of spikformer-linear; those of sdt-cifar are"):
-        imported(path, "sdt-cifar")
+    with pytest.raises(
+        CheckpointError, match="of spikformer-linear; those of sdt-cifar10 are"
+    ):
+        imported(path, "sdt-cifar10")
     with pytest.raises(ConfigError, match="unknown published network 'spikingformer-cml'; did you"):
         imported(path, "spikingformer-cml")
 

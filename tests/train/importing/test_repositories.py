@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from tests.train.importing.repositories import CASES, FOLDER, VARIABLE, Case, compare
+import pytest
+from torch import nn
+
+from tests.train.importing.repositories import CASES, FOLDER, VARIABLE, Case, compare, load
+from train.config import NAMED_MODELS
 from train.importing.variants import VARIANTS
+from train.models import SpikingTransformer
 
 pytestmark = pytest.mark.skipif(
     not FOLDER.is_dir(), reason=f"no public repositories: name a folder of checkouts in {VARIABLE}"
@@ -24,21 +29,41 @@ def test_logits_are_those_of_the_repositorys_code(case: Case, timesteps: int, si
     assert equal == compared
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.config], ids=lambda c: c.variant)
+CONFIGURED = [case for case in CASES if case.config]
+
+
+@pytest.mark.parametrize("case", CONFIGURED, ids=lambda case: case.config)
 def test_what_a_configuration_says_is_what_the_variant_fixes(case: Case) -> None:
     config, variant = case.settings(), VARIANTS[case.variant]
-    heads = {**variant.heads, **dict.fromkeys([config["dim"]], variant.fixed.get("heads"))}
-    if "heads" not in variant.fixed:
-        heads = dict(variant.heads)
-    assert heads[config["dim"]] == config["num_heads"]
+    if not case.variant.startswith("maxformer"):  # whose code has its own heads
+        heads = variant.fixed.get("heads") or variant.heads[config["dim"]]
+        assert heads == config["num_heads"]
     if "mean" in config:
         assert variant.fixed["pixel_mean"] == tuple(config["mean"])
         assert variant.fixed["pixel_std"] == tuple(config["std"])
         assert variant.preprocessing.crop_share == config["crop_pct"]
         assert variant.preprocessing.interpolation == config["interpolation"]
-    assert variant.fixed["image_size"] == (config.get("img_size", 224),) * 2
-    timesteps = config.get("time_steps", config.get("time_step", 4))
-    assert variant.fixed["timesteps"] == timesteps
+    size = config.get("img_size") or config.get("input_size")
+    assert size is None or variant.fixed["image_size"] == (size, size)
+    named = [config[key] for key in ("time_steps", "time_step", "T") if key in config]
+    assert named in ([], [variant.fixed["timesteps"]])
+
+
+MAXFORMERS = [case for case in CASES if case.variant.startswith("maxformer")]
+
+
+@pytest.mark.parametrize("case", MAXFORMERS, ids=lambda case: case.config)
+def test_parameters_are_theirs_without_biases_that_batchnorm_takes(case: Case) -> None:
+    theirs = case.build(load(case.file), case.settings(), 1)
+    convs = [each for each in theirs.modules() if isinstance(each, (nn.Conv1d, nn.Conv2d))]
+    biases = sum(each.out_channels for each in convs if each.bias is not None)
+    model = NAMED_MODELS[f"maxformer-{theirs.depths}-{theirs.head.in_features}"]
+    ours = SpikingTransformer(replace(model, classes=theirs.num_classes))
+    assert count(theirs) - biases == count(ours)
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def test_every_variant_with_a_repository_is_compared() -> None:
