@@ -8,6 +8,7 @@
     sdt                         BICLab/Spike-Driven-Transformer
     spikingjelly-spikformer     spikingjelly.activation_based.model.spikformer
     spikingjelly-sdt            spikingjelly.activation_based.model.spike_driven_transformer
+    spikingjelly-maxformer      spikingjelly.activation_based.model.maxformer, its CIFAR form
     maxformer-imagenet, maxformer-cifar, maxformer-events    bic-L/MaxFormer
 
 A naming does not tell a network: see `train/importing/variants.py`.
@@ -172,6 +173,42 @@ _MAXFORMER_EVENTS = _stem(
         *_max_embeds(2),
     ]
 )
+
+
+def _numbered(prefix: str) -> list[tuple[str, str]]:
+    """SpikingJelly's MLPs."""
+    return [(f"{prefix}.fc{n}", f"{prefix}.bn{n}") for n in "12"]
+
+
+def _spikingjelly_max_embeds(number: int) -> list[tuple[str, str]]:
+    prefix = f"patch_embed{number}"
+    convs = [(f"{prefix}.conv{n}", f"{prefix}.bn{n}") for n in "12"]
+    return [*convs, (f"{prefix}.shortcut.0", f"{prefix}.shortcut.1")]
+
+
+def _spikingjelly_maxformer_block(i: int) -> tuple[Layer, ...]:
+    theirs, ours = f"stage3.{i}", f"blocks.{i}"
+    fc1, fc2 = _numbered(f"{theirs}.mlp")
+    return (
+        Layer(f"{ours}.attention.qkv", ((f"{theirs}.attn.qkv.0", f"{theirs}.attn.qkv.1"),)),
+        Layer(f"{ours}.attention.proj", ((f"{theirs}.attn.proj.0", f"{theirs}.attn.proj.1"),)),
+        Layer(f"{ours}.mlp.fc1", (fc1,)),
+        Layer(f"{ours}.mlp.fc2", (fc2,)),
+    )
+
+
+_SPIKINGJELLY_MAXFORMER = _stem(
+    [
+        ("patch_embed1.conv", "patch_embed1.bn"),
+        ("patch_embed1.branch.1", "patch_embed1.branch.2"),
+        ("patch_embed1.shortcut.1", "patch_embed1.shortcut.2"),
+        *_numbered("stage1.0"),
+        *_spikingjelly_max_embeds(2),
+        ("stage2.0.dwconv", "stage2.0.bn"),
+        *_numbered("stage2.0.mlp"),
+        *_spikingjelly_max_embeds(3),
+    ]
+)
 _QK = "stage1.0.attn.q_conv.weight"  # the repository's other network, MS-QKFormer
 _NORMS = r"block\.\d+\.norm[12]\.(weight|bias)"
 _DVS_UNUSED = rf"{_NORMS}|pos_embed|norm\.(weight|bias)"
@@ -255,6 +292,14 @@ FORMATS: tuple[Format, ...] = (
         ),
         block=_spikingjelly_sdt_block,
         blocks="blocks",
+    ),
+    Format(
+        "spikingjelly-maxformer",
+        sign="patch_embed1.branch.1.weight",
+        absent="",
+        stem=_SPIKINGJELLY_MAXFORMER,
+        block=_spikingjelly_maxformer_block,
+        blocks="stage3",
     ),
     Format(
         "maxformer-imagenet",

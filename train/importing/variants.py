@@ -144,6 +144,8 @@ def _maxformers() -> Iterator[Variant]:
     ):
         fields = _stages(inputs, {"stem.form": "cifar"})
         yield Variant(name, _MAXFORMER, "maxformer-cifar", fields, {384: 8})
+    fields = _stages({}, {"stem.form": "cifar", "heads": 8})
+    yield Variant("spikingjelly-maxformer", _SPIKINGJELLY, "spikingjelly-maxformer", fields)
     fields = _stages(_EVENTS, {"stem.form": "events"})
     yield Variant("maxformer-dvs", _MAXFORMER, "maxformer-events", fields, {256: 16}, 2)
 

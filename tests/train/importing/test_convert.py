@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from spikingjelly.activation_based import functional
+from spikingjelly.activation_based.model.maxformer import MaxFormer
 from spikingjelly.activation_based.model.spike_driven_transformer import SpikeDrivenTransformer
 from spikingjelly.activation_based.model.spikformer import Spikformer
 from torch import Tensor, nn
@@ -83,12 +84,19 @@ def spike_driven_transformer() -> nn.Module:
     )
 
 
-@pytest.mark.parametrize("build", [spikformer, spike_driven_transformer], ids=["spikformer", "sdt"])
+def maxformer() -> nn.Module:
+    return MaxFormer(
+        num_classes=CLASSES, embed_dims=DIM, depths=(1, 1, DEPTH), cifar=True, mlp_ratio=2.0
+    )
+
+
+@pytest.mark.parametrize("build", [spikformer, spike_driven_transformer, maxformer])
 def test_logits_are_those_of_spikingjellys_own_model(
     build: Callable[[], nn.Module], tmp_path: Path
 ) -> None:
     theirs = disturbed(build(), seed=5)
-    checkpoint = imported(stored(theirs.state_dict(), tmp_path), None)
+    heads = 8 if build is maxformer else HEADS
+    checkpoint = imported(stored(theirs.state_dict(), tmp_path), None, heads=heads)
     ours = checkpoint.network()
     images = random_images(checkpoint.model, 4)
     functional.reset_net(theirs)
@@ -204,9 +212,7 @@ def test_another_depth_or_architecture_is_refused(tmp_path: Path) -> None:
     path = stored(foreign_weights(REPOSITORIES[0]), tmp_path)
     with pytest.raises(CheckpointError, match="file holds 2 blocks, the model has 3; pass --depth"):
         imported(path, None, depth=3)
-    with pytest.raises(
-        CheckpointError, match="of spikformer-linear; those of sdt-cifar10 are"
-    ):
+    with pytest.raises(CheckpointError, match="of spikformer-linear; those of sdt-cifar10 are"):
         imported(path, "sdt-cifar10")
     with pytest.raises(ConfigError, match="unknown published network 'spikingformer-cml'; did you"):
         imported(path, "spikingformer-cml")
