@@ -70,6 +70,13 @@ def test_every_architecture_builds(
     assert_complete(bundle, precision)
 
 
+@pytest.mark.parametrize(("layout", "precision"), [("lagged", "fp16"), ("dense", "int8")])
+def test_convolutional_stages_build(tmp_path: Path, layout: str, precision: str) -> None:
+    bundle = built(tmp_path, "1:2:4", arch="maxformer", mode="block_time", stem="sps", gamma=1,
+                   layout=layout, precision=precision)  # fmt: skip
+    assert_complete(bundle, precision)
+
+
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 @pytest.mark.parametrize(
     ("mode", "layout"), [("none", "dense"), ("block_time", "dense"), ("block_time", "lagged")]
