@@ -98,7 +98,7 @@ def _spread(e: Emitter, x: str, rows: Rows) -> str:
     pooled = _neighbours(e, graph.op("Reshape", grid, shape, name="maps"))
     flat = graph.op("Reshape", pooled, graph.ints(-1, config.dim, config.tokens), name="flat")
     back = graph.op("Transpose", flat, perm=[0, 2, 1], name="by_token")
-    return rows.from_grid(back, config.dim)
+    return e.layout.entering(config.tokens).from_grid(back, config.dim)
 
 
 def _spread_in_heads(e: Emitter, x: str, rows: Rows) -> str:
@@ -110,8 +110,9 @@ def _spread_in_heads(e: Emitter, x: str, rows: Rows) -> str:
     split = graph.op("Reshape", rows.to_grid(x, config.dim), shape, name="heads")
     pooled = _neighbours(e, graph.op("Transpose", split, perm=[0, 2, 1, 3], name="by_head"))
     joined = graph.op("Transpose", pooled, perm=[0, 2, 1, 3], name="by_token")
-    flat = graph.ints(-1, config.tokens, config.dim)
-    return rows.from_grid(graph.op("Reshape", joined, flat, name="flat"), config.dim)
+    shape = graph.ints(-1, config.tokens, config.dim)
+    flat = graph.op("Reshape", joined, shape, name="flat")
+    return e.layout.entering(config.tokens).from_grid(flat, config.dim)
 
 
 def _neighbours(e: Emitter, maps: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto
@@ -132,11 +133,12 @@ class Emitter:
         else:
             weight = graph.const(layer.weight)
         kernel = layer.weight.shape[-1]
-        attributes = {"kernel_shape": [kernel] * 2, "pads": [kernel // 2] * 4}
+        attributes: dict[str, Any] = {"kernel_shape": [kernel] * 2, "pads": [kernel // 2] * 4}
         if layer.stride > 1:
             attributes["strides"] = [layer.stride] * 2
-        grouped = {"group": layer.groups} if layer.groups > 1 else {}
-        return graph.op("Conv", x, weight, bias, **attributes, **grouped, name=name)
+        if layer.groups > 1:
+            attributes["group"] = layer.groups
+        return graph.op("Conv", x, weight, bias, name=name, **attributes)
 
     def pool(self, x: str, name: str) -> str:
         """Max-pool (3, stride 2, padding 1)."""

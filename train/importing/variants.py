@@ -7,7 +7,7 @@ for the widths that its configurations or logs name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -63,18 +63,21 @@ class Variant:
     channels: int = 3
     preprocessing: Preprocessing = _BICUBIC
 
-    def describe(self) -> str:
-        """What tells it from others of the same naming."""
-        shown = ("stem.pool_position", "lif.tau", "timesteps")
-        parts = [f"{key} {self.fixed[key]}" for key in shown if key in self.fixed]
+    def describe(self, names: Iterable[str]) -> str:
+        """Its repository, heads, and those of the fields `names` that it fixes."""
+        parts = [f"{name} {self.fixed[name]}" for name in names if name in self.fixed]
         heads = [f"{heads} heads of width {dim}" for dim, heads in self.heads.items()]
         return f"{self.name} ({self.repository}: {', '.join([*parts, *heads])})"
 
 
 def _fields(arch: str, inputs: Fields, changes: Fields | None = None) -> Fields:
     """Of a network whose stem iterates and pools spikes."""
-    common = {"arch": arch, "stem.kind": "sps", "stem.pool_position": "after_lif", "lif.tau": 2.0}
-    return {**common, "attention_scale": 0.125, **inputs, **(changes or {})}
+    common: Fields = {
+        "arch": arch, "stem.kind": "sps", "stem.pool_position": "after_lif",
+        "attention_scale": 0.125, "lif.tau": 2.0, "lif.threshold": 1.0,
+        "lif.attention_threshold": 0.5, "lif.v_reset": 0.0,
+    }  # fmt: skip
+    return {**common, **inputs, **(changes or {})}
 
 
 _SPIKFORMER = "github.com/ZK-Zhou/spikformer"
@@ -182,7 +185,9 @@ def choose_variant(naming: Format, channels: int) -> tuple[Variant, str]:
     fitting = [each for each in alike if each.channels == channels] or alike
     if len(fitting) == 1:
         return fitting[0], "no other has its tensors' names"
-    listed = "; ".join(each.describe() for each in fitting)
+    names = dict.fromkeys(name for each in fitting for name in each.fixed)
+    differing = [name for name in names if len({each.fixed.get(name) for each in fitting}) > 1]
+    listed = "; ".join(each.describe(differing) for each in fitting)
     raise CheckpointError(
         f"{len(fitting)} published networks have these tensors' names and differ in what tensors "
         f"do not tell; say which one it is by --from: {listed}"
