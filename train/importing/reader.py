@@ -42,6 +42,8 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 def _load(path: Path) -> Any:
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist")
+    if path.suffix == ".safetensors":
+        return _safetensors(path)
     try:
         # Training scripts store their arguments beside the weights: plain attributes, no code.
         with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
@@ -55,3 +57,13 @@ def _load(path: Path) -> Any:
         ) from None
     except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError):
         raise CheckpointError(f"{path} is truncated or not a checkpoint file") from None
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is truncated or not a safetensors file ({error})") from None

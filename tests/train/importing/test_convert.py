@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from spikingjelly.activation_based import functional
 from spikingjelly.activation_based.model.maxformer import MaxFormer
 from spikingjelly.activation_based.model.spike_driven_transformer import SpikeDrivenTransformer
@@ -169,6 +170,18 @@ def test_heads_that_no_configuration_tells_are_asked_for(tmp_path: Path) -> None
     path = stored(foreign_weights(REPOSITORIES[0]), tmp_path)
     with pytest.raises(CheckpointError, match=r"no network of width 32 \(known: 12 for .*--heads"):
         import_checkpoint(path)
+
+
+def test_safetensors_are_read_and_damaged_ones_refused(tmp_path: Path) -> None:
+    weights = foreign_weights(REPOSITORIES[0])
+    path = tmp_path / "published.safetensors"
+    save_file(weights, path)
+    plain = imported(stored(weights, tmp_path), None)
+    same = imported(path, None)
+    assert all(torch.equal(plain.weights[key], same.weights[key]) for key in plain.weights)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match=r"published\.safetensors is truncated or not"):
+        imported(path, None)
 
 
 def without(key: str) -> Callable[[Weights], Weights]:
