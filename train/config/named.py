@@ -55,7 +55,7 @@ _IMAGENET_SIZES: tuple[tuple[Arch, int, int, int], ...] = (
     ("spikformer", 8, 768, 12),
     ("spikingformer", 8, 384, 12),
     ("spikingformer", 8, 512, 8),
-    ("spikingformer", 8, 768, 12),
+    ("spikingformer", 8, 768, 8),
     ("sdt", 8, 384, 8),
     ("sdt", 6, 512, 8),
     ("sdt", 8, 512, 8),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -75,8 +76,9 @@ def test_every_weight_but_the_heads_is_float16() -> None:
     assert [node.name for node in gemms] == ["head/head"]
 
 
-@pytest.mark.parametrize("stem", ["sps", "isps"])
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize(
+    ("arch", "stem"), [*product(ARCHITECTURES, ("sps", "isps")), ("maxformer", "sps")]
+)
 def test_with_dyadic_weights_float16_decides_exactly_as_float32(arch: str, stem: str) -> None:
     plan = dyadic_plan(arch, stem)
     full = unroll(plan, ExportOptions(chunk=4, layout="dense", live_masks=True))
