@@ -18,6 +18,7 @@ The ground that `train`, `export`, `runtime` and `plugins` stand on; of the stan
     reading     what goes wrong with a file, told with its name
     doctor      what works on this machine
     datasets    what is an image, what is skipped, which split is which; decoding
+    published   where imported weights come from
     vocabulary  names that several parts use
     exits       exit policies
 """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Arch = Literal["spikformer", "spikingformer", "sdt"]
+Arch = Literal["spikformer", "spikingformer", "sdt", "maxformer"]
 StemKind = Literal["sps", "isps"]
 InputKind = Literal["image", "frames"]
 HaltingMode = Literal["none", "block", "block_time"]
 Precision = Literal["fp32", "fp16", "int8"]
 Layout = Literal["packed", "dense", "lagged"]
-Fit = Literal["resize", "crop"]
+Fit = Literal["resize", "crop", "resize_crop"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Orientation = Literal["upright", "stored"]
 ChannelOrder = Literal["rgb", "bgr"]

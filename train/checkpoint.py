@@ -19,6 +19,7 @@ from torch import Tensor
 
 from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.files import put_file
+from spikehalt.published.origin import Origin
 from spikehalt.reading import reading
 from spikehalt.strict import build, to_dict
 from train.baselines.build import build_network
@@ -44,6 +45,7 @@ class Checkpoint:
         run: the training configuration as plain data; empty for imported weights.
         training: optimizer, scheduler, position and random states; None in a finished checkpoint.
         preprocessing: what was done to the image files that it was trained on.
+        origin: of imported weights, what was chosen and why; None for our own.
     """
 
     model: ModelConfig
@@ -54,6 +56,7 @@ class Checkpoint:
     run: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    origin: Origin | None = None
 
     def network(self) -> SpikingTransformer:
         """The network with these weights, in evaluation mode.
@@ -86,6 +89,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "run": checkpoint.run,
         "training": checkpoint.training,
         "preprocessing": to_dict(checkpoint.preprocessing),
+        "origin": None if checkpoint.origin is None else to_dict(checkpoint.origin),
     }
     content = io.BytesIO()  # PyTorch tells a full disk by an internal assertion
     torch.save(plain, content)
@@ -123,6 +127,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             run=content["run"],
             training=content["training"],
             preprocessing=_preprocessing(content),
+            origin=_origin(content.get("origin")),
         )
 
 
@@ -131,6 +136,10 @@ def _preprocessing(content: dict[str, Any]) -> Preprocessing:
     fit = content["run"].get("data", {}).get("fit", "resize")
     stored = content.get("preprocessing", {"fit": fit})
     return build(Preprocessing, stored, "it is damaged: preprocessing", CheckpointError)
+
+
+def _origin(content: dict[str, Any] | None) -> Origin | None:
+    return None if content is None else build(Origin, content)
 
 
 def _read(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""The variants that benchmarks.adaptivity compares, each a change of the recipe."""
+"""The variants that benchmarks.studies.adaptivity compares, each a change of the recipe."""
 
 from __future__ import annotations
 

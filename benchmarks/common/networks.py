@@ -16,7 +16,7 @@ from export.graph.unroll import unroll
 from export.options import ExportOptions
 from spikehalt.vocabulary import Layout
 from train.architectures.spikformer import SPIKFORMER
-from train.config import HaltingConfig, ModelConfig
+from train.config import HaltingConfig, ModelConfig, require
 from train.models import SpikingTransformer, named_model
 
 MODEL = "spikformer-4-384"
@@ -27,6 +27,7 @@ LARGE = "spikingformer-8-384"
 def config_of(kind: str, *, halting: bool, model: str = MODEL) -> ModelConfig:
     """Return a named model with the stem `kind`, with replayed halting or without."""
     base = named_model(model)
+    require(not base.stages, f"{model} has no counterpart among the peers: their stems are patches")
     chosen = SILENT if halting else HaltingConfig()
     return replace(base, stem=replace(base.stem, kind=kind), halting=chosen)  # type: ignore[arg-type]
 

@@ -33,7 +33,7 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks.common import peers
 from benchmarks.common.table import Column, Row, Table, console, number, words
-from train.config import DataConfig, ModelConfig, PhaseConfig, TrainConfig
+from train.config import DataConfig, ModelConfig, PhaseConfig, TrainConfig, require
 from train.data import Dataset, Split
 from train.loop.phase import Phase
 from train.loop.phase.interrupt import Interrupt
@@ -126,6 +126,7 @@ def measure(options: Options) -> list[Row]:
 def candidates(options: Options) -> list[Candidate]:
     """SpikingJelly's training first, then ours; both again with channels last if so configured."""
     named = named_model(options.model)
+    require(not named.stages, f"{options.model} has no counterpart in SpikingJelly's Spikformer")
     stem = replace(named.stem, kind=options.stem, pool_position="before_lif")
     model = replace(named, stem=stem)
     found = []

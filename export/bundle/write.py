@@ -117,7 +117,7 @@ def make_manifest(
     model = checkpoint.model
     return Manifest(
         producer=f"spikehalt {package_version()}",
-        name=f"{model.arch}-{model.depth}-{model.dim}",
+        name=model.name,
         model=to_dict(model),
         classes=checkpoint.classes,
         input=_input_spec(model, checkpoint.preprocessing),
@@ -133,6 +133,7 @@ def make_manifest(
         live_masks=options.live_masks,
         instrumented=options.instrument,
         qdq=options.qdq and options.int8,
+        origin=checkpoint.origin,
     )
 
 

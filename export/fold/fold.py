@@ -46,7 +46,8 @@ def fold_conv(layer: ConvBN, gain: float = 1.0) -> FoldedConv:
     """Gain * BN(conv(x)) as one convolution with bias."""
     scale, shift = _batch_norm(layer.bn)
     weight = _f64(layer.conv.weight) * scale[:, None, None, None] * gain
-    return FoldedConv(weight.astype(np.float32), (shift * gain).astype(np.float32))
+    bias, conv = (shift * gain).astype(np.float32), layer.conv
+    return FoldedConv(weight.astype(np.float32), bias, conv.stride[0], conv.groups)
 
 
 def _batch_norm(

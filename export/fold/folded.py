@@ -23,10 +23,12 @@ class FoldedLinear:
 
 @dataclass(frozen=True)
 class FoldedConv:
-    """3x3 convolution, padding 1: weight float32 [out, in, 3, 3], bias float32 [out]."""
+    """Convolution padded by k // 2: weight float32 [out, in / groups, k, k], bias float32 [out]."""
 
     weight: Array
     bias: Array
+    stride: int = 1
+    groups: int = 1
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,14 @@ class FoldedLIF:
 
 @dataclass(frozen=True)
 class StemPlan:
-    """Stem: five convolutions; `lif` iterated, or `stairs` evaluated once (I-SPS).
+    """Stem: its convolutions; `lif` iterated, or `stairs` evaluated once (I-SPS).
 
     Attributes:
-        convs: folded; 1/tau is in those that a neuron follows.
+        convs: folded; 1/tau is in those that a neuron follows, none of stages
+            (`ModelConfig.stages`).
         lif: neuron behind a convolution.
         residual_lif: neuron on a current that is also kept, the fourth stage's
-            (`Architecture.kept_currents`); tau in its threshold.
+            (`Architecture.kept_currents`) or any of stages; tau in its threshold.
         stairs: spikes over T of a constant current, None for SPS.
         residual_stairs: likewise for `residual_lif`.
     """
@@ -60,7 +63,10 @@ class StemPlan:
 
 @dataclass(frozen=True)
 class BlockPlan:
-    """One block. `in_lif` and `fc1_lif` take residual currents where the neuron comes first."""
+    """One block. `in_lif` and `fc1_lif` take residual currents where the neuron comes first.
+
+    So does `fc2_lif` with `ModelConfig.adds_square_mlp`, where fc1's current is a residual too.
+    """
 
     in_lif: FoldedLIF | None
     qkv: FoldedLinear

@@ -31,7 +31,7 @@ def make_plan(network: SpikingTransformer) -> NetworkPlan:
 def _stem(network: SpikingTransformer) -> StemPlan:
     config, inverse_tau = network.config, 1 / network.config.lif.tau
     # A neuron follows every convolution but those whose current is kept as such.
-    kept = config.architecture.kept_currents
+    kept = range(len(config.stages)) if config.stages else config.architecture.kept_currents
     convs = tuple(
         fold_conv(conv, 1.0 if stage in kept else inverse_tau)  # type: ignore[arg-type]
         for stage, conv in enumerate(network.stem.convs)
@@ -55,7 +55,7 @@ def _block(block: Block, config: ModelConfig) -> BlockPlan:
         qkv=fold_linear(attention.qkv, inverse_tau),
         attn_lif=fold_lif(lif, lif.attention_threshold, gain=scale * inverse_tau),
         proj=fold_linear(attention.proj, out),
-        fc1=fold_linear(mlp.fc1, inverse_tau),
+        fc1=fold_linear(mlp.fc1, 1.0 if config.adds_square_mlp else inverse_tau),
         fc2=fold_linear(mlp.fc2, out),
         lif=fold_lif(lif, lif.threshold),
     )

@@ -81,10 +81,43 @@ def _mix_by_gate(e: Emitter, block: str, plan: BlockPlan, spikes: str, rows: Row
     """SDSA: q masked by the spiking sum over live tokens of k * v; [M, 3D] -> [M, D]."""
     graph, dim = e.graph, e.plan.config.dim
     parts = graph.ops("Split", [spikes, graph.ints(dim, dim, dim)], 3, axis=1, name="split")
-    product = graph.op("Mul", parts[1], rows.masked(parts[2]), name="kv")
+    q, k, v = (parts[0], *(_spread(e, part, rows) for part in parts[1:]))
+    product = _spread_in_heads(e, graph.op("Mul", k, rows.masked(v), name="kv"), rows)
     total = rows.sum_tokens(product, dim)
     gate = e.lif_per_image(f"{block}.attn_lif", total, plan.attn_lif, [dim])
-    return rows.gate(parts[0], gate, dim)
+    return _spread_in_heads(e, rows.gate(q, gate, dim), rows)
+
+
+def _spread(e: Emitter, x: str, rows: Rows) -> str:
+    """Max over each token's 3 x 3 neighbours, where asked for: then no token is ever absent."""
+    config, graph = e.plan.config, e.graph
+    if not config.spread_attention:
+        return x
+    grid = graph.op("Transpose", rows.to_grid(x, config.dim), perm=[0, 2, 1], name="by_channel")
+    shape = graph.ints(-1, config.dim, *config.grid)
+    pooled = _neighbours(e, graph.op("Reshape", grid, shape, name="maps"))
+    flat = graph.op("Reshape", pooled, graph.ints(-1, config.dim, config.tokens), name="flat")
+    back = graph.op("Transpose", flat, perm=[0, 2, 1], name="by_token")
+    return e.layout.entering(config.tokens).from_grid(back, config.dim)
+
+
+def _spread_in_heads(e: Emitter, x: str, rows: Rows) -> str:
+    """Max over 3 tokens in row and 3 channels of a head, where asked for."""
+    config, graph = e.plan.config, e.graph
+    if not config.spread_attention:
+        return x
+    shape = graph.ints(-1, config.tokens, config.heads, config.dim // config.heads)
+    split = graph.op("Reshape", rows.to_grid(x, config.dim), shape, name="heads")
+    pooled = _neighbours(e, graph.op("Transpose", split, perm=[0, 2, 1, 3], name="by_head"))
+    joined = graph.op("Transpose", pooled, perm=[0, 2, 1, 3], name="by_token")
+    shape = graph.ints(-1, config.tokens, config.dim)
+    flat = graph.op("Reshape", joined, shape, name="flat")
+    return e.layout.entering(config.tokens).from_grid(flat, config.dim)
+
+
+def _neighbours(e: Emitter, maps: str) -> str:
+    """Max-pool (3, stride 1, padding 1)."""
+    return e.graph.op("MaxPool", maps, kernel_shape=[3, 3], pads=[1, 1, 1, 1], name="spread")
 
 
 MIXTURES: dict[Attention, Mixture] = {SSA: _mix_by_products, SDSA: _mix_by_gate}
@@ -94,8 +127,13 @@ def _mlp(e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows) -> str:
     config = e.plan.config
     dim, width = config.dim, config.hidden
     if plan.in_lif is not None:
-        x = e.lif(f"{block}.fc1_lif", x, rows, plan.in_lif, dim, for_linear=True)
-        hidden = e.linear(x, plan.fc1, "fc1", rows, SPIKES)
+        spikes = e.lif(f"{block}.fc1_lif", x, rows, plan.in_lif, dim, for_linear=True)
+        hidden = e.linear(spikes, plan.fc1, "fc1", rows, SPIKES)
+        if config.adds_square_mlp:
+            total = e.graph.op("Add", x, hidden, name="fc1_residual")
+            spikes = e.lif(f"{block}.fc2_lif", total, rows, plan.in_lif, dim, for_linear=True)
+            added = e.linear(spikes, plan.fc2, "fc2", rows, SPIKES)
+            return e.graph.op("Add", hidden, added, name="fc2_residual")
         spikes = e.lif(f"{block}.fc2_lif", hidden, rows, plan.lif, width, for_linear=True)
         return e.linear(spikes, plan.fc2, "fc2", rows, SPIKES)
     entering = token_range(config, rows.block, after_attention=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto
@@ -123,7 +124,7 @@ class Emitter:
         return self.graph.op("QuantizeLinear", x, unit, zero, name=f"{name}_bytes")
 
     def conv(self, x: str, layer: FoldedConv, name: str, exact: Exact | None = None) -> str:
-        """X [B, C, H, W] -> [B, C', H, W]; for engines in int8 where `exact` allows it.
+        """X [B, C, H, W] -> [B, C', H', W']; for engines in int8 where `exact` allows it.
 
         ONNX Runtime's CPU has no integer convolution that is faster than the float one. With spike
         ops, where `exact` says that x is mostly zero, channels are last.
@@ -141,7 +142,13 @@ class Emitter:
             weight = qdq.conv_weight(graph, layer, name)
         else:
             weight = graph.const(layer.weight)
-        return graph.op("Conv", x, weight, bias, kernel_shape=[3, 3], pads=[1, 1, 1, 1], name=name)
+        kernel = layer.weight.shape[-1]
+        attributes: dict[str, Any] = {"kernel_shape": [kernel] * 2, "pads": [kernel // 2] * 4}
+        if layer.stride > 1:
+            attributes["strides"] = [layer.stride] * 2
+        if layer.groups > 1:
+            attributes["group"] = layer.groups
+        return graph.op("Conv", x, weight, bias, name=name, **attributes)
 
     def pool(self, x: str, name: str) -> str:
         """Max-pool (3, stride 2, padding 1)."""

@@ -12,7 +12,7 @@ from export.graph import tokens
 from export.graph.blocks import Current, emit_block
 from export.graph.emitter import Emitter
 from export.graph.stem import isps_bytes as int8_stem
-from export.graph.stem import stem
+from export.graph.stem import stages, stem
 from export.graph.steps import PerStep
 from export.graph.tokens import Tokens
 
@@ -83,7 +83,8 @@ def _entering(e: Emitter, source: str | None) -> Tokens:
             current = e.states.once("stem.current", e.graph.float_type, tail, first)
         else:
             current = _first_current(e, stem.chunk_frames(e, str(source)))
-        grid = stem.tokens_of_chunk(e, current, constant=constant)
+        emit = stages.tokens_of_chunk if config.stages else stem.tokens_of_chunk
+        grid = emit(e, current, constant=constant)
     rows = e.layout.entering(config.tokens)
     return Tokens(rows.from_grid(grid, config.dim), rows)
 

@@ -78,7 +78,7 @@ def _graph(
         observers,
         options.int8,
         options.qdq,
-        options.takes_spike_ops and not layout.for_engines,
+        options.takes_spike_ops and not layout.for_engines and not plan.config.stages,
     )
     through = emit_network(e, source)
     logits, score = emit_readout(e, through)

@@ -16,6 +16,7 @@ from runtime.bundle.consistency import Check
 from runtime.bundle.names import MANIFEST_NAME
 from runtime.bundle.specs import EnergySpec, ExitSpec, FileEntry, HaltingSpec, InputSpec
 from runtime.errors import BundleFormatError, BundleVersionError
+from spikehalt.published.origin import Origin
 from spikehalt.strict import build, parse_json
 from spikehalt.vocabulary import Layout, Precision
 
@@ -55,6 +56,7 @@ class Manifest:
             native ops are there (plugins/spike_linear).
         release: grows with every bundle that replaces another on devices; a signature covers it,
             and a device may refuse what is older than it knows (`min_release`).
+        origin: of imported weights, what was chosen and why; None for weights of the trainer.
         files: every other file of the bundle; `write_bundle` fills it in.
     """
 
@@ -79,6 +81,7 @@ class Manifest:
     qdq: bool = False
     spike_layers: tuple[str, ...] = ()
     release: int = 0
+    origin: Origin | None = None
     files: dict[str, FileEntry] = field(default_factory=dict)
 
     @property

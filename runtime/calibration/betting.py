@@ -11,7 +11,7 @@ The bound is the least R at which he does (Waudby-Smith and Ramdas 2024, as used
 
 Stakes follow the variance of harm minus help together, so where early exit helps nearly as many
 images as it harms the bound is tighter than the two exact binomial ones of Learn then Test; where
-it harms hardly any, it is wider (`python -m benchmarks.exit_rules`).
+it harms hardly any, it is wider (`python -m benchmarks.studies.exit_rules`).
 """
 
 from __future__ import annotations

@@ -62,6 +62,7 @@ def identity(bundle: Bundle) -> list[tuple[str, str]]:
         ("exit", _exit(manifest.exit)),
         ("energy constants", energy),
         ("release", str(manifest.release)),
+        *(manifest.origin.describe() if manifest.origin else ()),
         ("fingerprint", bundle.fingerprint),
     ]
     rows += [(name, _size(entry.bytes)) for name, entry in sorted(manifest.files.items())]

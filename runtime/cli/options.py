@@ -91,8 +91,8 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fit", choices=get_args(Fit),
-        help="stretch images of another size (`resize`), or cut out their centre (`crop`) "
-        "(default: as the bundle was trained)",
+        help="stretch images of another size (`resize`), or cut out their centre (`crop`; in whole "
+        "pixels, as torchvision and timm do: `resize_crop`) (default: as the bundle was trained)",
     )  # fmt: skip
     parser.add_argument(
         "--interpolation", choices=get_args(Interpolation),

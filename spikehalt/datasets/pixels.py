@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 import warnings
 from functools import lru_cache
@@ -95,16 +96,27 @@ def fitted(image: Any, size: tuple[int, int], how: Preprocessing) -> Any:
     from PIL import Image
 
     wide, high = width, height = size[1], size[0]
-    crops = how.fit == "crop" and how.crop_share != 1
-    if image.size == (width, height) and not crops:
+    if image.size == (width, height) and not (how.crops and how.crop_share != 1):
         return image
     resampling = Image.Resampling[how.interpolation.upper()]
+    if how.fit == "resize_crop":
+        return _resized_and_cut(image, (width, height), how.crop_share, resampling)
     if how.fit == "resize":
         return image.resize((width, height), resampling)
     scale = max(width / image.width, height / image.height) / how.crop_share
     wide, high = width / scale, height / scale
     left, top = (image.width - wide) / 2, (image.height - high) / 2
     return image.resize((width, height), resampling, box=(left, top, left + wide, top + high))
+
+
+def _resized_and_cut(image: Any, size: tuple[int, int], share: float, resampling: Any) -> Any:
+    """Scaled so that one side is floor(size / share), then cut to width and height `size`."""
+    side = 0 if image.width * size[1] <= image.height * size[0] else 1  # that decides the scale
+    length = math.floor(size[side] / share)
+    other = length * image.size[1 - side] // image.size[side]
+    scaled = image.resize((length, other) if side == 0 else (other, length), resampling)
+    left, top = (round((have - want) / 2) for have, want in zip(scaled.size, size, strict=True))
+    return scaled.crop((left, top, left + size[0], top + size[1]))
 
 
 def fit_pixels(

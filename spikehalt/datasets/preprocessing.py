@@ -12,9 +12,10 @@ class Preprocessing:
     """From an image file to uint8 pixels 0..255 of the size and channels that a model takes.
 
     Attributes:
-        fit: stretch images of another size (`resize`), or cut out their centre (`crop`).
-        crop_share: of the sides of what `crop` cuts out, how much is kept; 0.875 is the usual
-            "scale to 256, cut out 224".
+        fit: stretch images of another size (`resize`), or cut out their centre (`crop`; in whole
+            pixels, as torchvision and timm do: `resize_crop`).
+        crop_share: with a crop, how much of the covering cut-out's sides is kept; 0.875 is the
+            usual "scale to 256, cut out 224". timm's `crop_pct`.
         interpolation: Pillow's filter that scales images.
         orientation: turn images as their EXIF orientation says (`upright`), or not (`stored`).
         channel_order: of colours, as Pillow gives them (`rgb`) or as OpenCV does (`bgr`).
@@ -25,6 +26,11 @@ class Preprocessing:
     interpolation: Interpolation = "bilinear"
     orientation: Orientation = "upright"
     channel_order: ChannelOrder = "rgb"
+
+    @property
+    def crops(self) -> bool:
+        """Whether the aspect is kept, and what is too much cut away."""
+        return self.fit != "resize"
 
     def describe(self) -> str:
         """All of it, in one line for people."""

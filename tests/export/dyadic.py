@@ -17,25 +17,31 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
 import plugins
+from train.architectures import ARCHITECTURES
 from train.config import HaltingConfig, ModelConfig, StemConfig
 from train.models import SpikingTransformer
 
+# Architectures whose stem is spike patch splitting, which I-SPS knows too.
+PATCH_SPLITTING = [name for name, each in ARCHITECTURES.items() if not each.forms]
 EPSILON = 0.01
 TIMESTEPS = 4
 # Slope and offset of the halting score under which some tokens halt, by architecture and mode: in
 # mode `block` one timestep's scores alone must reach 1 - epsilon.
-SCORES = {"spikformer": (1.0, -1.5), "spikingformer": (0.25, -1.0), "sdt": (0.25, -1.0)}
-BLOCK_SCORES = {"spikformer": (1.0, -0.5), "spikingformer": (0.25, 0.5), "sdt": (0.25, 0.5)}
+SPIKES, CURRENTS = (1.0, -1.5), (0.25, -1.0)
+SCORES = {name: CURRENTS if each.lif_first else SPIKES for name, each in ARCHITECTURES.items()}
+BLOCK_SCORES = {
+    name: (0.25, 0.5) if each.lif_first else (1.0, -0.5) for name, each in ARCHITECTURES.items()
+}
 
 
 def dyadic_config(arch: str, stem: str, mode: str, gamma: int, **changes: object) -> ModelConfig:
-    """A tiny model on 8 x 8 pixels: 64 tokens, three blocks."""
+    """A tiny model on 8 x 8 pixels: 64 tokens (4 behind stages), three blocks."""
     alpha, beta = (BLOCK_SCORES if mode == "block" else SCORES)[arch]
     values: dict[str, object] = {
         "arch": arch, "depth": 3, "dim": 16, "heads": 2, "image_size": (8, 8), "channels": 3,
         "classes": 5, "timesteps": TIMESTEPS, "merge_gamma": gamma,
         "pixel_mean": (128 / 255,), "pixel_std": (32 / 255,),
-        "stem": StemConfig(kind=stem, pool=(False, False, False, False)),
+        "stem": StemConfig(kind=stem, pool=(False, False, False, False), form="cifar"),
         "halting": HaltingConfig(mode=mode, alpha=alpha, beta=beta, epsilon=EPSILON),
     }  # fmt: skip
     return ModelConfig(**{**values, **changes})  # type: ignore[arg-type]

@@ -24,6 +24,8 @@ OTHERS = {
     "runtime/backends/onnxruntime/inline.py": {"ValueError"},
     "runtime/backends/onnxruntime/protobuf.py": {"ValueError"},
     "export/entry.py": {"SystemExit"},
+    "runtime/serve/guards.py": {"ValueError"},
+    "runtime/serve/tensors.py": {"ValueError"},
     "spikehalt/commands.py": {"SystemExit"},
     "spikehalt/packages/lazy.py": {"AttributeError"},
     "train/loop/phase/steps.py": {"KeyboardInterrupt"},

@@ -11,10 +11,14 @@ import torch
 from torch import Tensor
 
 from spikehalt.strict import build
+from train.architectures import ARCHITECTURES
 from train.baselines.build import build_network
 from train.config import HaltingConfig, ModelConfig, StemConfig, TrainConfig
 from train.models import SpikingTransformer
 from train.recipes import merge
+
+# Architectures whose stem is spike patch splitting, which I-SPS knows too.
+PATCH_SPLITTING = [name for name, each in ARCHITECTURES.items() if not each.forms]
 
 
 def tiny_model(**changes: Any) -> ModelConfig:

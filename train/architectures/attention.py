@@ -18,4 +18,5 @@ SDSA = Attention(
     has_op=False,
     meets=lambda tokens, width: 1,
     largest_sum=lambda tokens, width: tokens,
+    spreads=True,
 )

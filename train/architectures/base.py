@@ -5,10 +5,11 @@ What is computed is design section 1; here stands only in which of its points ar
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from spikehalt.vocabulary import Arch
+from train.architectures.stages import StageForm
 
 FOURTH, FIFTH = 3, 4  # stages of the stem, from 0
 
@@ -27,6 +28,7 @@ class Attention:
         meets: how many accumulates a spike causes in the cheaper order of products, from the tokens
             K and the width D/H of a head.
         largest_sum: bound of a mixed sum, from the same.
+        spreads: spikes may be max-pooled over neighbours (`ModelConfig.spread_attention`).
     """
 
     name: str
@@ -34,6 +36,7 @@ class Attention:
     has_op: bool
     meets: Callable[[int, int], int]
     largest_sum: Callable[[int, int], int]
+    spreads: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,18 @@ class Architecture:
         attention: how blocks mix tokens.
         adds_position: the stem's fifth convolution is a position embedding, added to what it
             embeds; else it is one more convolution.
+        adds_square_mlp: an MLP whose hidden width is D also adds its first layer's current to the
+            tokens, and its second neuron reads that sum.
+        forms: by the name of `StemConfig.form`, the stages that stand in the stem's place; empty:
+            the stem is spike patch splitting.
     """
 
     name: Arch
     lif_first: bool
     attention: Attention
     adds_position: bool
+    adds_square_mlp: bool = False
+    forms: Mapping[str, StageForm] = field(default_factory=dict, hash=False)
 
     @property
     def kept_currents(self) -> tuple[int, ...]:

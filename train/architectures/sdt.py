@@ -8,4 +8,5 @@ SDT = Architecture(
     lif_first=True,
     attention=SDSA,
     adds_position=True,
+    adds_square_mlp=True,
 )

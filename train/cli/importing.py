@@ -1,7 +1,7 @@
 """`python -m train import`: bring in a checkpoint of another repository.
 
-Of the Spikformer, Spikingformer or Spike-driven Transformer repositories, or of SpikingJelly's
-models.
+Of the Spikformer, Spikingformer, Spike-driven Transformer or Max-Former repositories, or of
+SpikingJelly's models.
 """
 
 from __future__ import annotations
@@ -9,32 +9,32 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from spikehalt.console import say
+from spikehalt.console import note, say
 from spikehalt.datasets.errors import raised_as
 from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.datasets.texts import read_names
 from spikehalt.errors import ConfigError
-from train.cli.options.fields import Original, add_changes, named, read_changes
+from train.cli.options.fields import add_changes, given_names, named, read_changes
 from train.cli.options.outputs import check_writable
-from train.config import NAMED_MODELS, ModelConfig, named_model, require
+from train.config import ModelConfig, require
+from train.importing.variants import VARIANTS, variant
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.usage = (
-        "%(prog)s FILE --arch NAME [--out CKPT] [--classes-file names.txt] [--key value …]"
+        "%(prog)s FILE [--from NAME] [--out CKPT] [--classes-file names.txt] [--key value …]"
     )
     parser.add_argument("file", metavar="FILE", help="the published checkpoint")
     parser.add_argument(
-        "--arch",
-        dest="model",
-        action=Original,
-        type=named(named_model),
-        required=True,
+        "--from",
+        dest="published",
+        type=named(variant),
         metavar="NAME",
-        help=f"the model that it is of, one of {', '.join(NAMED_MODELS)}; --help behind it shows "
-        "its values",
+        help=f"the published network that it is of, one of {', '.join(VARIANTS)}; its code fixes "
+        "what tensors do not tell. May be left out where their names leave no choice",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="default: FILE with the ending .spikehalt.pt"
@@ -46,24 +46,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Place its weights in a network of ours."""
-    model = read_changes(arguments.model, arguments)
-    preprocessing = read_changes(Preprocessing(), arguments)
-    share = preprocessing.crop_share
-    require(0 < share <= 1, f"--crop-share is {share}, must be in (0, 1]")
     target = arguments.out or Path(arguments.file).with_suffix(".spikehalt.pt")
     check_writable(target, "--out", makes_folders=True)
     from train.checkpoint import save_checkpoint
-    from train.importing import import_checkpoint
+    from train.importing.convert import import_checkpoint
 
-    checkpoint = import_checkpoint(arguments.file, model, _class_names(arguments.classes_file))
+    published = arguments.published and arguments.published.name
+    changes = given_names(ModelConfig, arguments)
+    names = _class_names(arguments.classes_file)
+    checkpoint = import_checkpoint(arguments.file, published, changes, names)
+    preprocessing = _preprocessing(checkpoint.preprocessing, arguments)
     checkpoint = replace(checkpoint, preprocessing=preprocessing)
     save_checkpoint(target, checkpoint)
+    _report(checkpoint)
     count = sum(value.numel() for value in checkpoint.weights.values())
-    say(
-        f"placed {len(checkpoint.weights)} tensors ({count:,} values) of a "
-        f"{checkpoint.metrics['imported_from']} checkpoint → {target}"
-    )
+    say(f"placed {len(checkpoint.weights)} tensors ({count:,} values) → {target}")
     return 0
+
+
+def _report(checkpoint: Any) -> None:
+    """What was chosen and why, for the reader to check."""
+    for name, value in checkpoint.origin.describe():
+        note(f"{name}: {value}")
+    note(f"image files: {checkpoint.preprocessing.describe()}")
+
+
+def _preprocessing(theirs: Preprocessing, arguments: argparse.Namespace) -> Preprocessing:
+    preprocessing = read_changes(theirs, arguments)
+    share = preprocessing.crop_share
+    require(0 < share <= 1, f"--crop-share is {share}, must be in (0, 1]")
+    return preprocessing
 
 
 def _class_names(path: str | None) -> tuple[str, ...]:

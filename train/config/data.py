@@ -65,8 +65,9 @@ class DataConfig:
         validation_fraction: part of the training images held out to choose thresholds by, where
             the data set has no validation part.
         test_fraction: of each class, where the data set has no test part.
-        fit: stretch images of another size (`resize`), or cut out their centre (`crop`).
-        crop_share: of the sides of what `crop` cuts out, how much is kept; 0.875 is the usual
+        fit: stretch images of another size (`resize`), or cut out their centre (`crop`; in whole
+            pixels, as torchvision and timm do: `resize_crop`).
+        crop_share: of the sides of what a crop cuts out, how much is kept; 0.875 is the usual
             "scale to 256, cut out 224".
         interpolation: Pillow's filter that scales images.
         orientation: turn images as their EXIF orientation says (`upright`), or not (`stored`).
@@ -100,8 +101,8 @@ class DataConfig:
         require(self.workers >= 0, "workers must be >= 0")
         require(0 < self.crop_share <= 1, f"crop_share is {self.crop_share}, must be in (0, 1]")
         require(
-            self.crop_share == 1 or self.fit == "crop",
-            f"crop_share {self.crop_share} cuts out nothing unless fit is 'crop'",
+            self.crop_share == 1 or self.preprocessing.crops,
+            f"crop_share {self.crop_share} cuts out nothing unless fit is 'crop' or 'resize_crop'",
         )
         require(
             0 <= self.skip_unreadable < 1,

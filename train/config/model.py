@@ -8,6 +8,7 @@ from typing import Literal
 
 from spikehalt.vocabulary import Arch, InputKind, StemKind
 from train.architectures import Architecture, architecture
+from train.architectures.stages import StageConv, sizes
 from train.config.checks import require
 from train.config.tokens import DropConfig, HaltingConfig
 
@@ -50,6 +51,8 @@ class StemConfig:
         kind: `sps` iterates every LIF over the timesteps; `isps` (STAS 3.1) runs every convolution
             once and averages its LIF's spikes over T iterations of the constant current.
         pool: after which of the four stages a max-pool (3, stride 2, padding 1) follows.
+        form: of architectures that have stages in the stem's place (Max-Former), which of them;
+            `kind` is then `sps`, and pools are the form's.
         pool_position: the published Spikformer pools spikes (`after_lif`), SpikingJelly's own model
             pools currents (`before_lif`). With I-SPS both are the same function.
     """
@@ -57,6 +60,7 @@ class StemConfig:
     kind: StemKind = "isps"
     pool: tuple[bool, bool, bool, bool] = (False, False, True, True)
     pool_position: Literal["after_lif", "before_lif"] = "after_lif"
+    form: Literal["imagenet", "cifar", "events"] = "imagenet"
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,10 @@ class ModelConfig:
         input: `image` (uint8 pixels, the same at every timestep) or `frames` (event counts that
             really vary over time; needs the `sps` stem, STAS appendix C).
         attention_scale: factor on (q k^T) v; the published code uses 0.125 whatever the head size.
+        spread_attention: k and v are max-pooled over each token's 3 x 3 neighbours, their product
+            and the masked q over 3 tokens in row and 3 channels of a head (all with stride 1), as
+            the published Spike-driven Transformer does for CIFAR10-DVS; without halting and
+            merging, since neighbours are those of the whole grid.
         head_lif: a neuron between readout and head, as the published Spike-driven Transformer has.
         merge_gamma: tokens merged away at the start of every block (AT-SNN algorithm 1); 0 = none.
         pixel_mean: per channel, in units of the full pixel range; one value serves all channels.
@@ -93,6 +101,7 @@ class ModelConfig:
     classes: int = 10
     input: InputKind = "image"
     attention_scale: float = 0.125
+    spread_attention: bool = False
     head_lif: bool = False
     merge_gamma: int = 0
     pixel_mean: tuple[float, ...] = (0.5,)
@@ -123,6 +132,7 @@ class ModelConfig:
             not (self.input == "frames" and self.stem.kind == "isps"),
             "event frames vary over time, so they need stem.kind 'sps' (STAS appendix C)",
         )
+        self._check_stages()
         for name in ("pixel_mean", "pixel_std"):
             count = len(getattr(self, name))
             require(
@@ -130,6 +140,12 @@ class ModelConfig:
                 f"{name} has {count} values, must have 1 or one per channel",
             )
         require(min(self.pixel_std) > 0, "pixel_std must be positive")
+        reduces = self.halting.mode != "none" or self.merge_gamma or self.drop.kind != "none"
+        require(
+            not self.spread_attention or (self.architecture.attention.spreads and not reduces),
+            "spread_attention is the Spike-driven Transformer's, and goes with halting.mode "
+            "'none', merge_gamma 0 and no drop: neighbours are those of the whole grid of tokens",
+        )
         dropping = self.drop.kind != "none"
         require(
             not (dropping and (self.halting.mode != "none" or self.merge_gamma)),
@@ -140,21 +156,55 @@ class ModelConfig:
             f"drop.keep has {len(self.drop.keep)} shares for {self.depth} blocks",
         )
 
+    def _check_stages(self) -> None:
+        form = self.architecture.forms.get(self.stem.form)
+        if form is None:
+            return
+        require(
+            self.stem.kind == "sps",
+            f"{self.arch} has stages of its own in the stem's place, so it needs stem.kind 'sps'",
+        )
+        require(
+            self.dim % form.divides == 0,
+            f"dim is {self.dim}, must be a multiple of {form.divides} (widths of the stages)",
+        )
+
+    @property
+    def name(self) -> str:
+        """As papers call it: architecture, blocks, embedding."""
+        form = self.architecture.forms.get(self.stem.form)
+        return f"{self.arch}-{self.depth + (form.blocks if form else 0)}-{self.dim}"
+
+    @property
+    def stages(self) -> tuple[StageConv, ...]:
+        """Convolutions of the stages in the stem's place; empty where it is patch splitting."""
+        form = self.architecture.forms.get(self.stem.form)
+        return form.convs(self.dim, self.mlp_ratio) if form else ()
+
+    @property
+    def adds_square_mlp(self) -> bool:
+        """See `Architecture.adds_square_mlp`."""
+        return self.architecture.adds_square_mlp and self.hidden == self.dim
+
     @property
     def architecture(self) -> Architecture:
         """What is particular to `arch`."""
         return architecture(self.arch)
 
-    def resolution(self, stages: int) -> tuple[int, int]:
-        """Height and width after so many of the stem's stages; a pool maps n to ceil(n / 2)."""
+    def resolution(self, stage: int) -> tuple[int, int]:
+        """Height and width that convolution `stage` of the stem computes, from 0."""
+        if self.stages:
+            return sizes(self.stages, self.image_size)[0][stage]
         height, width = self.image_size
-        for _ in range(sum(self.stem.pool[:stages])):
+        for _ in range(sum(self.stem.pool[:stage])):
             height, width = (height + 1) // 2, (width + 1) // 2
         return height, width
 
     @property
     def grid(self) -> tuple[int, int]:
         """Tokens vertically and horizontally."""
+        if self.stages:
+            return sizes(self.stages, self.image_size)[1][-1]
         return self.resolution(len(self.stem.pool))
 
     @property

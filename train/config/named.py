@@ -21,7 +21,20 @@ _CIFAR: dict[str, Any] = {
     "pixel_mean": (0.4914, 0.4822, 0.4465),
     "pixel_std": (0.2470, 0.2435, 0.2616),
 }
-
+# Max-Former's stages before the last are in the form; depth is of the last.
+_MAXFORMER_IMAGENET = {
+    **_IMAGENET, "stem": StemConfig(kind="sps", form="imagenet"), "arch": "maxformer", "depth": 7,
+    "head_lif": True,
+}  # fmt: skip
+_MAXFORMER_CIFAR = {
+    **_CIFAR, "stem": StemConfig(kind="sps", form="cifar"), "arch": "maxformer", "depth": 2,
+    "dim": 384, "heads": 8, "head_lif": True,
+}  # fmt: skip
+_MAXFORMER_EVENTS: dict[str, Any] = {
+    "stem": StemConfig(kind="sps", form="events"), "arch": "maxformer", "depth": 1, "dim": 256,
+    "heads": 16, "mlp_ratio": 1.0, "head_lif": True, "input": "frames", "channels": 2,
+    "image_size": (128, 128), "timesteps": 16,
+}  # fmt: skip
 
 # (architecture, depth, dim, heads) of the papers' tables, for CIFAR and for ImageNet.
 _CIFAR_SIZES: tuple[tuple[Arch, int, int, int], ...] = (
@@ -42,7 +55,7 @@ _IMAGENET_SIZES: tuple[tuple[Arch, int, int, int], ...] = (
     ("spikformer", 8, 768, 12),
     ("spikingformer", 8, 384, 12),
     ("spikingformer", 8, 512, 8),
-    ("spikingformer", 8, 768, 12),
+    ("spikingformer", 8, 768, 8),
     ("sdt", 8, 384, 8),
     ("sdt", 6, 512, 8),
     ("sdt", 8, 512, 8),
@@ -60,9 +73,17 @@ def _named(
     }
 
 
+def _maxformers() -> dict[str, ModelConfig]:
+    models = [ModelConfig(**_MAXFORMER_CIFAR), ModelConfig(**_MAXFORMER_EVENTS)]
+    for dim in (384, 512, 768):
+        models.append(ModelConfig(**_MAXFORMER_IMAGENET, dim=dim, heads=dim // 64))
+    return {model.name: model for model in models}
+
+
 NAMED_MODELS: dict[str, ModelConfig] = {
     **_named(_CIFAR, _CIFAR_SIZES),
     **_named(_IMAGENET, _IMAGENET_SIZES),
+    **_maxformers(),
 }
 
 

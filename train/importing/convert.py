@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from spikehalt.published.origin import Origin
+from spikehalt.strict import build, to_dict
 from train.checkpoint import Checkpoint
 from train.config import ModelConfig
 from train.errors import CheckpointError
@@ -12,48 +15,124 @@ from train.importing.formats import Format, find_format
 from train.importing.place import Source, place
 from train.importing.reader import read_tensors
 from train.importing.unwrap import unwrapped
+from train.importing.variants import Variant, choose_variant, variant
 from train.models import SpikingTransformer
+
+_ASKED = "asked for"
 
 
 def import_checkpoint(
-    path: str | Path, model: ModelConfig, classes: tuple[str, ...] = ()
+    path: str | Path,
+    published: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    classes: tuple[str, ...] = (),
 ) -> Checkpoint:
     """Map a file of a known repository, or of SpikingJelly's models, into ours.
 
+    Sizes come from the tensors. Everything else that the network is comes from the published
+    network's code (`train/importing/variants.py`), unless the caller says otherwise.
+
     Args:
         path: a state dict, alone or inside a training script's checkpoint.
-        model: what the tensors cannot tell: heads, image size, pools, timesteps, normalisation.
-            What the repository's code fixes (pooling before or after the neuron, a neuron before
-            the head, another attention scale) is set here.
+        published: name of the published network; None where the tensors' names leave no choice.
+        changes: fields of `ModelConfig` by dotted name, such as "lif.tau", that replace what the
+            published network's code fixes.
         classes: names in label order; numbers if empty.
 
     Returns:
-        A checkpoint of phase `imported`.
+        A checkpoint of phase `imported`, which records all of that as its origin.
 
     Raises:
-        CheckpointError: unknown naming, another architecture, or a tensor that is missing, of
+        CheckpointError: unknown naming, another naming than the published network's, several
+            published networks that the tensors do not tell apart, or a tensor that is missing, of
             another shape, not finite, or without a place in our network.
+        ConfigError: no such published network, or a change that does not exist.
     """
     tensors = unwrapped(read_tensors(path))
-    form = find_format(tensors)
-    if form.arch != model.arch:
-        raise CheckpointError(
-            f"{path} is a {form.name} checkpoint, of architecture {form.arch!r}; got {model.arch!r}"
-        )
-    config = _fixed(model, form)
-    ours = SpikingTransformer(config).state_dict()
-    weights = place(Source(tensors), form, ours)
+    source, form = Source(tensors), find_format(tensors)
+    told = _told(source, form)
+    theirs, reason = _variant(path, form, published, told["channels"])
+    changes = dict(changes or {})
+    config = _config(theirs, told, changes)
+    weights = place(source, form, SpikingTransformer(config).state_dict())
     names = classes or tuple(str(number) for number in range(config.classes))
     if len(names) != config.classes:
         raise CheckpointError(f"{len(names)} class names for {config.classes} classes")
-    return Checkpoint(config, weights, names, "imported", metrics={"imported_from": form.name})
+    return Checkpoint(
+        config, weights, names, "imported",
+        preprocessing=theirs.preprocessing,
+        origin=_origin(theirs, reason, config, changes),
+    )  # fmt: skip
 
 
-def _fixed(model: ModelConfig, form: Format) -> ModelConfig:
-    """The configuration with what the repository's code fixes; its stems iterate (SPS)."""
-    stem = replace(
-        model.stem, kind="sps", pool_position=form.settings.get("pool_position", "after_lif")
-    )
-    head_lif = form.settings.get("head_lif", False)
-    scale = form.settings.get("attention_scale", model.attention_scale)
-    return replace(model.static(), stem=stem, head_lif=head_lif, attention_scale=scale)
+def _variant(
+    path: str | Path, form: Format, published: str | None, channels: int
+) -> tuple[Variant, str]:
+    if published is None:
+        return choose_variant(form, channels)
+    found = variant(published)
+    if found.naming != form.name:
+        raise CheckpointError(
+            f"{path} has the tensors' names of {form.name}; those of {found.name} are "
+            f"{found.naming}"
+        )
+    return found, _ASKED
+
+
+def _told(source: Source, form: Format) -> dict[str, Any]:
+    """Fields that the tensors' shapes tell."""
+    depth = form.depth(source.tensors)
+    classes, dim = source.take("head.weight").shape
+    weights = {layer.ours: f"{layer.parts[0][0]}.weight" for layer in form.layers(max(depth, 1))}
+    hidden = source.take(weights["blocks.0.mlp.fc1"]).shape[0]
+    channels = source.take(weights["stem.convs.0"]).shape[1]
+    return {
+        "depth": depth, "dim": dim, "classes": classes, "channels": channels,
+        "mlp_ratio": hidden / dim,
+    }  # fmt: skip
+
+
+def _config(theirs: Variant, told: dict[str, Any], changes: dict[str, Any]) -> ModelConfig:
+    """What the tensors tell, what the variant fixes and what the caller changes, in this order."""
+    fields = {**told, **theirs.fixed}
+    if told["dim"] in theirs.heads:
+        fields["heads"] = theirs.heads[told["dim"]]
+    fields.update(changes)
+    if "heads" not in fields:
+        known = ", ".join(f"{heads} for width {dim}" for dim, heads in theirs.heads.items())
+        raise CheckpointError(
+            f"tensors do not tell how many attention heads there are, and {theirs.name} has no "
+            f"network of width {told['dim']} (known: {known or 'none'}); pass --heads"
+        )
+    return build(ModelConfig, _nested(fields))
+
+
+def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """{"a.b": 1} -> {"a": {"b": 1}}."""
+    nested: dict[str, Any] = {}
+    for name, value in fields.items():
+        *above, last = name.split(".")
+        place_of = nested
+        for each in above:
+            place_of = place_of.setdefault(each, {})
+        place_of[last] = value
+    return nested
+
+
+def _origin(
+    theirs: Variant, reason: str, config: ModelConfig, changes: Mapping[str, Any]
+) -> Origin:
+    fixed = {name: _plain(config, name) for name in [*theirs.fixed, "heads"] if name not in changes}
+    changed = {name: _plain(config, name) for name in changes}
+    return Origin(
+        variant=theirs.name, repository=theirs.repository, reason=reason, fixed=fixed,
+        changed=changed,
+    )  # fmt: skip
+
+
+def _plain(config: ModelConfig, name: str) -> Any:
+    """The value of a dotted field as JSON has it."""
+    value: Any = to_dict(config)
+    for each in name.split("."):
+        value = value[each]
+    return value

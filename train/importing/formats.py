@@ -1,11 +1,17 @@
 """How other repositories name the layers of the networks that we have.
 
-    spikformer                  ZK-Zhou/spikformer: CIFAR (nn.Linear), ImageNet (convolutions),
-                                CIFAR10-DVS (convolutions, a position embedding never called)
-    spikingformer               zhouchenlin2096/Spikingformer, both of its tokenizers' namings
+    spikformer-linear           ZK-Zhou/spikformer, CIFAR
+    spikformer-conv             the same, ImageNet: convolutions
+    spikformer-position         the same, CIFAR10-DVS: and a position embedding, never called
+    spikingformer-block         zhouchenlin2096/Spikingformer, CIFAR
+    spikingformer-proj          the same, otherwise; all of zhouchenlin2096/Spikingformer-CML
     sdt                         BICLab/Spike-Driven-Transformer
     spikingjelly-spikformer     spikingjelly.activation_based.model.spikformer
     spikingjelly-sdt            spikingjelly.activation_based.model.spike_driven_transformer
+    spikingjelly-maxformer      spikingjelly.activation_based.model.maxformer, its CIFAR form
+    maxformer-imagenet, maxformer-cifar, maxformer-events    bic-L/MaxFormer
+
+A naming does not tell a network: see `train/importing/variants.py`.
 
 A layer is a weight followed by a BatchNorm; several may stand side by side in one of ours: q, k, v.
 """
@@ -14,10 +20,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from train.config import Arch
 from train.errors import CheckpointError
 
 
@@ -34,25 +39,21 @@ class Format:
 
     Attributes:
         name: as listed above.
-        arch: architecture of its networks.
         sign: a key by which its files are recognised; needed, with `absent` missing.
         absent: a key that a look-alike format has.
-        stem: our five stem layers in its names.
+        stem: our stem's layers in its names.
         block: the layers of block `i` in its names.
         blocks: prefix of its blocks, before the number.
         unused: keys that its code creates and never calls.
-        settings: fields of our model configuration that its code fixes.
     """
 
     name: str
-    arch: Arch
     sign: str
     absent: str
     stem: tuple[Layer, ...]
     block: Callable[[int], tuple[Layer, ...]]
     blocks: str
     unused: str = "(?!)"
-    settings: dict[str, Any] = field(default_factory=dict)
 
     def depth(self, keys: Iterable[str]) -> int:
         """How many blocks a file holds."""
@@ -75,11 +76,13 @@ def _repository_stem(prefix: str) -> tuple[Layer, ...]:
     return _stem([*pairs, (f"{prefix}.rpe_conv", f"{prefix}.rpe_bn")])
 
 
-def _separate_qkv(i: int, linear: str, mlp: tuple[tuple[str, str], ...]) -> tuple[Layer, ...]:
+def _separate_qkv(
+    i: int, linear: str, mlp: tuple[tuple[str, str], ...], blocks: str = "block"
+) -> tuple[Layer, ...]:
     """Blocks whose q, k and v are layers of their own, called e.g. q_`linear` and q_bn."""
-    attention, ours = f"block.{i}.attn", f"blocks.{i}"
+    attention, ours = f"{blocks}.{i}.attn", f"blocks.{i}"
     qkv = tuple((f"{attention}.{x}_{linear}", f"{attention}.{x}_bn") for x in "qkv")
-    fc1, fc2 = ((f"block.{i}.mlp.{weight}", f"block.{i}.mlp.{bn}") for weight, bn in mlp)
+    fc1, fc2 = ((f"{blocks}.{i}.mlp.{weight}", f"{blocks}.{i}.mlp.{bn}") for weight, bn in mlp)
     return (
         Layer(f"{ours}.attention.qkv", qkv),
         Layer(f"{ours}.attention.proj", ((f"{attention}.proj_{linear}", f"{attention}.proj_bn"),)),
@@ -121,6 +124,92 @@ def _spikingjelly_sdt_block(i: int) -> tuple[Layer, ...]:
     )
 
 
+def _maxformer_block(stage: str) -> Callable[[int], tuple[Layer, ...]]:
+    return lambda i: _separate_qkv(i, "conv", _numbered_mlp("fc", "conv"), stage)
+
+
+def _embeds(prefix: str, *names: str) -> list[tuple[str, str]]:
+    """Max-Former's embeddings: a convolution and its BatchNorm, each in a module of its own."""
+    return [(f"{prefix}.{n}.embed_conv", f"{prefix}.{n}.embed_bn") for n in names]
+
+
+def _max_embeds(number: int) -> list[tuple[str, str]]:
+    return _embeds(f"patch_embed{number}", "max_embed1", "embed1", "max_embed2")
+
+
+def _mixed(stage: str, conv: str = "") -> list[tuple[str, str]]:
+    """A block of its early stages: the depth-wise convolution `conv`, if any, and the MLP."""
+    mixer = [(f"{stage}.mixer.{conv}", f"{stage}.mixer.{conv}_bn")] if conv else []
+    return [*mixer, *((f"{stage}.mlp.{w}", f"{stage}.mlp.{bn}") for w, bn in _FC)]
+
+
+_FC = _numbered_mlp("fc", "conv")
+_MAXFORMER_PROJ = ("patch_embed1.proj_conv", "patch_embed1.proj_bn")
+_MAXFORMER_IMAGENET = _stem(
+    [
+        *_embeds("patch_embed1", "embed1", "embed2", "embed3", "embed4"),
+        *_mixed("stage1.0", "conv5"),
+        *_max_embeds(2),
+        *_mixed("stage2.0", "conv"),
+        *_mixed("stage2.1", "conv"),
+        *_max_embeds(3),
+    ]
+)
+_MAXFORMER_CIFAR = _stem(
+    [
+        _MAXFORMER_PROJ,
+        *_embeds("patch_embed1", "embed1", "embed2"),
+        *_mixed("stage1.0"),
+        *_max_embeds(2),
+        *_mixed("stage2.0", "conv"),
+        *_max_embeds(3),
+    ]
+)
+_MAXFORMER_EVENTS = _stem(
+    [
+        _MAXFORMER_PROJ,
+        *_embeds("patch_embed1", "max_embed1", "max_embed2", "max_embed3", "embed1"),
+        *_mixed("stage1.0", "conv"),
+        *_max_embeds(2),
+    ]
+)
+
+
+def _numbered(prefix: str) -> list[tuple[str, str]]:
+    """SpikingJelly's MLPs."""
+    return [(f"{prefix}.fc{n}", f"{prefix}.bn{n}") for n in "12"]
+
+
+def _spikingjelly_max_embeds(number: int) -> list[tuple[str, str]]:
+    prefix = f"patch_embed{number}"
+    convs = [(f"{prefix}.conv{n}", f"{prefix}.bn{n}") for n in "12"]
+    return [*convs, (f"{prefix}.shortcut.0", f"{prefix}.shortcut.1")]
+
+
+def _spikingjelly_maxformer_block(i: int) -> tuple[Layer, ...]:
+    theirs, ours = f"stage3.{i}", f"blocks.{i}"
+    fc1, fc2 = _numbered(f"{theirs}.mlp")
+    return (
+        Layer(f"{ours}.attention.qkv", ((f"{theirs}.attn.qkv.0", f"{theirs}.attn.qkv.1"),)),
+        Layer(f"{ours}.attention.proj", ((f"{theirs}.attn.proj.0", f"{theirs}.attn.proj.1"),)),
+        Layer(f"{ours}.mlp.fc1", (fc1,)),
+        Layer(f"{ours}.mlp.fc2", (fc2,)),
+    )
+
+
+_SPIKINGJELLY_MAXFORMER = _stem(
+    [
+        ("patch_embed1.conv", "patch_embed1.bn"),
+        ("patch_embed1.branch.1", "patch_embed1.branch.2"),
+        ("patch_embed1.shortcut.1", "patch_embed1.shortcut.2"),
+        *_numbered("stage1.0"),
+        *_spikingjelly_max_embeds(2),
+        ("stage2.0.dwconv", "stage2.0.bn"),
+        *_numbered("stage2.0.mlp"),
+        *_spikingjelly_max_embeds(3),
+    ]
+)
+_QK = "stage1.0.attn.q_conv.weight"  # the repository's other network, MS-QKFormer
 _NORMS = r"block\.\d+\.norm[12]\.(weight|bias)"
 _DVS_UNUSED = rf"{_NORMS}|pos_embed|norm\.(weight|bias)"
 _PATCH = "patch_embed"
@@ -130,8 +219,7 @@ _SDT_STAGES = [f"{_PATCH}.stages.{n}" for n in range(3)] + [f"{_PATCH}.final_sta
 
 FORMATS: tuple[Format, ...] = (
     Format(
-        "spikformer",
-        "spikformer",
+        "spikformer-linear",
         sign="block.0.attn.q_linear.weight",
         absent="",
         stem=_repository_stem(_PATCH),
@@ -140,19 +228,16 @@ FORMATS: tuple[Format, ...] = (
         unused=_NORMS,
     ),
     Format(
-        "spikformer",
-        "spikformer",
+        "spikformer-position",
         sign="pos_embed",
         absent="block.0.attn.talking_heads.weight",
         stem=_repository_stem(_PATCH),
         block=_spikformer_block("conv"),
         blocks="block",
         unused=_DVS_UNUSED,
-        settings={"attention_scale": 0.25},
     ),
     Format(
-        "spikformer",
-        "spikformer",
+        "spikformer-conv",
         sign="block.0.mlp.fc1_conv.weight",
         absent="block.0.attn.talking_heads.weight",
         stem=_repository_stem(_PATCH),
@@ -161,8 +246,7 @@ FORMATS: tuple[Format, ...] = (
         unused=_NORMS,
     ),
     Format(
-        "spikingformer",
-        "spikingformer",
+        "spikingformer-block",
         sign=f"{_PATCH}.block0_conv.weight",
         absent="",
         stem=_stem((f"{_PATCH}.block{n}_conv", f"{_PATCH}.block{n}_bn") for n in range(5)),
@@ -171,8 +255,7 @@ FORMATS: tuple[Format, ...] = (
         unused=_NORMS,
     ),
     Format(
-        "spikingformer",
-        "spikingformer",
+        "spikingformer-proj",
         sign=f"{_PATCH}.proj4_conv.weight",
         absent="",
         stem=_stem((f"{_PATCH}.proj{n}_conv", f"{_PATCH}.proj{n}_bn") for n in ("", *"1234")),
@@ -182,28 +265,23 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "sdt",
-        "sdt",
         sign="block.0.attn.talking_heads.weight",
         absent="",
         stem=_repository_stem(_PATCH),
         block=_spikformer_block("conv"),
         blocks="block",
         unused=r"block\.\d+\.attn\.talking_heads\.weight",
-        settings={"head_lif": True},
     ),
     Format(
         "spikingjelly-spikformer",
-        "spikformer",
         sign="blocks.0.attn.qkv_conv_bn.0.weight",
         absent="",
         stem=_stem((f"{stage}.0", f"{stage}.1") for stage in _STAGES),
         block=_spikingjelly_spikformer_block,
         blocks="blocks",
-        settings={"pool_position": "before_lif"},
     ),
     Format(
         "spikingjelly-sdt",
-        "sdt",
         sign=f"{_PATCH}.final_stage.0.weight",
         absent="",
         stem=_stem(
@@ -214,7 +292,38 @@ FORMATS: tuple[Format, ...] = (
         ),
         block=_spikingjelly_sdt_block,
         blocks="blocks",
-        settings={"head_lif": True},
+    ),
+    Format(
+        "spikingjelly-maxformer",
+        sign="patch_embed1.branch.1.weight",
+        absent="",
+        stem=_SPIKINGJELLY_MAXFORMER,
+        block=_spikingjelly_maxformer_block,
+        blocks="stage3",
+    ),
+    Format(
+        "maxformer-imagenet",
+        sign="patch_embed1.embed4.embed_conv.weight",
+        absent=_QK,
+        stem=_MAXFORMER_IMAGENET,
+        block=_maxformer_block("stage3"),
+        blocks="stage3",
+    ),
+    Format(
+        "maxformer-events",
+        sign="patch_embed1.max_embed3.embed_conv.weight",
+        absent=_QK,
+        stem=_MAXFORMER_EVENTS,
+        block=_maxformer_block("stage2"),
+        blocks="stage2",
+    ),
+    Format(
+        "maxformer-cifar",
+        sign="stage2.0.mixer.conv.weight",
+        absent=_QK,
+        stem=_MAXFORMER_CIFAR,
+        block=_maxformer_block("stage3"),
+        blocks="stage3",
     ),
 )
 
@@ -229,7 +338,7 @@ def find_format(keys: Iterable[str]) -> Format:
     for candidate in FORMATS:
         if candidate.sign in known and candidate.absent not in known:
             return candidate
-    names = ", ".join(dict.fromkeys(candidate.name for candidate in FORMATS))
+    names = ", ".join(candidate.name for candidate in FORMATS)
     some = ", ".join(sorted(known)[:3]) or "nothing"
     raise CheckpointError(
         f"the parameter names (e.g. {some}) follow none of the known repositories: {names}"

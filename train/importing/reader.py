@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikehalt.extras import require_extra
 from spikehalt.reading import reading
 from train.errors import CheckpointError
 from train.integrity import check_digest
@@ -59,6 +60,8 @@ def _load(path: Path) -> Any:
         warnings.catch_warnings(),
         torch.serialization.safe_globals(_plain_things()),
     ):
+        if path.suffix == ".safetensors":
+            return require_extra("safetensors.torch", "train", "safetensors").load_file(path)
         warnings.simplefilter("ignore")
         return _loaded(path)
 

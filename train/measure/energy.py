@@ -180,22 +180,19 @@ def _stem(network: SpikingTransformer, rates: dict[str, float]) -> Iterator[Cost
     rate * T * FLOPs, as if iterated, which is what eq. 12 counts.
     """
     config = network.config
-    height, width = config.image_size
     isps = config.stem.kind == "isps"
     unit: Unit = "image" if isps else "timestep"
     times = config.timesteps if isps else 1
     for stage, layer in enumerate(network.stem.convs):
         assert isinstance(layer, ConvBN)
+        height, width = config.resolution(stage)
         macs = layer.conv.weight.numel() * height * width
-        neurons = layer.conv.out_channels * height * width * (stage < len(network.stem.neurons))
-        yield Cost("SPS", unit, neurons=times * neurons)
+        yield Cost("SPS", unit, neurons=times * network.stem.neurons_behind(stage))
         if stage == 0 and config.input == "image":
             yield Cost("SPS", "image", macs=macs)
         else:
             rate = rates.get(f"stem.convs.{stage}.conv", 0.0)
             yield Cost("SPS", unit, acs=rate * times * macs)
-        if stage < 4 and config.stem.pool[stage]:
-            height, width = (height + 1) // 2, (width + 1) // 2
 
 
 def _block(network: SpikingTransformer, rates: dict[str, float], index: int) -> Iterator[Cost]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import cast
 
 from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
 
 from train.architectures import Attention
 from train.architectures.attention import SDSA, SSA
@@ -80,10 +81,31 @@ class SpikingSelfAttention(BlockAttention):
 class SpikeDrivenAttention(BlockAttention):
     """SDSA (Spike-driven Transformer eq. 12): q masked by the spiking sum over tokens of k * v."""
 
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.spread_heads = config.heads
+        self.grid = config.grid if config.spread_attention else None
+
     def mixed(self, q: Tensor, k: Tensor, v: Tensor, live: Tensor | None) -> Tensor:
         """See `BlockAttention.mixed`."""
-        gate = self.attn_lif((k * v).sum(-2, keepdim=True))  # [T, B, 1, D]
-        return cast(Tensor, q * gate)
+        product = self._spread_in_heads(self._spread(k) * self._spread(v))
+        gate = self.attn_lif(product.sum(-2, keepdim=True))  # [T, B, 1, D]
+        return self._spread_in_heads(cast(Tensor, q * gate))
+
+    def _spread(self, x: Tensor) -> Tensor:
+        """Max over each token's 3 x 3 neighbours, where the configuration asks for it."""
+        if self.grid is None:
+            return x
+        maps = x.transpose(-1, -2).flatten(0, 1).unflatten(-1, self.grid)
+        pooled = max_pool2d(maps, 3, 1, 1).flatten(2).unflatten(0, x.shape[:2])
+        return cast(Tensor, pooled.transpose(-1, -2))
+
+    def _spread_in_heads(self, x: Tensor) -> Tensor:
+        """Max over 3 tokens in row and 3 channels of a head, where the configuration asks."""
+        if self.grid is None:
+            return x
+        maps = split_heads(x, self.spread_heads)
+        return join_heads(max_pool2d(maps.flatten(0, 1), 3, 1, 1).view_as(maps))
 
 
 ATTENTIONS: dict[Attention, type[BlockAttention]] = {

@@ -18,7 +18,7 @@ class MLP(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.lif_first = config.architecture.lif_first
+        self.lif_first, self.adds = config.architecture.lif_first, config.adds_square_mlp
         self.fc1 = LinearBN(config.dim, config.hidden)
         self.fc1_lif = LIF(config.lif, config.timesteps)
         self.fc2 = LinearBN(config.hidden, config.dim)
@@ -28,6 +28,8 @@ class MLP(nn.Module):
         """Tokens to the residual to be added, spikes or currents."""
         if self.lif_first:
             hidden = self.fc1(self.fc1_lif(x, live), live, rows)
+            if self.adds:
+                return hidden + self.fc2(self.fc2_lif(x + hidden, live), live, rows)  # type: ignore[no-any-return]
             return self.fc2(self.fc2_lif(hidden, live), live, rows)  # type: ignore[no-any-return]
         hidden = self.fc1_lif(self.fc1(x, live, rows), live)
         return self.fc2_lif(self.fc2(hidden, live, rows), live)  # type: ignore[no-any-return]

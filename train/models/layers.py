@@ -12,15 +12,19 @@ from train.models.products import Linear
 
 
 class ConvBN(nn.Module):
-    """3x3 convolution (padding 1, no bias) and BatchNorm over [T, B, C, H, W], T folded into B."""
+    """Convolution (padded, no bias) and BatchNorm over [T, B, C, H, W], T folded into B."""
 
-    def __init__(self, channels_in: int, channels_out: int) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, kernel: int = 3, stride: int = 1, groups: int = 1
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
+        self.conv = nn.Conv2d(
+            channels_in, channels_out, kernel, stride, kernel // 2, groups=groups, bias=False
+        )
         self.bn = BatchNorm2d(channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[T, B, C, H, W] -> currents [T, B, C', H, W].
+        """[T, B, C, H, W] -> currents [T, B, C', H', W'].
 
         Channels lie last in memory: faster on every device, and tokens [K, D] come for free.
         """

@@ -17,6 +17,7 @@ from train import halting, merging
 from train.config import ModelConfig
 from train.models.blocks import Block
 from train.models.neurons import LIF
+from train.models.stages import Stages
 from train.models.stem import Stem
 
 
@@ -64,7 +65,7 @@ class SpikingTransformer(nn.Module):
         super().__init__()
         self.config = config
         self.running_timesteps = config.timesteps
-        self.stem = Stem(config)
+        self.stem = Stages(config) if config.stages else Stem(config)
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.depth)])
         if config.head_lif:
             self.head_lif = LIF(config.lif, config.timesteps)

@@ -44,6 +44,12 @@ class Stem(nn.Module):
         kind = Rate if self.config.stem.kind == "isps" else LIF
         return kind(self.config.lif, self.config.timesteps)
 
+    def neurons_behind(self, stage: int) -> int:
+        """Membranes behind convolution `stage`, at its size."""
+        height, width = self.config.resolution(stage)
+        channels = cast(ConvBN, self.convs[stage]).conv.out_channels
+        return channels * height * width * (stage < len(self.neurons))
+
     def forward(self, x: Tensor) -> Tensor:
         """Normalised input to tokens."""
         for stage in range(3):

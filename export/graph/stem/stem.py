@@ -57,7 +57,7 @@ def tokens_once(e: Emitter, current: str) -> str:
     current = in_order(e, current)
     for stage in range(3):
         current = _spike_conv(e, _rate_stage(e, current, stage), stage + 1)
-    return _to_tokens(e, _tail_once(e, current))
+    return to_tokens(e, _tail_once(e, current))
 
 
 def _rate_stage(e: Emitter, current: str, stage: int) -> str:
@@ -90,7 +90,7 @@ def tokens_of_chunk(e: Emitter, current: str, *, constant: bool) -> str:
     for stage in range(3):
         x = _spike_stage(e, current, stage, constant=constant and stage == 0)
         current = _spike_conv(e, x, stage + 1)
-    return _to_tokens(e, _tail_at(e, current))
+    return to_tokens(e, _tail_at(e, current))
 
 
 def _spike_stage(e: Emitter, current: str, stage: int, *, constant: bool = False) -> str:
@@ -149,7 +149,7 @@ def _map_shape(e: Emitter, stage: int, pooled: bool) -> list[int]:
     return [*sides, channels] if e.spike_ops else [channels, *sides]
 
 
-def _to_tokens(e: Emitter, x: str) -> str:
+def to_tokens(e: Emitter, x: str) -> str:
     """[B, D, H, W], or [B, H, W, D], -> [B, K, D]."""
     config, graph = e.plan.config, e.graph
     if e.spike_ops:

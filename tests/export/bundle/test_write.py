@@ -19,8 +19,10 @@ from export.to_trt import main
 from runtime import Engine
 from runtime.bundle import HaltingSpec, update_manifest
 from runtime.bundle.read import Bundle
+from runtime.cli import main as runtime_main
 from runtime.errors import BundleFormatError
 from spikehalt.datasets.preprocessing import Preprocessing
+from spikehalt.published.origin import Origin
 from spikehalt.vocabulary import Layout
 from tests.export.dyadic import dyadic_config, dyadic_network
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -151,6 +153,21 @@ def test_weights_survive_the_round_trip(checkpoint: Path, tmp_path: Path) -> Non
     network = dyadic_network(dyadic_config("spikformer", "isps", "block_time", 3))
     head = network.head.weight.detach().numpy().T
     assert any(array.shape == head.shape and np.array_equal(array, head) for array in arrays)
+
+
+def test_the_bundle_says_where_imported_weights_come_from(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    origin = Origin(
+        variant="spikformer-cifar", repository="github.com/a/b", reason="asked for",
+        fixed={"lif.tau": 2.0}, changed={"heads": 2},
+    )  # fmt: skip
+    save_checkpoint(tmp_path / "c.pt", replace(load_checkpoint(checkpoint), origin=origin))
+    assert export_bundle(tmp_path / "c.pt").manifest.origin == origin
+    assert runtime_main(["info", str(tmp_path / "c.bundle")]) == 0
+    said = capsys.readouterr().out
+    assert "spikformer-cifar (github.com/a/b): asked for" in said
+    assert "lif.tau 2.0" in said and "heads 2" in said
 
 
 def test_the_bundle_prepares_images_as_training_did(checkpoint: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ tensorrt_rtx = pytest.importorskip(
 
 from export.engines.targets.tensorrt_rtx import TensorRTRTX  # noqa: E402
 
-ARCHITECTURES = sorted({config.arch for config in NAMED_MODELS.values()})
+ARCHITECTURES = sorted({each.arch for each in NAMED_MODELS.values() if not each.stages})
 # Stem and merging differ between the architectures, so that all of them are built somewhere.
 FORMS: dict[str, dict[str, Any]] = {
     "spikformer": {"stem": "isps", "gamma": 0},
@@ -67,6 +67,13 @@ def test_every_architecture_builds(
     bundle = built(
         tmp_path, "1:2:4", arch=arch, mode=mode, layout=layout, precision=precision, **form
     )
+    assert_complete(bundle, precision)
+
+
+@pytest.mark.parametrize(("layout", "precision"), [("lagged", "fp16"), ("dense", "int8")])
+def test_convolutional_stages_build(tmp_path: Path, layout: str, precision: str) -> None:
+    bundle = built(tmp_path, "1:2:4", arch="maxformer", mode="block_time", stem="sps", gamma=1,
+                   layout=layout, precision=precision)  # fmt: skip
     assert_complete(bundle, precision)
 
 

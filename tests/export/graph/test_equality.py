@@ -26,7 +26,7 @@ from tests.export.dyadic import (
 from train.config import ModelConfig, StemConfig
 from train.models import NAMED_MODELS, SpikingTransformer
 
-ARCHITECTURES = sorted({config.arch for config in NAMED_MODELS.values()})
+ARCHITECTURES = sorted({each.arch for each in NAMED_MODELS.values() if not each.stages})
 CHUNKS = (1, 2, TIMESTEPS)
 BATCHES = (1, 5)
 
@@ -100,6 +100,19 @@ def test_a_neuron_before_the_head_equals_torch(chunk: int) -> None:
     graphs = unroll(make_plan(network), ExportOptions(chunk, "packed", live_masks=True))
     for kind in (OnnxRuntime, Numpy):
         assert_same(expected, Bundle(kind, graphs, config, chunk).run(pictures(3)))
+
+
+@pytest.mark.parametrize("layout", ["packed", "dense"])
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_spread_attention_equals_torch(chunk: int, layout: str) -> None:
+    config = dyadic_config("sdt", "sps", "none", 0, spread_attention=True)
+    network = dyadic_network(config)
+    expected = run_torch(network, pictures(3))
+    plain = replace(config, spread_attention=False)
+    other = run_torch(dyadic_network(plain), pictures(3))
+    assert not np.array_equal(expected.tokens[0][0], other.tokens[0][0])
+    graphs = unroll(make_plan(network), ExportOptions(chunk, layout, live_masks=True))
+    assert_same(expected, Bundle(OnnxRuntime, graphs, config, chunk).run(pictures(3)))
 
 
 def soft_reset(config: ModelConfig) -> ModelConfig:

@@ -20,7 +20,7 @@ from tests.export.dyadic import EPSILON, dyadic_config, dyadic_network, pictures
 from train.config import DropConfig
 from train.models import NAMED_MODELS
 
-ARCHITECTURES = sorted({config.arch for config in NAMED_MODELS.values()})
+ARCHITECTURES = sorted({each.arch for each in NAMED_MODELS.values() if not each.stages})
 
 
 def graphs_of(arch: str, stem: str = "isps", mode: str = "block_time", gamma: int = 3, **options):  # type: ignore[no-untyped-def]

@@ -12,6 +12,7 @@ from export.fold.network import make_plan
 from export.graph.unroll import unroll
 from export.options import ExportOptions
 from tests.export.dyadic import (
+    PATCH_SPLITTING,
     Bundle,
     OnnxRuntime,
     assert_same,
@@ -20,7 +21,6 @@ from tests.export.dyadic import (
     pictures,
     with_outputs,
 )
-from train.config import ARCHITECTURES
 
 
 def registered(library):
@@ -42,14 +42,14 @@ def registered(library):
 @pytest.mark.parametrize("gamma", [0, 3])
 @pytest.mark.parametrize("layout", ["packed", "dense"])
 @pytest.mark.parametrize("stem", ["sps", "isps"])
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", PATCH_SPLITTING)
 def test_kernels_and_bodies_agree_bit_for_bit(native_library, arch, stem, layout, gamma):
     network = dyadic_network(dyadic_config(arch, stem, "block_time", gamma))
     assert_kernels_agree(native_library, network, layout, "fp32")
 
 
 @pytest.mark.parametrize("layout", ["packed", "dense"])
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", PATCH_SPLITTING)
 def test_kernels_and_bodies_agree_in_int8(native_library, arch, layout):
     network = dyadic_network(dyadic_config(arch, "isps", "block_time", 0))
     assert_kernels_agree(native_library, network, layout, "int8")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks import exit_rules
+from benchmarks.studies import exit_rules
 from runtime.calibration import Goal, betting, calibrate
 from runtime.calibration.goal import RULES
 from spikehalt.errors import ConfigError

@@ -172,6 +172,21 @@ def test_a_share_of_the_crop_is_scaled_to_the_whole() -> None:
     assert (half == 200).all() and whole.min() == 0
 
 
+@pytest.mark.parametrize(("high", "wide"), [(80, 64), (64, 91), (33, 33)])
+@pytest.mark.parametrize(("share", "side"), [(0.875, 32), (0.95, 29), (1.0, 28)])
+def test_two_steps_resize_the_shorter_side_and_cut_whole_pixels(
+    high: int, wide: int, share: float, side: int
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (high, wide), np.uint8)
+    length = side * max(high, wide) // min(high, wide)
+    size = (length, side) if wide > high else (side, length)
+    scaled = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+    top, left = (round((have - 28) / 2) for have in scaled.shape)
+    found = decode(saved(pixels), 1, (28, 28), fit="resize_crop", crop_share=share,
+                   interpolation="bicubic")  # fmt: skip
+    assert np.array_equal(found[..., 0], scaled[top : top + 28, left : left + 28])
+
+
 def test_colours_come_in_opencvs_order_if_asked_for() -> None:
     pixels = np.zeros((4, 4, 4), np.uint8)
     pixels[...] = (1, 2, 3, 4)

@@ -9,7 +9,7 @@ from torch import Tensor
 from spikehalt.errors import ConfigError
 from spikehalt.strict import build, to_dict
 from tests.train.models.test_network import _Disturb
-from tests.train.samples import lively_network, random_images, tiny_model
+from tests.train.samples import PATCH_SPLITTING, lively_network, random_images, tiny_model
 from train.baselines.dropping import (
     DroppingTransformer,
     anchor_importance,
@@ -18,7 +18,7 @@ from train.baselines.dropping import (
     random_importance,
 )
 from train.checkpoint import Checkpoint
-from train.config import ARCHITECTURES, DropConfig, HaltingConfig, ModelConfig
+from train.config import DropConfig, HaltingConfig, ModelConfig
 from train.models import SpikingTransformer
 
 KEEP = (1.0, 0.5, 0.25)
@@ -88,7 +88,7 @@ def written_out(network: SpikingTransformer, images: Tensor, kind: str) -> Tenso
 
 @pytest.mark.parametrize("kind", ["random", "anchor"])
 @pytest.mark.parametrize("stem", ["isps", "sps"])
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", PATCH_SPLITTING)
 @torch.no_grad()
 def test_logits_are_those_of_the_loop_written_out(arch: Any, stem: str, kind: Any) -> None:
     config = tiny_model(arch=arch, stem=stem, drop=DropConfig(kind, KEEP))

@@ -11,6 +11,8 @@ from tests.train.importing.foreign import REPOSITORIES, state_dict
 from train.checkpoint import load_checkpoint
 from train.cli import main
 
+SIZES = ["--heads", "4"]
+
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -19,29 +21,30 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-SIZES = ["--depth", "2", "--dim", "32", "--heads", "4"]
-
-
 def test_import_writes_a_checkpoint_of_ours(
     published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, names = tmp_path / "ours.pt", tmp_path / "names.txt"
     names.write_text("\n".join("abcdefghij"))
     options = ["--out", str(out), "--classes-file", str(names)]
-    assert main(["import", str(published), "--arch", "spikformer-4-384", *options, *SIZES]) == 0
+    assert main(["import", str(published), "--from", "spikformer-cifar", *options, *SIZES]) == 0
     checkpoint = load_checkpoint(out)
     assert checkpoint.classes == tuple("abcdefghij") and checkpoint.model.dim == 32
-    said = capsys.readouterr().out
-    assert "of a spikformer checkpoint" in said and f"{len(checkpoint.weights)} tensors" in said
+    assert checkpoint.model.depth == 2 and checkpoint.preprocessing.interpolation == "bicubic"
+    said = capsys.readouterr()
+    assert f"{len(checkpoint.weights)} tensors" in said.out
+    assert "imported from: spikformer-cifar (github.com/ZK-Zhou/spikformer): asked for" in said.err
+    assert "the user set: heads 4" in said.err and "attention_scale 0.125" in said.err
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "the following arguments are required: --arch"),
-        (["--arch", "spikformer-4-348"], "Did you mean 'spikformer-4-384'"),
-        (["--arch", "spikformer-4-384"], "the file holds 2 blocks, the model has 4"),
-        (["--arch", "spikformer-4-384", "--classes-file", "no.txt"], "no.txt cannot be read"),
+        (["--from", "spikformer-cfar"], "did you mean 'spikformer-cifar'"),
+        ([], "tensors do not tell how many attention heads there are"),
+        (["--depth", "4", *SIZES], "the file holds 2 blocks, the model has 4"),
+        (["--from", "sdt-cifar10"], "names of spikformer-linear; those of sdt-cifar10 are sdt"),
+        (["--classes-file", "no.txt"], "no.txt cannot be read"),
     ],
 )
 def test_what_is_wrong_is_said(
@@ -50,7 +53,7 @@ def test_what_is_wrong_is_said(
     assert call(["import", str(published), *options]) == 2
     assert message in capsys.readouterr().err
     assert call(["import"]) == 2
-    assert "the following arguments are required: FILE, --arch" in capsys.readouterr().err
+    assert "the following arguments are required: FILE" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -67,7 +70,7 @@ def test_a_file_of_names_that_says_too_little_is_refused(
 ) -> None:  # fmt: skip
     names = tmp_path / "names.txt"
     names.write_bytes(content)
-    command = ["import", str(published), "--arch", "spikformer-4-384", *SIZES]
+    command = ["import", str(published), *SIZES]
     assert main([*command, "--classes-file", str(names), "--out", str(tmp_path / "o.pt")]) == 2
     assert message in capsys.readouterr().err and not (tmp_path / "o.pt").exists()
 
@@ -77,8 +80,8 @@ def test_how_the_repository_prepares_images_is_kept(published: Path, tmp_path: P
     names.write_bytes(b"\xef\xbb\xbf" + "\r\n".join("äbcdefghij").encode())
     options = ["--fit", "crop", "--crop-share=0.875", "--interpolation", "bicubic",
                "--classes-file", str(names), "--out", str(tmp_path / "o.pt")]  # fmt: skip
-    assert main(["import", str(published), "--arch", "spikformer-4-384", *SIZES, *options]) == 0
+    assert main(["import", str(published), *SIZES, *options]) == 0
     checkpoint = load_checkpoint(tmp_path / "o.pt")
     assert checkpoint.classes == tuple("äbcdefghij")
-    how = Preprocessing(fit="crop", crop_share=0.875, interpolation="bicubic")
+    how = Preprocessing(fit="crop", crop_share=0.875, interpolation="bicubic", orientation="stored")
     assert checkpoint.preprocessing == how

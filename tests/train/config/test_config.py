@@ -100,7 +100,12 @@ def with_images(channels: int = 3, classes: int = 2, **augment: Any) -> dict[str
         ),
         (AugmentConfig, {"mixup_off_epoch": -1}, "mixup_off_epoch is -1, must be >= 0"),
         (DataConfig, {"fit": "crop", "crop_share": 0.0}, r"crop_share is 0.0, must be in \(0, 1\]"),
-        (DataConfig, {"crop_share": 0.9}, "crop_share 0.9 cuts out nothing unless fit is 'crop'"),
+        (
+            DataConfig,
+            {"crop_share": 0.9},
+            "crop_share 0.9 cuts out nothing unless fit is 'crop'",
+        ),
+        (ModelConfig, {"spread_attention": True}, "is the Spike-driven Transformer's"),
         (
             TrainConfig,
             with_images(channels=1, rand_augment=2),

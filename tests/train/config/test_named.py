@@ -12,7 +12,10 @@ from train.models import NAMED_MODELS, SpikingTransformer, named_model
 def test_names_say_architecture_depth_and_width(name: str) -> None:
     arch, depth, dim = name.split("-")
     config = named_model(name)
-    assert (config.arch, config.depth, config.dim) == (arch, int(depth), int(dim))
+    before = config.architecture.forms.get(config.stem.form)
+    blocks = config.depth + (before.blocks if before else 0)
+    assert (config.arch, blocks, config.dim) == (arch, int(depth), int(dim))
+    assert config.name == name
 
 
 def test_every_architecture_has_named_models() -> None:
@@ -37,7 +40,9 @@ def biases_before_batch_norm(config: ModelConfig) -> int:
     """
     linear_qkv = config.arch == "spikformer" and config.image_size == (32, 32)
     attention = 4 * config.dim if linear_qkv else config.dim
-    return config.depth * (attention + config.hidden + config.dim)
+    plain = [conv for conv in config.stages if not conv.pool and conv.stride == 1]
+    early = sum(conv.width for conv in plain if conv.depthwise or conv.kernel == 1)  # in mixers
+    return config.depth * (attention + config.hidden + config.dim) + early
 
 
 @pytest.mark.parametrize(
@@ -58,6 +63,7 @@ def biases_before_batch_norm(config: ModelConfig) -> int:
         ("sdt-8-384", 16_797_592, 16.81),
         ("sdt-8-512", 29_664_808, 29.68),
         ("sdt-8-768", 66_301_768, 66.34),
+        ("maxformer-10-768", 63_954_184, 63.99),
     ],
 )
 def test_parameters_are_the_papers_less_redundant_biases(

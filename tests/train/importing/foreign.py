@@ -18,9 +18,13 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Repository:
-    """How one repository's network is built."""
+    """How one repository's network is built, by what we read of it.
 
-    name: str
+    That the reading is right show `test_repositories.py` and SpikingJelly's own models.
+    """
+
+    variant: str
+    naming: str
     arch: str
     stem: tuple[str, ...]
     qkv: str
@@ -37,19 +41,20 @@ class Repository:
 
 SPIKFORMER_STEM = ("proj_conv", "proj_conv1", "proj_conv2", "proj_conv3", "rpe_conv")
 REPOSITORIES = (
-    Repository("spikformer-cifar", "spikformer", SPIKFORMER_STEM, "linear", True, 2,
-               ("fc1_linear", "fc2_linear"), 2, False),
-    Repository("spikformer-imagenet", "spikformer", SPIKFORMER_STEM, "conv", False, 3,
-               ("fc1_conv", "fc2_conv"), 4, False),
-    Repository("spikformer-dvs", "spikformer", SPIKFORMER_STEM, "conv", False, 3,
-               ("fc1_conv", "fc2_conv"), 3, False, scale=0.25, position=True),
-    Repository("spikingformer-cifar", "spikingformer", tuple(f"block{n}_conv" for n in range(5)),
+    Repository("spikformer-cifar", "spikformer-linear", "spikformer", SPIKFORMER_STEM, "linear",
+               True, 2, ("fc1_linear", "fc2_linear"), 2, False),
+    Repository("spikformer-imagenet", "spikformer-conv", "spikformer", SPIKFORMER_STEM, "conv",
+               False, 3, ("fc1_conv", "fc2_conv"), 4, False),
+    Repository("spikformer-dvs", "spikformer-position", "spikformer", SPIKFORMER_STEM, "conv",
+               False, 3, ("fc1_conv", "fc2_conv"), 3, False, scale=0.25, position=True),
+    Repository("spikingformer-cifar10", "spikingformer-block", "spikingformer",
+               tuple(f"block{n}_conv" for n in range(5)),
                "conv", False, 3, ("mlp1_conv", "mlp2_conv"), 4, True),
-    Repository("spikingformer-imagenet", "spikingformer",
+    Repository("spikingformer-imagenet", "spikingformer-proj", "spikingformer",
                ("proj_conv", "proj1_conv", "proj2_conv", "proj3_conv", "proj4_conv"),
                "conv", False, 3, ("mlp1_conv", "mlp2_conv"), 4, True),
-    Repository("sdt", "sdt", SPIKFORMER_STEM, "conv", False, 4, ("fc1_conv", "fc2_conv"), 4, True,
-               norms=False, talking_heads=True),
+    Repository("sdt-cifar10", "sdt", "sdt", SPIKFORMER_STEM, "conv", False, 4,
+               ("fc1_conv", "fc2_conv"), 4, True, norms=False, talking_heads=True),
 )  # fmt: skip
 
 

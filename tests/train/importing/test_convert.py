@@ -2,37 +2,35 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from spikingjelly.activation_based import functional
+from spikingjelly.activation_based.model.maxformer import MaxFormer
 from spikingjelly.activation_based.model.spike_driven_transformer import SpikeDrivenTransformer
 from spikingjelly.activation_based.model.spikformer import Spikformer
 from torch import Tensor, nn
 
+from spikehalt.errors import ConfigError
 from tests.train.importing.foreign import REPOSITORIES, Network, Repository, Weights, state_dict
 from tests.train.samples import random_images
-from train.config import ModelConfig, StemConfig
+from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.errors import CheckpointError
-from train.importing import find_format, import_checkpoint
+from train.importing.convert import import_checkpoint
+from train.importing.formats import find_format
 
 DEPTH, DIM, HEADS, CLASSES, POOLS = 2, 32, 4, 5, "0011"
+CHANGES: dict[str, Any] = {
+    "heads": HEADS, "image_size": (16, 16), "pixel_mean": (0.5,), "pixel_std": (128 / 255,),
+    "stem.pool": tuple(p == "1" for p in POOLS), "input": "image", "timesteps": 4,
+}  # fmt: skip
 
 
-def model(arch: str, **changes: object) -> ModelConfig:
-    config = ModelConfig(
-        arch=arch,  # type: ignore[arg-type]
-        depth=DEPTH,
-        dim=DIM,
-        heads=HEADS,
-        classes=CLASSES,
-        image_size=(16, 16),
-        stem=StemConfig(kind="sps", pool=tuple(p == "1" for p in POOLS)),  # type: ignore[arg-type]
-        pixel_std=(128 / 255,),
-    )
-    return replace(config, **changes)  # type: ignore[arg-type]
+def imported(path: Path, published: str | None, **changes: Any) -> Checkpoint:
+    return import_checkpoint(path, published, {**CHANGES, **changes})
 
 
 def foreign_weights(repo: Repository) -> Weights:
@@ -45,10 +43,10 @@ def stored(weights: object, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("repo", REPOSITORIES, ids=lambda repo: repo.name)
+@pytest.mark.parametrize("repo", REPOSITORIES, ids=lambda repo: repo.variant)
 def test_logits_are_those_of_the_repositorys_network(repo: Repository, tmp_path: Path) -> None:
     weights = foreign_weights(repo)
-    checkpoint = import_checkpoint(stored(weights, tmp_path), model(repo.arch))
+    checkpoint = imported(stored(weights, tmp_path), repo.variant)
     ours = checkpoint.network()
     images = random_images(checkpoint.model, 4)
     with torch.no_grad():
@@ -87,14 +85,19 @@ def spike_driven_transformer() -> nn.Module:
     )
 
 
-@pytest.mark.parametrize(
-    ("arch", "build"), [("spikformer", spikformer), ("sdt", spike_driven_transformer)]
-)
+def maxformer() -> nn.Module:
+    return MaxFormer(
+        num_classes=CLASSES, embed_dims=DIM, depths=(1, 1, DEPTH), cifar=True, mlp_ratio=2.0
+    )
+
+
+@pytest.mark.parametrize("build", [spikformer, spike_driven_transformer, maxformer])
 def test_logits_are_those_of_spikingjellys_own_model(
-    arch: str, build: Callable[[], nn.Module], tmp_path: Path
+    build: Callable[[], nn.Module], tmp_path: Path
 ) -> None:
     theirs = disturbed(build(), seed=5)
-    checkpoint = import_checkpoint(stored(theirs.state_dict(), tmp_path), model(arch))
+    heads = 8 if build is maxformer else HEADS
+    checkpoint = imported(stored(theirs.state_dict(), tmp_path), None, heads=heads)
     ours = checkpoint.network()
     images = random_images(checkpoint.model, 4)
     functional.reset_net(theirs)
@@ -106,9 +109,9 @@ def test_logits_are_those_of_spikingjellys_own_model(
     assert logits.std(0).min() > 0.01
 
 
-@pytest.mark.parametrize("repo", REPOSITORIES, ids=lambda repo: repo.name)
+@pytest.mark.parametrize("repo", REPOSITORIES, ids=lambda repo: repo.variant)
 def test_each_repository_is_recognised_by_its_names(repo: Repository) -> None:
-    assert find_format(foreign_weights(repo)).name == repo.name.split("-")[0]
+    assert find_format(foreign_weights(repo)).name == repo.naming
 
 
 def test_the_wrapping_of_training_scripts_is_taken_off(tmp_path: Path) -> None:
@@ -119,16 +122,66 @@ def test_the_wrapping_of_training_scripts_is_taken_off(tmp_path: Path) -> None:
         "args": argparse.Namespace(lr=0.1),
         "state_dict": {f"module.{key}": value for key, value in weights.items()},
     }
-    plain = import_checkpoint(stored(weights, tmp_path), model("spikformer"))
-    unwrapped = import_checkpoint(stored(wrapped, tmp_path), model("spikformer"))
+    plain = imported(stored(weights, tmp_path), None)
+    unwrapped = imported(stored(wrapped, tmp_path), None)
     assert all(torch.equal(plain.weights[key], unwrapped.weights[key]) for key in plain.weights)
 
 
-def test_imported_networks_are_static_and_iterate_their_stem(tmp_path: Path) -> None:
+def test_names_that_several_published_networks_have_leave_the_choice_to_the_user(
+    tmp_path: Path,
+) -> None:
+    path = stored(foreign_weights(REPOSITORIES[4]), tmp_path)
+    with pytest.raises(CheckpointError) as raised:
+        imported(path, None)
+    message = str(raised.value)
+    assert message.startswith("4 published networks have these tensors' names and differ")
+    for choice in ("spikingformer-imagenet", "spikingformer-cml-imagenet", "cml-cifar100 "):
+        assert choice in message  # those of event frames have other channels
+    assert "before_lif" in message and "8 heads of width 768" in message
+
+
+@pytest.mark.parametrize(
+    ("published", "position"),
+    [("spikingformer-imagenet", "after_lif"), ("spikingformer-cml-imagenet", "before_lif")],
+)
+def test_equal_names_give_the_network_that_was_asked_for(
+    published: str, position: str, tmp_path: Path
+) -> None:
+    path = stored(foreign_weights(REPOSITORIES[4]), tmp_path)
+    checkpoint = imported(path, published)
+    assert checkpoint.model.stem.pool_position == position
+    assert checkpoint.preprocessing.interpolation == "bicubic"
+
+
+def test_what_the_user_sets_counts_and_everything_is_recorded(tmp_path: Path) -> None:
+    path = stored(foreign_weights(REPOSITORIES[4]), tmp_path)
+    position = {"stem.pool_position": "before_lif", "lif.tau": 1.5}
+    checkpoint = imported(path, "spikingformer-imagenet", **position)
+    assert checkpoint.model.stem.pool_position == "before_lif" and checkpoint.model.lif.tau == 1.5
+    save_checkpoint(tmp_path / "ours.pt", checkpoint)
+    origin = load_checkpoint(tmp_path / "ours.pt").origin
+    assert origin is not None and origin == checkpoint.origin
+    assert (origin.variant, origin.reason) == ("spikingformer-imagenet", "asked for")
+    assert origin.changed["stem.pool_position"] == "before_lif" and origin.changed["heads"] == HEADS
+    assert origin.fixed["attention_scale"] == 0.125 and "lif.tau" not in origin.fixed
+
+
+def test_heads_that_no_configuration_tells_are_asked_for(tmp_path: Path) -> None:
     path = stored(foreign_weights(REPOSITORIES[0]), tmp_path)
-    asked = model("spikformer", merge_gamma=3, stem=StemConfig(kind="isps"))
-    config = import_checkpoint(path, asked).model
-    assert (config.stem.kind, config.halting.mode, config.merge_gamma) == ("sps", "none", 0)
+    with pytest.raises(CheckpointError, match=r"no network of width 32 \(known: 12 for .*--heads"):
+        import_checkpoint(path)
+
+
+def test_safetensors_are_read_and_damaged_ones_refused(tmp_path: Path) -> None:
+    weights = foreign_weights(REPOSITORIES[0])
+    path = tmp_path / "published.safetensors"
+    save_file(weights, path)
+    plain = imported(stored(weights, tmp_path), None)
+    same = imported(path, None)
+    assert all(torch.equal(plain.weights[key], same.weights[key]) for key in plain.weights)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match=r"published\.safetensors is truncated or not"):
+        imported(path, None)
 
 
 def without(key: str) -> Callable[[Weights], Weights]:
@@ -147,7 +200,7 @@ def having(key: str, value: Tensor) -> Callable[[Weights], Weights]:
             "lacks the tensor 'block.1.attn.q_bn.running_var'",
         ),
         (without("head.bias"), "lacks the tensor 'head.bias'"),
-        (having("head.weight", torch.zeros(7, DIM)), r"head.weight has shape \(7, 32\).*--classes"),
+        (having("head.bias", torch.zeros(7)), r"head.bias has shape \(7,\).*--classes"),
         (
             having("block.0.attn.q_linear.weight", torch.full((DIM, DIM), float("nan"))),
             "'block.0.attn.q_linear.weight' holds NaN",
@@ -179,38 +232,41 @@ def test_a_tensor_that_cannot_be_placed_is_refused(
 ) -> None:
     path = stored(change(foreign_weights(REPOSITORIES[0])), tmp_path)
     with pytest.raises(CheckpointError, match=message):
-        import_checkpoint(path, model("spikformer"))
+        imported(path, "spikformer-cifar")
 
 
 def test_another_depth_or_architecture_is_refused(tmp_path: Path) -> None:
     path = stored(foreign_weights(REPOSITORIES[0]), tmp_path)
     with pytest.raises(CheckpointError, match="file holds 2 blocks, the model has 3; pass --depth"):
-        import_checkpoint(path, model("spikformer", depth=3))
-    with pytest.raises(CheckpointError, match="of architecture 'spikformer'; got 'spikingformer'"):
-        import_checkpoint(path, model("spikingformer"))
+        imported(path, None, depth=3)
+    with pytest.raises(CheckpointError, match="of spikformer-linear; those of sdt-cifar10 are"):
+        imported(path, "sdt-cifar10")
+    with pytest.raises(ConfigError, match="unknown published network 'spikingformer-cml'; did you"):
+        imported(path, "spikingformer-cml")
 
 
 def test_unknown_names_and_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="follow none of the known repositories: spikformer,"):
-        import_checkpoint(stored({"a.weight": torch.zeros(2)}, tmp_path), model("sdt"))
+    with pytest.raises(CheckpointError, match="follow none of the known repositories: spikformer-"):
+        imported(stored({"a.weight": torch.zeros(2)}, tmp_path), None)
     with pytest.raises(CheckpointError, match="holds no state dict: epoch are not tensors"):
-        import_checkpoint(stored({"epoch": 3}, tmp_path), model("sdt"))
+        imported(stored({"epoch": 3}, tmp_path), None)
     with pytest.raises(CheckpointError, match="holds no state dict"):
-        import_checkpoint(stored([1, 2], tmp_path), model("sdt"))
+        imported(stored([1, 2], tmp_path), None)
     with pytest.raises(CheckpointError, match=r"nothing\.pth does not exist"):
-        import_checkpoint(tmp_path / "nothing.pth", model("sdt"))
+        imported(tmp_path / "nothing.pth", None)
     (tmp_path / "half.pth").write_bytes(b"PK\x03\x04")
     with pytest.raises(CheckpointError, match="truncated or not a checkpoint"):
-        import_checkpoint(tmp_path / "half.pth", model("sdt"))
+        imported(tmp_path / "half.pth", None)
 
 
 def test_a_whole_pickled_model_is_refused_since_it_could_run_code(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"could run code .* Save its state_dict alone"):
-        import_checkpoint(stored({"state_dict": nn.Linear(2, 2)}, tmp_path), model("sdt"))
+        imported(stored({"state_dict": nn.Linear(2, 2)}, tmp_path), None)
 
 
 def test_class_names_must_be_as_many_as_classes(tmp_path: Path) -> None:
     path = stored(foreign_weights(REPOSITORIES[0]), tmp_path)
-    assert import_checkpoint(path, model("spikformer"), tuple("vwxyz")).classes == tuple("vwxyz")
+    names = import_checkpoint(path, None, CHANGES, tuple("vwxyz")).classes
+    assert names == tuple("vwxyz")
     with pytest.raises(CheckpointError, match="2 class names for 5 classes"):
-        import_checkpoint(path, model("spikformer"), ("a", "b"))
+        import_checkpoint(path, None, CHANGES, ("a", "b"))

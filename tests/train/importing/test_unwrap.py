@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.train.importing.foreign import REPOSITORIES
-from tests.train.importing.test_convert import foreign_weights, model
+from tests.train.importing.test_convert import foreign_weights, imported
 from train.errors import CheckpointError
-from train.importing import import_checkpoint
 from train.importing.unwrap import unwrapped
 
 REPOSITORY = REPOSITORIES[0]
@@ -47,8 +46,8 @@ def test_an_averaged_model_with_numpys_numbers_is_imported(
     metadata = {"best": np.float64(91.2), "epoch": np.int64(3), "done": np.bool_(True)}
     torch.save({"model_ema": averaged, **metadata}, tmp_path / "w.pth")
 
-    found = import_checkpoint(tmp_path / "w.pth", model(REPOSITORY.arch))
-    assert found.metrics["imported_from"] == "spikformer"
+    found = imported(tmp_path / "w.pth", "spikformer-cifar")
+    assert found.phase == "imported" and found.origin is not None
 
 
 def test_two_networks_and_tensors_beside_one_are_named(weights: dict[str, Tensor]) -> None:
@@ -65,4 +64,4 @@ def test_code_in_the_metadata_is_still_not_run(tmp_path: Path) -> None:
     torch.save({"state_dict": {}, "module": nn.Linear(1, 1)}, tmp_path / "w.pth")
 
     with pytest.raises(CheckpointError, match="could run code"):
-        import_checkpoint(tmp_path / "w.pth", model("spikformer"))
+        imported(tmp_path / "w.pth", "spikformer-cifar")

@@ -7,8 +7,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tests.train.models import reference
-from tests.train.samples import dyadic_network, lively_network, random_images, tiny_model
-from train.config import ARCHITECTURES, ModelConfig
+from tests.train.samples import (
+    PATCH_SPLITTING,
+    dyadic_network,
+    lively_network,
+    random_images,
+    tiny_model,
+)
+from train.config import ModelConfig
 from train.models import SpikingTransformer
 
 MODES = ("none", "block", "block_time")
@@ -18,7 +24,7 @@ def tokens_after_stem(network: SpikingTransformer, images: Tensor) -> Tensor:
     return network.stem(network._sequence(images))
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", PATCH_SPLITTING)
 @pytest.mark.parametrize("stem", ["sps", "isps"])
 @pytest.mark.parametrize("mode", MODES)
 def test_masking_is_the_same_function_as_removing_rows(arch: str, stem: str, mode: str) -> None:
@@ -37,14 +43,14 @@ def test_masking_is_the_same_function_as_removing_rows(arch: str, stem: str, mod
 
 
 def test_tokens_do_halt_in_the_comparison_above() -> None:
-    for arch in ARCHITECTURES:
+    for arch in PATCH_SPLITTING:
         config = tiny_model(arch=arch, halting="block_time", timesteps=4)
         output = dyadic_network(config, seed=4)(random_images(config, 3))
         shares = [float(live.mean()) for live in output.live]
         assert shares[0] == 1 and 0.02 < shares[-1] < 0.98, (arch, shares)
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", PATCH_SPLITTING)
 def test_a_token_that_is_back_finds_its_membranes_as_it_left_them(arch: str) -> None:
     """Mode `block`: some token is absent at one timestep and present at the next."""
     config = tiny_model(arch=arch, halting="block", timesteps=4, stem="sps", input="frames")
@@ -74,7 +80,7 @@ class _Disturb(nn.Module):
 
 @settings(max_examples=12, deadline=None)
 @given(
-    arch=st.sampled_from(ARCHITECTURES),
+    arch=st.sampled_from(PATCH_SPLITTING),
     mode=st.sampled_from(["block", "block_time"]),
     noise=st.sampled_from([-1e4, 3.0, 1e4]),
     seed=st.integers(0, 100),
@@ -94,7 +100,7 @@ def test_a_dead_tokens_values_never_change_any_output(
 
 
 @settings(max_examples=10, deadline=None)
-@given(arch=st.sampled_from(ARCHITECTURES), gamma=st.integers(0, 9), seed=st.integers(0, 100))
+@given(arch=st.sampled_from(PATCH_SPLITTING), gamma=st.integers(0, 9), seed=st.integers(0, 100))
 def test_live_sets_shrink_in_block_and_time(arch: str, gamma: int, seed: int) -> None:
     config = tiny_model(arch=arch, halting="block_time", merge_gamma=gamma)
     with torch.no_grad():
@@ -107,7 +113,7 @@ def test_live_sets_shrink_in_block_and_time(arch: str, gamma: int, seed: int) ->
     assert (output.halt_score[1:] >= output.halt_score[:-1]).all()
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", PATCH_SPLITTING)
 @pytest.mark.parametrize("gamma", [0, 3, 25])
 def test_an_image_gets_alone_what_it_gets_in_a_batch(arch: str, gamma: int) -> None:
     config = tiny_model(arch=arch, halting="block_time", merge_gamma=gamma, timesteps=4)
@@ -139,7 +145,7 @@ def test_with_epsilon_near_one_everything_halts_in_the_first_block() -> None:
     assert torch.isfinite(output.logits).all()
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", PATCH_SPLITTING)
 def test_gradients_reach_the_halting_scores_and_every_parameter(arch: str) -> None:
     config = tiny_model(arch=arch, halting="block_time", merge_gamma=2)
     network, images = lively_network(config).train(), random_images(config, 8)
@@ -185,7 +191,7 @@ def test_a_configuration_decides_everything_that_is_stored() -> None:
     assert not [name for name in names if "pixel" in name]
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", PATCH_SPLITTING)
 @pytest.mark.parametrize(
     ("stem", "source"), [("isps", "image"), ("sps", "image"), ("sps", "frames")]
 )

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.train.samples import dyadic_network, random_images, tiny_model
-from train.config import ARCHITECTURES, ModelConfig, StemConfig
+from tests.train.samples import PATCH_SPLITTING, dyadic_network, random_images, tiny_model
+from train.config import ModelConfig, StemConfig
 from train.models.stem import Stem
 
 
@@ -15,7 +15,7 @@ def image_sequence(config: ModelConfig, count: int = 2) -> Tensor:
     return random_images(config, count).float().unsqueeze(0) / 64 - 2
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", PATCH_SPLITTING)
 def test_isps_runs_once_and_sps_at_every_timestep(arch: str) -> None:
     for kind, times in (("isps", 1), ("sps", 3)):
         config = tiny_model(arch=arch, stem=kind)

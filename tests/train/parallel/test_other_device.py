@@ -16,10 +16,10 @@ import train.loop.run
 import train.measure.energy_report
 import train.measure.policies
 from tests.fakes.other_device import DEVICE, OtherTensor, other_device
-from tests.train.samples import lively_network, quick_run, same_tensors, tiny_model
+from tests.train.samples import PATCH_SPLITTING, lively_network, quick_run, same_tensors, tiny_model
 from train.checkpoint import load_checkpoint
 from train.cli import main
-from train.config import ARCHITECTURES, DropConfig, TrainConfig
+from train.config import DropConfig, TrainConfig
 from train.loop.run import resume, run
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -68,7 +68,7 @@ def launch(config: TrainConfig) -> Fabric:
 
 
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", PATCH_SPLITTING)
 def test_networks_compute_the_same_there(arch: Any, changes: dict[str, Any]) -> None:
     network = lively_network(tiny_model(arch=arch, **changes))
     images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8)

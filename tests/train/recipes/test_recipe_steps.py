@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 
 from tests.train.samples import random_images
 from train.baselines.build import build_network
-from train.config import PhaseConfig, StemConfig, TrainConfig
+from train.config import PhaseConfig, TrainConfig
 from train.data import Dataset, Split
 from train.loop.phase import Phase
 from train.loop.phase.interrupt import Interrupt
@@ -24,7 +24,7 @@ from train.recipes import load_recipe, recipe_names
 def shrunk(config: TrainConfig, out: Path) -> TrainConfig:
     """The recipe with a small model on small images, everything else as it is."""
     model = config.model
-    stem = StemConfig(model.stem.kind, (False, False, False, True), model.stem.pool_position)
+    stem = replace(model.stem, pool=(False, False, False, True))
     keep = model.drop.keep[: min(model.depth, 2)]
     small = replace(
         model,

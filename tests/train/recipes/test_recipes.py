@@ -31,6 +31,8 @@ PUBLISHED = {  # epochs, batch, peak, last rate, warm-up epochs, weight decay, e
     "cifar10-static": (300, 128, 5e-4, 1e-5, 20, 0.06, 0.25, 200),
     "cifar10-spikingformer-static": (400, 64, 5e-4, 1e-5, 20, 0.06, 0.25, 200),
     "cifar10-sdt-static": (300, 64, 3e-4, 1e-5, 20, 0.06, 0.0, 200),
+    "cifar10-maxformer-static": (400, 128, 1.5e-3, 1e-5, 20, 0.06, 0.25, 200),
+    "imagenet-maxformer-static": (200, 512, 2.7e-3, 2.5e-6, 5, 0.05, 0.25, 0),
     "imagenet-static": (300, 192, 5e-4, 1e-5, 20, 0.05, 0.25, 0),
 }
 

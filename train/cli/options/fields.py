@@ -107,6 +107,20 @@ def read_changes(original: T, arguments: argparse.Namespace) -> T:
     return _read(type(original), original, vars(arguments), "")
 
 
+def given_names(kind: type, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Those options of `add_changes` that were given, by dotted name."""
+    values = vars(arguments)
+    return {name: values[name] for name in _dotted(kind, "") if name in values}
+
+
+def _dotted(kind: type, prefix: str) -> Iterator[str]:
+    for name, hint in _hints(kind).items():
+        if dataclasses.is_dataclass(hint):
+            yield from _dotted(typing.cast(type, hint), f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
 def _read(kind: type[T], start: T | type[T], values: dict[str, Any], prefix: str) -> T:
     """`start` is what is changed, or the dataclass itself where there is nothing yet."""
     found = {}

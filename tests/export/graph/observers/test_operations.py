@@ -32,6 +32,7 @@ CASES = [
     ("spikformer", "isps", "block_time", 0, "lagged", 1, "fp32"),
     ("spikingformer", "isps", "block_time", 0, "packed", 1, "fp32"),
     ("sdt", "isps", "block_time", 0, "packed", 1, "fp32"),
+    ("maxformer", "sps", "block_time", 1, "packed", 2, "fp32"),
 ]
 
 

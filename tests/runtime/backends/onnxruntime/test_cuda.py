@@ -30,7 +30,7 @@ OURS = Path(__file__).parent / "cuda_provider"
 VARIABLE = "SPIKEHALT_ONNXRUNTIME_GPU"
 PROVIDER = "onnxruntime/capi/libonnxruntime_providers_cuda.so"
 BATCH = 3
-ARCHITECTURES = sorted({config.arch for config in NAMED_MODELS.values()})
+ARCHITECTURES = sorted({each.arch for each in NAMED_MODELS.values() if not each.stages})
 # Arithmetic on shapes, which the provider leaves to the processor by itself.
 SHAPES = {"Add", "Cast", "Concat", "Gather", "Mul", "ReduceProd", "Squeeze", "Sub"}
 # Numbers of rows, which such arithmetic gives to the GPU: copies of eight bytes, a block's at most.

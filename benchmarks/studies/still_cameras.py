@@ -1,6 +1,6 @@
 """What a still camera would save: shares of the stem that really change from frame to frame.
 
-    python -m benchmarks.still_cameras CKPT FRAMES…
+    python -m benchmarks.studies.still_cameras CKPT FRAMES…
 
 CKPT is a checkpoint with an I-SPS stem, FRAMES are folders of frames in the order of their names;
 they are resized to the model's size. A pixel keeps its reference value until it differs by more
@@ -132,7 +132,7 @@ def read_frames(folder: Path, size: tuple[int, int]) -> list[Frames]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Count and print; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.still_cameras", description=__doc__,
+        prog="python -m benchmarks.studies.still_cameras", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("checkpoint", metavar="CKPT", type=Path)

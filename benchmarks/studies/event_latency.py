@@ -1,6 +1,6 @@
 """How soon a recording's windows are answered: frames waited for, and time to compute.
 
-    python -m benchmarks.event_latency BUNDLE dvs/test --window-ms 200 --threshold 0.88
+    python -m benchmarks.studies.event_latency BUNDLE dvs/test --window-ms 200 --threshold 0.88
 
 Timestep t of a network for event frames sees frames 1..t alone, so an image that leaves after t
 timesteps is answered t frames after its window begins, plus the time that these timesteps take.
@@ -45,8 +45,10 @@ class Answer:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Answer all windows; exit status 1 where a later frame mattered."""
-    p = argparse.ArgumentParser(prog="python -m benchmarks.event_latency", description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    p = argparse.ArgumentParser(
+        prog="python -m benchmarks.studies.event_latency", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     p.add_argument("bundle", type=Path)
     p.add_argument("windows", help="folder of <class>/*.npz, as `python -m train events` leaves it")
     p.add_argument("--window-ms", type=float, default=200.0, help="length of a window")

@@ -1,8 +1,8 @@
 """What makes halting depend on the image: short halting runs from one static network; one table.
 
-    python -m benchmarks.adaptivity zoo/cifar10-small/static.pt --data cifar10.zip
-    python -m benchmarks.adaptivity STATIC --data cifar10.zip --images 16000 --only one certainty
-    python -m benchmarks.adaptivity demo-out/static.pt --epochs 8      scanned digits, minutes
+    python -m benchmarks.studies.adaptivity zoo/cifar10-small/static.pt --data cifar10.zip
+    python -m benchmarks.studies.adaptivity STATIC --data cifar10.zip --images 16000 --only one
+    python -m benchmarks.studies.adaptivity demo-out/static.pt --epochs 8    scanned digits, minutes
 
 Every variant trains its halting epochs from the same static weights, on the same images with the
 same recipe but for what its row says, and is measured on the same test images. Finished variants
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
     p = argparse.ArgumentParser(
-        prog="python -m benchmarks.adaptivity", description=__doc__,
+        prog="python -m benchmarks.studies.adaptivity", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     names = [variant.name for variant in VARIANTS]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.event_latency import Answer, answer_all, rows_of, table, without_later
+from benchmarks.studies.event_latency import Answer, answer_all, rows_of, table, without_later
 from runtime.bundle.manifest import InputSpec
 
 

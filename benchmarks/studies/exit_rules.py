@@ -1,6 +1,6 @@
 """How conservative the rules for exit thresholds are, and whether their promise holds.
 
-    python -m benchmarks.exit_rules
+    python -m benchmarks.studies.exit_rules
 
 Simulated: each draw is a new set of calibration images of a network with two timesteps. The surest
 share s of all images may leave after the first; that makes the answers of harm · s² of all images
@@ -53,7 +53,7 @@ class Outcome(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table."""
-    p = argparse.ArgumentParser(prog="python -m benchmarks.exit_rules", description=__doc__,
+    p = argparse.ArgumentParser(prog="python -m benchmarks.studies.exit_rules", description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     p.add_argument("--draws", type=int, default=1000)
     p.add_argument("--images", type=int, default=1500, help="calibration images of a draw")

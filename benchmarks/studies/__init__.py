@@ -1,0 +1,1 @@
+"""Questions answered by measuring, a command each: `python -m benchmarks.studies.NAME`."""

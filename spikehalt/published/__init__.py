@@ -1,0 +1,1 @@
+"""Networks that others published and trained."""
