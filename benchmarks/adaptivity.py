@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from lightning_fabric import seed_everything
 
-from benchmarks.adaptivity_table import VARIANTS, Variant
+from benchmarks.common.adaptivity_table import VARIANTS, Variant
 from benchmarks.common.table import Row, Table, number, words
 from spikehalt.exits import NEVER
 from spikehalt.strict import build

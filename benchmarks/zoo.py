@@ -88,16 +88,12 @@ _MERGING = (
     Entry("halting + merging", "merging"),
     Entry("halting + merging + early exit", "merging", exits=True),
 )
-_STATIC_INT8 = (
-    Entry("static, int8", "static", "int8"),
-    Entry("static + early exit, int8", "static", "int8", exits=True),
-)
 SETS = {
     "cifar10-small": ZooSet(
         "data", "test images of CIFAR-10 (JPEG)", (*_STATIC, *_HALTING, *_MERGING, *_INT8)
     ),
     "dvs128-objects": ZooSet(
-        "events", "test windows of DVS128 objects (2 sessions)", (*_STATIC, *_STATIC_INT8)
+        "events", "test windows of DVS128 objects (2 sessions)", (*_STATIC, *_HALTING, *_INT8)
     ),
 }
 

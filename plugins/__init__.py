@@ -4,6 +4,7 @@
     common        contract, function bodies, types: what ops are made of
     lif, token_halt, token_merge    ops with TensorRT plugins
     packed_lif, packed_halt, token_pack, spike_attention, spike_count, patches    ops of CPUs
+    spike_linear, spike_conv    ops of CPUs that pay for spikes alone
     cuda          what the CUDA kernels share
     tensorrt      what the plugins of TensorRT share
     onnxruntime   what the kernels of ONNX Runtime share
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
     from plugins.common.attributes import OpAttributeError
     from plugins.common.bodies import Bodies
     from plugins.common.contract import DOMAIN, IR_VERSION, OPSET, VERSION
-    from plugins.ops import OP_NAMES, PLUGIN_OPS, node_attributes, onnx_functions, reference_ops
+    from plugins.ops import (
+        OP_NAMES,
+        PLUGIN_OPS,
+        SPIKE_OPS,
+        node_attributes,
+        onnx_functions,
+        reference_ops,
+    )
 
 __all__ = [
     "DOMAIN",
@@ -35,6 +43,7 @@ __all__ = [
     "OPSET",
     "OP_NAMES",
     "PLUGIN_OPS",
+    "SPIKE_OPS",
     "VERSION",
     "Bodies",
     "OpAttributeError",
@@ -50,7 +59,14 @@ __getattr__ = lazily(
         "Bodies": "plugins.common.bodies",
         **dict.fromkeys(["DOMAIN", "IR_VERSION", "OPSET", "VERSION"], "plugins.common.contract"),
         **dict.fromkeys(
-            ["OP_NAMES", "PLUGIN_OPS", "node_attributes", "onnx_functions", "reference_ops"],
+            [
+                "OP_NAMES",
+                "PLUGIN_OPS",
+                "SPIKE_OPS",
+                "node_attributes",
+                "onnx_functions",
+                "reference_ops",
+            ],
             "plugins.ops",
         ),
     },

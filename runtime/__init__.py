@@ -12,6 +12,8 @@ Rooms, each of which imports only those below it:
 
     cli          the commands of `python -m runtime`
     examples     complete programs
+    triton       bundles in Triton Inference Server
+    serve        bundles over HTTP
     report       one HTML page about a bundle on some files
     doctor       what runs bundles on this machine
     measure      speed and energy of a bundle

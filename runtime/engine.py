@@ -257,7 +257,7 @@ class Engine:
         data = check_inputs(self.manifest.input, image)
         if len(data) != 1:
             raise InputError(f"submit takes one image, not {len(data)}: call engine(images)")
-        return self._open_batcher().submit(data, settings)
+        return self._open_batcher().submit(data, settings, pick=lambda result: result[0])
 
     def record(self, images: Any, *, epsilon: float | None = None) -> Trajectory:
         """Run all timesteps and keep the outputs of every exit point.

@@ -100,15 +100,15 @@ def run(command: Callable[[], int], *, stopped: str = "stopped") -> int:
 
     Args:
         command: returns 0, or 1 where its verdict is negative.
-        stopped: what Ctrl-C leaves behind, in words.
+        stopped: what Ctrl-C leaves behind, in words, unless what raises it says so itself.
     """
     console.print_whatever_the_encoding()
     try:
         return _finished(command)
     except console.ReaderGone:
         return DONE
-    except KeyboardInterrupt:
-        console.complain(f"{stopped}\n")
+    except KeyboardInterrupt as stop:
+        console.complain(f"{str(stop) or stopped}\n")
         return STOPPED
     except (SpikehaltError, OSError, MemoryError) as problem:
         console.error(_told(problem))

@@ -71,6 +71,8 @@ LINES = [
     "runtime report nowhere.bundle nowhere --out x.html",
     "runtime explain nowhere.bundle nowhere.png --out x.png",
     "runtime verify nowhere.bundle",
+    "runtime serve nowhere.bundle",
+    "runtime triton nowhere.bundle --out nowhere",
     "runtime sign nowhere.bundle --key nowhere.pem",
     "plugins build --out /dev/null/nowhere",
     "plugins list",
@@ -169,8 +171,7 @@ def test_ctrl_c_and_a_reader_that_is_gone_are_no_traceback(
     monkeypatch.setattr(sys, "stderr", err)
     assert call(line) == status
     if status == 130:
-        assert err.getvalue().startswith("stopped")
-        assert ("train resume" in err.getvalue()) == (line == "train run digits")
+        assert err.getvalue() == "stopped\n"
     else:
         assert not err.getvalue()
 

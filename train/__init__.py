@@ -4,6 +4,7 @@
     architectures   what tells one spiking transformer from another, an object each
     halting         two-dimensional token halting: pure functions on tensors
     merging         token merging: pure functions on tensors
+    silence         a penalty on what spikes cost
     staircase       the rate of a neuron under a constant current, as I-SPS needs it
     models          neurons, stems, attentions, blocks, the network
     baselines       methods of other papers around the network: dropping, surrogate modules

@@ -12,4 +12,4 @@ def _run() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(commands.run(_run))
+    sys.exit(commands.run(_run, stopped="stopped before anything was done"))

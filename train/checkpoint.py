@@ -18,8 +18,7 @@ import torch
 from torch import Tensor
 
 from spikehalt.datasets.preprocessing import Preprocessing
-from spikehalt.errors import OutputError
-from spikehalt.files import make_folder, replace_file
+from spikehalt.files import put_file
 from spikehalt.reading import reading
 from spikehalt.strict import build, to_dict
 from train.baselines.build import build_network
@@ -76,8 +75,6 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     Raises:
         OutputError: the disk refused.
     """
-    path = Path(path)
-    make_folder(path.parent)
     plain = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -92,10 +89,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     }
     content = io.BytesIO()  # PyTorch tells a full disk by an internal assertion
     torch.save(plain, content)
-    try:
-        replace_file(path, sealed(content.getvalue()))
-    except OSError as error:
-        raise OutputError(f"checkpoint {path} cannot be written: {error.strerror}") from error
+    put_file(Path(path), sealed(content.getvalue()), "checkpoint")
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:

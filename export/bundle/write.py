@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import onnx
 
+import plugins
 from export.bundle.replace import replace_bundle
 from export.bundle.weights import share_weights
 from export.choose_layout import choose_layout
@@ -74,6 +75,7 @@ def export_bundle(
         check_model(name, model)
     weights = share_weights(models)
     manifest = make_manifest(loaded, network, options)
+    manifest = replace(manifest, spike_layers=spike_layers(models))
     for model in models.values():
         note_facts(model, manifest)
     files = {name: model.SerializeToString(deterministic=True) for name, model in models.items()}
@@ -87,6 +89,12 @@ def note_facts(model: onnx.ModelProto, manifest: Manifest) -> None:
     """Note in a graph's metadata what the runtime compares with the manifest."""
     for name, value in graph_properties(manifest).items():
         model.metadata_props.add(key=name, value=value)
+
+
+def spike_layers(models: Mapping[str, onnx.ModelProto]) -> tuple[str, ...]:
+    """Names of the nodes of SpikeLinear and SpikeConv in a bundle's graphs, in their order."""
+    nodes = (node for model in models.values() for node in model.graph.node)
+    return tuple(dict.fromkeys(node.name for node in nodes if node.op_type in plugins.SPIKE_OPS))
 
 
 def check_model(name: str, model: onnx.ModelProto) -> None:

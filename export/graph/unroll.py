@@ -42,6 +42,7 @@ def unroll(plan: NetworkPlan, options: ExportOptions) -> dict[str, onnx.ModelPro
     """
     plan = replace(plan, config=options.applied_to(plan.config))
     layout = choose_layout(plan.config, options).layout
+    options = replace(options, layout=layout)
     check_options(plan, options, layout)
     kind = LAYOUTS[layout]
     finish = inline_functions if options.inline_functions else lambda model: model
@@ -69,7 +70,16 @@ def _graph(
     chunk = Chunk(graph, States(graph, alive), Steps(graph, options.chunk), batch)
     layout = kind(chunk, holds=plan.config.halting.mode == "block")
     observers = _observers(chunk, plan, options)
-    e = Emitter(chunk, plan, layout, epsilon, observers, options.int8, options.qdq)
+    e = Emitter(
+        chunk,
+        plan,
+        layout,
+        epsilon,
+        observers,
+        options.int8,
+        options.qdq,
+        options.takes_spike_ops and not layout.for_engines,
+    )
     through = emit_network(e, source)
     logits, score = emit_readout(e, through)
     # Names without a scope are the graph's interface.

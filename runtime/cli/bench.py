@@ -17,7 +17,7 @@ from runtime.cli import options
 from runtime.engine import Engine
 from runtime.measure import Measured, measure, variants
 from runtime.opening import processors
-from runtime.sensors import EnergyMeter, open_sensor, sensor_names
+from runtime.sensors import EnergyMeter, open_sensor
 from spikehalt import console
 
 DEFAULT_BATCHES = (1, 16)
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rounds", type=options.positive, default=7, metavar="N",
         help="times all images are run, of which medians are taken (default 7)",
     )  # fmt: skip
-    parser.add_argument("--energy", choices=sensor_names(), help="measure energy with this sensor")
+    options.add_energy(parser)
     options.add_json(parser)
 
 

@@ -56,6 +56,7 @@ def identity(bundle: Bundle) -> list[tuple[str, str]]:
         ),
         ("layout", manifest.layout),
         ("precision", _precision(manifest)),
+        ("pays for spikes only", ", ".join(manifest.spike_layers) or "no layer"),
         ("tokens", f"{manifest.tokens} (K₀, before the first block); per block {tokens}"),
         ("halting", _halting(manifest)),
         ("exit", _exit(manifest.exit)),

@@ -17,6 +17,7 @@ from runtime.engine import Engine
 from runtime.errors import BundleWriteError
 from runtime.inputs.files import Sample, batches, search, spread
 from runtime.opening import threads_notice
+from runtime.sensors import sensor_names
 from spikehalt import console
 from spikehalt.exits import POLICIES
 from spikehalt.vocabulary import Fit, Interpolation, Orientation
@@ -29,6 +30,11 @@ IMAGES_HELP = "files, folders or zips of images, or of event frames (.npz)"
 def add_bundle(parser: argparse.ArgumentParser) -> None:
     """The bundle, and how the backend runs it."""
     parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
+    add_backend(parser)
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """What runs a bundle, and how."""
     add_public_key(parser)
     parser.add_argument(
         "--backend", default="auto", choices=registry.names(),
@@ -165,6 +171,18 @@ def add_batch(parser: argparse.ArgumentParser, default: int = 16) -> None:
     )  # fmt: skip
 
 
+def add_queue(parser: argparse.ArgumentParser) -> None:
+    """How many images a server computes together, and how many wait."""
+    parser.add_argument(
+        "--max-batch", type=positive, default=64, metavar="N",
+        help="images computed together (default 64)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--queue", type=int, default=256, metavar="N",
+        help="how many wait; more are refused (default 256)",
+    )  # fmt: skip
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Output for programs, alone on stdout."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
@@ -193,9 +211,22 @@ def check_output(path: Path) -> None:
         raise BundleWriteError(f"cannot write {path}: there is no folder {path.parent}, make it")
 
 
+def add_energy(parser: argparse.ArgumentParser) -> None:
+    """The sensor that measures energy."""
+    parser.add_argument("--energy", choices=sensor_names(), help="measure energy with this sensor")
+
+
 def open_engine(options: argparse.Namespace, **changes: Any) -> Engine:
     """The engine that the arguments describe; `changes` override them."""
-    chosen = {
+    notice = threads_notice(options.threads)
+    if notice:
+        console.note(notice)
+    return Engine(options.bundle, **{**engine_arguments(options), **changes})
+
+
+def engine_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """Arguments of `Engine` that a command was given."""
+    return {
         "backend": options.backend,
         "device": options.device,
         "threads": options.threads,
@@ -208,7 +239,3 @@ def open_engine(options: argparse.Namespace, **changes: Any) -> Engine:
         "epsilon": getattr(options, "epsilon", None),
         "max_timesteps": getattr(options, "max_timesteps", None),
     }
-    notice = threads_notice(options.threads)
-    if notice:
-        console.note(notice)
-    return Engine(options.bundle, **{**chosen, **changes})

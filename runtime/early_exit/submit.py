@@ -5,10 +5,10 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from runtime.backends.base import CLOSED
 from runtime.early_exit.settings import Settings
 from runtime.errors import EngineStateError
-from runtime.results.result import ImageResult, Result
+from runtime.results.result import Result
 
 Classify = Callable[[NDArray[Any], Settings], Result]
+Answer = TypeVar("Answer")
 MAX_WAITING = 1024
 MAX_WAIT_MS = 60_000.0  # longer, nobody waits for company
 
@@ -27,7 +28,8 @@ MAX_WAIT_MS = 60_000.0  # longer, nobody waits for company
 class _Request:
     data: NDArray[Any]
     settings: Settings
-    future: Future[ImageResult]
+    pick: Callable[[Result], Any]
+    future: Future[Any]
     holds_slot: bool
 
 
@@ -36,7 +38,7 @@ class Batcher:
 
     Args:
         classify: answers [B, …] inputs under given settings.
-        max_batch: images in one batch at most.
+        max_batch: a batch of so many images, or more, waits for no further ones.
         wait_ms: how long a batch waits for company after its first image.
     """
 
@@ -48,8 +50,15 @@ class Batcher:
         self._worker = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._worker.start()
 
-    def submit(self, data: NDArray[Any], settings: Settings) -> Future[ImageResult]:
-        """Queue one checked input [1, …]; waits while `MAX_WAITING` requests are queued.
+    def submit(
+        self, data: NDArray[Any], settings: Settings, pick: Callable[[Result], Answer]
+    ) -> Future[Answer]:
+        """Queue checked inputs [n, …]; waits while `MAX_WAITING` requests are queued.
+
+        Args:
+            data: n images or event frames, which stay together.
+            settings: how to run them.
+            pick: makes the answer out of their results.
 
         A future's callback runs on the batcher's own thread. What it submits does not wait: no
         other thread would make room.
@@ -60,7 +69,7 @@ class Batcher:
         waits = threading.current_thread() is not self._worker
         if waits:
             self._slots.acquire()
-        request = _Request(data, settings, Future(), holds_slot=waits)
+        request = _Request(data, settings, pick, Future(), holds_slot=waits)
         with self._lock:  # nothing may come in behind the end mark
             closed = self._closed
             if not closed:
@@ -114,7 +123,7 @@ class Batcher:
             return [], False
         self._free(first)
         batch, deadline = [first], time.perf_counter() + self._wait_s
-        while len(batch) < self._max_batch:
+        while sum(len(each.data) for each in batch) < self._max_batch:
             try:
                 wait_s = deadline - time.perf_counter()
                 request = self._requests.get(block=wait_s > 0, timeout=max(wait_s, 0) or None)
@@ -131,12 +140,21 @@ class Batcher:
         if not running:
             return
         try:
-            answers = list(
-                self._classify(np.concatenate([each.data for each in running]), settings)
-            )
+            result = self._classify(np.concatenate([each.data for each in running]), settings)
+            answers = [
+                each.pick(part) for each, part in zip(running, _parts(result, running), strict=True)
+            ]
         except BaseException as error:  # every caller learns of it; the worker lives on
             for each in running:
                 each.future.set_exception(error)
             return
         for each, answer in zip(running, answers, strict=True):
             each.future.set_result(answer)
+
+
+def _parts(result: Result, requests: list[_Request]) -> Iterator[Result]:
+    """The results of every request."""
+    stop = 0
+    for each in requests:
+        start, stop = stop, stop + len(each.data)
+        yield result.part(start, stop)

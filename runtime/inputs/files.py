@@ -157,11 +157,13 @@ def load_sample(sample: Sample, spec: InputSpec) -> NDArray[Any]:
     return decode_image(data, sample.name, spec)
 
 
-def decode_image(data: bytes, name: str, spec: InputSpec) -> NDArray[np.uint8]:
+def decode_image(
+    data: bytes, name: str, spec: InputSpec, max_pixels: int = pixels.MAX_PIXELS
+) -> NDArray[np.uint8]:
     """Decode an image file to uint8 [H, W, C]; errors as for `load_sample`."""
-    size = (spec.height, spec.width)
+    size, how = (spec.height, spec.width), spec.preprocessing
     with raised_as(InputError):
-        return pixels.decode_image(data, name, size, spec.channels, spec.preprocessing)
+        return pixels.decode_image(data, name, size, spec.channels, how, max_pixels)
 
 
 def resize_image(image: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:

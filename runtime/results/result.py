@@ -122,6 +122,23 @@ class Result:
         i = range(len(self))[index]
         return self._image(i, self.average_tokens, self.energy_mj)
 
+    def part(self, start: int, stop: int) -> Result:
+        """The answers for the images from `start` to before `stop`."""
+        here = slice(start, stop)
+        masks = self.live_masks
+        return Result(
+            logits=self.logits[here],
+            probabilities=self.probabilities[here],
+            labels=self.labels[here],
+            timesteps=self.timesteps[here],
+            live_tokens=self.live_tokens[here],
+            halt_score=self.halt_score[here],
+            live_masks=None if masks is None else tuple(mask[here] for mask in masks),
+            mac_ops=None if self.mac_ops is None else self.mac_ops[here],
+            ac_ops=None if self.ac_ops is None else self.ac_ops[here],
+            manifest=self.manifest,
+        )
+
     def _image(
         self, i: int, average: NDArray[np.float64], energy: NDArray[np.float64] | None
     ) -> ImageResult:

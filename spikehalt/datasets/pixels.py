@@ -32,7 +32,12 @@ _WARNINGS = threading.Lock()  # filters of warnings are the whole process's
 
 
 def decode_image(
-    data: bytes, name: str, size: tuple[int, int], channels: int, how: Preprocessing
+    data: bytes,
+    name: str,
+    size: tuple[int, int],
+    channels: int,
+    how: Preprocessing,
+    max_pixels: int = MAX_PIXELS,
 ) -> NDArray[np.uint8]:
     """Decode an image file.
 
@@ -46,6 +51,7 @@ def decode_image(
         size: height and width wanted.
         channels: 1 to 4.
         how: orientation, fit, interpolation and order of channels.
+        max_pixels: the largest width × height that is decoded.
 
     Returns:
         uint8 [H, W, C].
@@ -57,7 +63,7 @@ def decode_image(
     """
     require_extra("PIL", "cli", "reading image files")
     try:
-        image = _opened(data, name)
+        image = _opened(data, name, max_pixels)
     except DataFileError:
         raise
     except Exception as error:  # as in `image_to_pixels`
@@ -119,14 +125,14 @@ def fit_pixels(
     return np.stack([np.asarray(fitted(each, size, how)) for each in planes], axis=-1)
 
 
-def _opened(data: bytes, name: str) -> Any:
+def _opened(data: bytes, name: str, max_pixels: int) -> Any:
     """The image, decoded, of a format that is meant: others may start a program."""
     from PIL import Image
 
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what matters of them is refused below
         image = Image.open(io.BytesIO(data), formats=_formats())
-    if image.width * image.height > MAX_PIXELS:
+    if image.width * image.height > max_pixels:
         raise DataFileError(f"{name} has {image.width} × {image.height} pixels, too many")
     return image
 

@@ -37,6 +37,8 @@ _ROWS = (
     ("info", "runtime.cli.info", "cli", "show what a bundle is"),
     ("bench", "runtime.cli.bench", "onnxruntime", "measure speed and energy"),
     ("calibrate", "runtime.cli.calibrate", "onnxruntime", "find exit thresholds on labelled files"),
+    ("serve", "runtime.cli.serve", "serve", "answer over HTTP (Open Inference Protocol)"),
+    ("triton", "runtime.cli.triton", "serve", "a model repository for Triton"),
     ("report", "runtime.cli.report", "onnxruntime", "one HTML page about a bundle on some files"),
     ("explain", "runtime.cli.explain", "figures", "draw which patches of an image lived how long"),
     ("verify", "runtime.cli.verify", "sign", "is a bundle whole, and signed by the key's owner?"),

@@ -97,7 +97,8 @@ def test_int8_is_for_what_the_target_runs(
 ) -> None:
     install(monkeypatch, tmp_path)
     for arguments, kind in (
-        (["--target", "onnx"], "MatMulIntegerToFloat"),
+        (["--target", "onnx"], "SpikeLinearInteger"),
+        (["--target", "onnx", "--no-spike-ops", "--force"], "MatMulIntegerToFloat"),
         (["--target", "onnx", "--qdq", "--layout", "dense"], "DequantizeLinear"),
         ([], "DequantizeLinear"),
     ):
@@ -106,7 +107,7 @@ def test_int8_is_for_what_the_target_runs(
         kinds = {node.op_type for node in onnx.load(bundle.root / "next.onnx").graph.node}
         assert bundle.manifest.precision == "int8"
         assert bundle.manifest.qdq == (kind == "DequantizeLinear")
-        assert kinds & {"MatMulIntegerToFloat", "DequantizeLinear"} == {kind}
+        assert kinds & {"SpikeLinearInteger", "MatMulIntegerToFloat", "DequantizeLinear"} == {kind}
         assert bool(read_sidecars(bundle, "tensorrt")) == (arguments == [])
 
 

@@ -85,7 +85,9 @@ def test_packages_list_the_commands_of_the_catalogue() -> None:
         "calibrate",
         "report",
         "explain",
+        "serve",
         "sign",
+        "triton",
         "verify",
     }
 

@@ -27,6 +27,7 @@ OTHERS = {
     "spikehalt/commands.py": {"SystemExit"},
     "spikehalt/packages/lazy.py": {"AttributeError"},
     "train/loop/phase/steps.py": {"KeyboardInterrupt"},
+    "train/loop/run.py": {"KeyboardInterrupt"},
 }
 # What only a defect of the project reaches.
 DEFECTS = {"AssertionError", "NotImplementedError"}

@@ -39,7 +39,6 @@ COMMANDS = {
     ),
     "events": ("events", "recordings of event cameras to frames that training reads"),
 }
-RESUMABLE = ("run", "resume", "sweep")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,9 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0: done; 2: an error, told in one line on stderr; 130: stopped by Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    resumed = "; the run's last.pt continues it: python -m train resume …/last.pt"
-    then = resumed if words[:1] and words[0] in RESUMABLE else ""
-    return commands.run(lambda: _run(words), stopped=f"stopped{then}")
+    return commands.run(lambda: _run(words))
 
 
 def _run(words: Sequence[str]) -> int:

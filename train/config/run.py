@@ -70,6 +70,8 @@ class LossConfig:
         surrogate_modules: weight of the task loss of small networks behind each block but the last
             (surrogate module learning, Deng et al. 2023); they exist during training only.
         weight_by_time: AT-SNN's NB weighting of the ponder loss.
+        silence: weight of the share of accumulates that spikes cause (train/silence.py); makes
+            neurons fire less.
         straight_through: width of the straight-through gradient of the blocks that a token runs; 0
             leaves the remainder's gradient alone, as the papers do.
         price: of an image's blocks in the ponder loss (train/loop/phase/prices.py): `one` for all
@@ -87,6 +89,7 @@ class LossConfig:
     tet_mean: float = 1.0
     surrogate_modules: float = 0.0
     weight_by_time: bool = False
+    silence: float = 0.0
     straight_through: float = 0.0
     price: Price = "one"
     price_power: float = 2.0
@@ -102,6 +105,7 @@ class LossConfig:
         require(not (self.tet and self.anytime), "tet and anytime are two ways to do one thing")
         require(0 <= self.tet_weight <= 1, "tet_weight must be in [0, 1]")
         require(self.surrogate_modules >= 0, "surrogate_modules must be >= 0")
+        require(self.silence >= 0, "silence must be >= 0")
         require(self.straight_through >= 0, "straight_through must be >= 0")
         require(self.price_power > 0, f"price_power is {self.price_power}, must be positive")
         require(

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from spikehalt.console import note
 from spikehalt.exits import MAX_DROP, POLICIES, PolicyName
 from train.checkpoint import Checkpoint
 from train.data import Dataset
+from train.errors import DataError
 from train.measure.adaptivity import (
     Adaptivity,
     adaptivity,
@@ -67,30 +69,50 @@ def evaluate_policies(
         checkpoint: the network; where it never halts, the policy `halting` is left out.
         data: its images.
         policies: to try.
-        split: where the figures come from; thresholds come from `validation`.
+        split: where the figures come from; thresholds come from `validation`, and without such
+            images only `never`, which has none, is evaluated.
         margins: epsilon of STAS^epsilon; none = the configured one.
         max_drop: share of accuracy that a policy's threshold may lose on validation images.
         batch_size: images at once.
         static: the static network, whose confidence says how hard an image is.
     """
+    policies = _without_thresholds(policies) if not len(data.validation) else policies
     device = best_device()
     network, data = checkpoint.network().to(device), data.to(device)
+    source = "validation" if len(data.validation) else split
     confidence = None
     if static is not None:
         reported = record(static.network().to(device), part_of(data, split), batch_size=batch_size)
         confidence = reported.confidence[-1]
     found = []
     for epsilon in margins or (checkpoint.model.halting.epsilon,):
-        seen, reported = (
-            record(network, part, batch_size=batch_size, epsilon=epsilon)
-            for part in (part_of(data, "validation"), part_of(data, split))
-        )
+        traces = {
+            name: record(network, part_of(data, name), batch_size=batch_size, epsilon=epsilon)
+            for name in {source, split}
+        }
+        seen, reported = traces[source], traces[split]
         for policy in policies:
             if not POLICIES[policy].fits(checkpoint.model.halting.mode):
                 continue  # no token ever halts, so the score says nothing
             chosen = fewest_timesteps(seen, policy, max_drop)
             found.append(_figures(epsilon, reported, chosen, confidence))
     return found
+
+
+def _without_thresholds(policies: Sequence[PolicyName]) -> list[PolicyName]:
+    """Those that can be evaluated where no images are there to choose thresholds by.
+
+    Raises:
+        DataError: none of them can.
+    """
+    rest = [policy for policy in policies if not POLICIES[policy].has_threshold]
+    lost = ", ".join(policy for policy in policies if policy not in rest)
+    why = f"there are no validation images to choose the thresholds of {lost} by"
+    if not rest:
+        raise DataError(f"{why}; ask for --policy never")
+    if lost:
+        note(f"{why}; every image runs all timesteps")
+    return rest
 
 
 def _figures(

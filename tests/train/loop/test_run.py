@@ -23,7 +23,8 @@ from train.config import PhaseConfig, TrainConfig
 from train.errors import CheckpointError, DivergedError
 from train.loop.phase import steps as loop
 from train.loop.reports.log import CsvLog
-from train.loop.run import phases_left, resume, run
+from train.loop.run import resume, run
+from train.loop.starting import phases_left
 
 
 @pytest.fixture(scope="module")
@@ -220,8 +221,11 @@ def test_a_run_stopped_between_its_phases_goes_on(
 
 
 def test_the_static_checkpoint_starts_a_halting_phase_alone(unbroken: Path, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_bytes((unbroken / "log.csv").read_bytes())
     result = run(two_epochs(tmp_path), start=load_checkpoint(unbroken / "static.pt"))
     assert list(result.checkpoints) == ["halting"]
+    phases = [(row["phase"], row["epoch"]) for row in figures(tmp_path)]
+    assert phases == [("static", "1"), ("static", "2"), ("halting", "1")]
 
 
 def test_which_phases_are_left() -> None:

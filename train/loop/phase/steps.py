@@ -20,6 +20,7 @@ from train.loop.phase.phase import Phase
 from train.loop.reports.progress import Extent, progress
 from train.measure.evaluate import evaluate
 from train.parallel.distributed import rank_and_world, sum_over_processes
+from train.silence import listening, silence_loss
 
 
 class Report(NamedTuple):
@@ -59,7 +60,8 @@ def train_phase(phase: Phase) -> None:
                 if report.save or report.stop:
                     saving.save(phase)
                 if report.stop:
-                    raise KeyboardInterrupt
+                    path = saving.last_path(phase)
+                    raise KeyboardInterrupt(f"stopped; to go on: python -m train resume {path}")
             figures = finish_epoch(phase)
             reporter.epoch(phase.position.epoch, figures.loss, figures.accuracy)
 
@@ -157,9 +159,12 @@ def batch_loss(phase: Phase, batch: Split) -> Tensor:
     mix = phase.mix
     if mix is not None:
         images, targets = mix(images, targets)
-    with phase.network.first_timesteps(phase.timesteps):
+    config = phase.config.loss
+    timesteps = phase.network.first_timesteps(phase.timesteps)
+    with timesteps, listening(phase.network, wanted=config.silence > 0) as heard:
         output = phase.model(images)
-    return total_loss(output, targets, phase.config.loss, phase.settings.ponder_weight)
+    loss = total_loss(output, targets, config, phase.settings.ponder_weight)
+    return loss + config.silence * silence_loss(heard) if heard else loss
 
 
 def _read(said: Tensor) -> Report:

@@ -1,0 +1,1 @@
+"""What serving over HTTP costs beside direct calls of the engine, and what it was chosen by."""

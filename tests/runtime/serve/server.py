@@ -1,0 +1,85 @@
+"""`spikehalt serve` as a user starts it, and stopped by its own process id."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+ROOT = Path(__file__).parents[3]
+START_S, STOP_S = 60, 30
+
+
+class RunningServer:
+    """A server on a free port of this machine.
+
+    Args:
+        arguments: of the command.
+        folder: in which it is started.
+    """
+
+    def __init__(self, arguments: list[str], folder: Path = ROOT) -> None:
+        self.log: list[str] = []
+        self._started = threading.Event()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "spikehalt", "serve", *arguments, "--port", "0"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(line)
+            if "startup complete" in line:
+                self._started.set()
+        self._started.set()
+
+    def wait_for(self, text: str, count: int) -> None:
+        """Until so many lines of its log hold a text; uvicorn says some twice."""
+        begin = time.monotonic()
+        while sum(text in line for line in dict.fromkeys(self.log)) < count:
+            assert time.monotonic() - begin < START_S, self.log
+            time.sleep(0.02)
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        found = re.search(r"running on https?://(\S+)", "".join(self.log))
+        assert found, self.log
+        return found[1]
+
+    def stop(self) -> int:
+        """End it as service managers do; returns its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(STOP_S)
+        self._reader.join(STOP_S)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        return status
+
+    def __enter__(self) -> RunningServer:
+        assert self._started.wait(START_S), self.log
+        if self.process.poll() is not None:
+            self.stop()
+            raise AssertionError("".join(self.log))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
