@@ -48,7 +48,7 @@ class ExportOptions:
     precision: Precision = "fp32"
     qdq: bool = False
     merge_gamma: int | None = None
-    live_masks: bool = False
+    live_masks: bool = True
     instrument: bool = False
     spikes: bool = False
     inline_functions: bool = False
@@ -99,7 +99,10 @@ def add_graph_arguments(p: argparse._ActionsContainer) -> None:
         help="packed for ONNX Runtime, dense or lagged for engines (default: what fits the target)",
     )  # fmt: skip
     p.add_argument("--merge-gamma", type=int, metavar="N", help="merge N tokens per block instead")
-    p.add_argument("--live-masks", action="store_true", help="give out which tokens ran")
+    p.add_argument(
+        "--live-masks", action=argparse.BooleanOptionalAction, default=True,
+        help="graphs give out which tokens ran (default), for report, explain and run --annotate",
+    )  # fmt: skip
     p.add_argument("--instrument", action="store_true", help="count every image's operations")
     p.add_argument(
         "--inline-functions", action="store_true",

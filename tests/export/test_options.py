@@ -23,9 +23,9 @@ def test_no_arguments_are_the_default_options() -> None:
 
 
 def test_every_argument_reaches_the_options() -> None:
-    words = "--int8 --qdq --chunk 2 --layout lagged --merge-gamma 3 --live-masks --instrument"
+    words = "--int8 --qdq --chunk 2 --layout lagged --merge-gamma 3 --no-live-masks --instrument"
     assert export_options(parsed(*words.split()), 8) == ExportOptions(
-        2, "lagged", "int8", qdq=True, merge_gamma=3, live_masks=True, instrument=True,
+        2, "lagged", "int8", qdq=True, merge_gamma=3, live_masks=False, instrument=True,
         engine_batch=8,
     )  # fmt: skip
     assert export_options(parsed("--fp16"), None).dtype == np.float16
