@@ -40,8 +40,9 @@ demo: install  ## train on scanned digits, export, run with early exit; prints o
 	$(BIN)/python -m benchmarks.demo
 
 DATA ?= cifar10.zip
-zoo-eval: install  ## every number of zoo/README.md again, from CIFAR-10 images (DATA=folder or zip)
-	$(BIN)/python -m benchmarks.zoo --data $(DATA)
+EVENTS ?=
+zoo-eval: install  ## every number of zoo/README.md again (DATA=CIFAR-10 as folder or zip, EVENTS=event frames)
+	$(BIN)/python -m benchmarks.zoo --data $(DATA) $(if $(EVENTS),--events $(EVENTS))
 
 # The GPU's time is dear, so a part that fails does not stop the others; any failure is the status.
 GPU_PARTS := "plugins build" "plugins selftest" "pytest -m gpu -q" \

@@ -22,7 +22,7 @@ from rich.progress import track
 
 from benchmarks.common.table import Row, Table, console
 from benchmarks.common.trained import (
-    as_pixels,
+    as_inputs,
     choose_threshold,
     evaluated,
     summarise,
@@ -85,7 +85,7 @@ def candidates(bundles: dict[str, Path]) -> list[Candidate]:
 
 def measure(runs: list[Candidate], data: Dataset) -> list[Row]:
     """Every candidate on the test images, in alternating rounds after a warm-up round."""
-    images, labels = as_pixels(data.test), data.test.labels.numpy()
+    images, labels = as_inputs(data.test), data.test.labels.numpy()
     engines = [Engine(each.bundle, policy=each.policy) for each in runs]
     seconds: list[list[float]] = [[] for _ in runs]
     results: list[Any] = [engine(images) for engine in engines]

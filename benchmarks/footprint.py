@@ -4,7 +4,7 @@
     python -m benchmarks.footprint --large             and a 9 M-parameter engine: start, memory
     python -m benchmarks.footprint --bundle BUNDLE     the same of a bundle of yours
 
-Disk counts the files of the distributions that `pip install 'spikehalt[onnxruntime]'` brings, as
+Disk counts the files of the distributions that the extra `onnxruntime` brings, as
 installed here, compiled Python files left out. Times are medians over fresh processes.
 """
 

@@ -6,7 +6,7 @@
 One-node models, one thread, both in turn; microseconds of a whole run, of which a run of the
 smallest node there is (Identity of one number) is given beside them. Widths are those of
 `spikformer-4-384`: D 384, hidden 1536, 12 heads; 29 or 64 live tokens of 64; three in ten spikes
-are ones.
+are ones, and for the ops that pay for spikes alone a share of 0 to 100 %.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, helper
+from onnx import ModelProto, helper, numpy_helper
 from rich.progress import track
 
 import plugins
 from benchmarks.common.figures import in_turn
 from benchmarks.common.table import Row, Table, console, number, words
 from benchmarks.cpu.worker import our_session
+from plugins.common.contract import MICROSOFT
 from plugins.ops import run_reference
 
 SLOTS, DIM, HIDDEN, HEADS = 64, 384, 1536, 12
 ROWS = (29, 64)
 HALTING = {"alpha": 5.0, "beta": -10.0}
+DENSITIES = (0.0, 0.05, 0.1, 0.2, 0.4, 1.0)
 RUNS = 50  # in a measurement
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -47,6 +49,7 @@ class Case:
         feeds: its inputs.
         attributes: of the node.
         bodies: what its function body is made for.
+        constants: inputs that are the graph's own.
     """
 
     op: str
@@ -54,12 +57,58 @@ class Case:
     feeds: Arrays
     attributes: Mapping[str, Any] = field(default_factory=dict)
     bodies: plugins.Bodies = field(default_factory=lambda: plugins.Bodies(reset_to_zero=True))
+    constants: tuple[str, ...] = ()
 
 
 def cases() -> list[Case]:
     """Every op at the sizes it has in the model."""
     rng = np.random.default_rng(0)
-    return [case for rows in ROWS for case in _of_rows(rng, rows)] + _of_images(rng)
+    of_rows = [case for rows in ROWS for case in _of_rows(rng, rows)]
+    return [*of_rows, *_of_images(rng), *_of_densities(rng)]
+
+
+def _of_densities(rng: np.random.Generator) -> list[Case]:
+    """The ops that pay for spikes alone, at the sizes of the model's layers."""
+    linear = [(29, HIDDEN, DIM), (64, DIM, HIDDEN)]
+    sizes = [*linear, (32, 96, 192), (16, 192, DIM), (8, DIM, DIM)]
+    return [
+        case
+        for size in sizes
+        for density in DENSITIES
+        for case in (_linear if size in linear else _conv)(rng, *size, density)
+    ]
+
+
+def _linear(
+    rng: np.random.Generator, rows: int, inputs: int, outputs: int, density: float
+) -> list[Case]:
+    size = f"{rows} x {inputs} → {outputs}, {density:.0%}"
+    x = (rng.random((rows, inputs)) < density).astype(np.uint8)
+    weight, scale = _weights(rng, inputs, outputs), np.ones(outputs, np.float32)
+    layer: Arrays = {"weight": weight, "scale": scale, "bias": scale}
+    floats: Arrays = {"weight": weight.astype(np.float32), "bias": scale}
+    return [
+        Case("SpikeLinearInteger", size, {"x": x, **layer}, constants=tuple(layer)),
+        Case("SpikeLinear", size, {"x": x.astype(np.float32), **floats}, constants=tuple(floats)),
+    ]
+
+
+def _conv(
+    rng: np.random.Generator, side: int, channels: int, outputs: int, density: float
+) -> list[Case]:
+    size = f"{side} x {side}, {channels} → {outputs}, {density:.0%}"
+    shape = (1, side, side, channels)
+    x = (rng.integers(1, 5, shape) * (rng.random(shape) < density)).astype(np.uint8)
+    layer = {"weight": _weights(rng, 9 * channels, outputs)}
+    floats = {"weight": layer["weight"].astype(np.float32), "bias": np.ones(outputs, np.float32)}
+    return [
+        Case("SpikeConvInteger", size, {"x": x, **layer}, constants=tuple(layer)),
+        Case("SpikeConv", size, {"x": x.astype(np.float32), **floats}, constants=tuple(floats)),
+    ]
+
+
+def _weights(rng: np.random.Generator, inputs: int, outputs: int) -> NDArray[np.int8]:
+    return rng.integers(-127, 128, (inputs, outputs)).astype(np.int8)
 
 
 def _of_rows(rng: np.random.Generator, rows: int) -> list[Case]:
@@ -129,14 +178,18 @@ def model_of(case: Case) -> ModelProto:
     feeds = [case.feeds[name] for name in body.input]
     wanted = run_reference(case.op, attributes, *feeds)
     node = helper.make_node(case.op, body.input, body.output, domain=plugins.DOMAIN, **attributes)
+    named = dict(zip(body.input, feeds, strict=True))
+    constants = [numpy_helper.from_array(named[name], name) for name in case.constants]
+    given = {name: array for name, array in named.items() if name not in case.constants}
+    inputs = _values(list(given), list(given.values()))
     graph = helper.make_graph(
-        [node], "one_node", _values(body.input, feeds), _values(body.output, wanted)
+        [node], "one_node", inputs, _values(body.output, wanted), initializer=constants
     )
     return _model(graph, functions=[body])
 
 
 def _model(graph: Any, **more: Any) -> ModelProto:
-    imports = [("", plugins.OPSET), (plugins.DOMAIN, plugins.VERSION)]
+    imports = [("", plugins.OPSET), (plugins.DOMAIN, plugins.VERSION), (MICROSOFT, 1)]
     return helper.make_model(
         graph,
         ir_version=plugins.IR_VERSION,
@@ -157,8 +210,8 @@ def runner(model: ModelProto, feeds: Arrays, *, native: bool) -> Callable[[], No
     """A function that runs the model once; inputs and outputs stay in ONNX Runtime."""
     session = our_session(model.SerializeToString(), 1, native)
     binding = session.io_binding()
-    for name, array in feeds.items():
-        binding.bind_cpu_input(name, array)
+    for value in session.get_inputs():
+        binding.bind_cpu_input(value.name, feeds[value.name])
     for each in session.get_outputs():
         binding.bind_output(each.name)
     return lambda: session.run_with_iobinding(binding)

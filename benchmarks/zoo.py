@@ -1,12 +1,16 @@
-"""Every number of the zoo's table again, from its checkpoints through exported bundles.
+"""Every number of the zoo's tables again, from its checkpoints through exported bundles.
 
-    make zoo-eval DATA=cifar10.zip               (python -m benchmarks.zoo --data cifar10.zip)
-    python -m benchmarks.zoo --data cifar10.zip --update    writes zoo/results.json anew
+    make zoo-eval DATA=cifar10.zip EVENTS=dvs
+    python -m benchmarks.zoo --data cifar10.zip                one set
+    python -m benchmarks.zoo --events dvs --update             writes its part of zoo/results.json
 
 Exports each checkpoint, chooses the exit threshold on its validation split, runs the test images
 through `runtime.Engine` and compares with zoo/results.json; exit status 1 where a figure differs.
 A zoo checkpoint names its recipe, its seed and how its images were split, so only the images are
-asked for: a folder or zip of `train/<class>/…` and `test/<class>/…`.
+asked for: a folder or zip of `train/<class>/…` and `test/<class>/…`, of frames for events.
+
+How hard an image is says the static network's probability of its answer: "hard ÷ easy" is the
+computation of the quarter it is least sure of over that of the quarter it is surest of.
 """
 
 from __future__ import annotations
@@ -16,18 +20,21 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.progress import track
+from torch import Tensor
 
-from benchmarks.common.table import Row, Table, console
+from benchmarks.common.table import Row, Table, console, number, words
 from benchmarks.common.trained import (
     ZOO,
-    as_pixels,
+    as_inputs,
     choose_threshold,
     evaluated,
     images_of,
@@ -35,9 +42,10 @@ from benchmarks.common.trained import (
 )
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
-from runtime import Engine
+from runtime import Engine, Result
 from spikehalt.vocabulary import Precision
 from train.data import Dataset
+from train.measure.adaptivity import adaptivity, exit_histogram, standard_error
 
 RESULTS = ZOO / "results.json"
 BATCH = 200
@@ -56,31 +64,58 @@ class Entry:
     exits: bool = False
 
 
-ENTRIES = (
-    Entry("static", "static"),
-    Entry("static + early exit", "static", exits=True),
-    Entry("halting", "halting"),
-    Entry("halting + early exit", "halting", exits=True),
-    Entry("halting + merging", "merging"),
-    Entry("halting + merging + early exit", "merging", exits=True),
+class ZooSet(NamedTuple):
+    """A folder of the zoo.
+
+    Attributes:
+        option: of the command, which names its images.
+        images: what they are called beside every figure.
+        entries: lines of its table; the first is the static network.
+    """
+
+    option: str
+    images: str
+    entries: tuple[Entry, ...]
+
+
+_STATIC = (Entry("static", "static"), Entry("static + early exit", "static", exits=True))
+_HALTING = (Entry("halting", "halting"), Entry("halting + early exit", "halting", exits=True))
+_INT8 = (
     Entry("halting, int8", "halting", "int8"),
     Entry("halting + early exit, int8", "halting", "int8", exits=True),
 )
+_MERGING = (
+    Entry("halting + merging", "merging"),
+    Entry("halting + merging + early exit", "merging", exits=True),
+)
+SETS = {
+    "cifar10-small": ZooSet(
+        "data", "test images of CIFAR-10 (JPEG)", (*_STATIC, *_HALTING, *_MERGING, *_INT8)
+    ),
+    "dvs128-objects": ZooSet(
+        "events", "test windows of DVS128 objects (2 sessions)", (*_STATIC, *_HALTING, *_INT8)
+    ),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate the zoo; returns the exit status."""
     arguments = parser().parse_args(argv)
-    folder = ZOO / "cifar10-small"
-    data = images_of(folder / "static.pt", arguments.data)
-    rows = evaluate(folder, data)
-    table(len(data.test)).print(rows)
+    recorded = json.loads(RESULTS.read_text())
+    differences = []
+    for name, part in SETS.items():
+        path = getattr(arguments, part.option)
+        if path is None:
+            continue
+        data = images_of(ZOO / name / "static.pt", path)
+        rows = evaluate(name, data)
+        table(name, len(data.test)).print(rows)
+        differences += compare(name, rows, recorded.get(name, {}))
+        recorded[name] = {row.name: {figure: row[figure] for figure in TOLERANCES} for row in rows}
     if arguments.update:
-        content = {row.name: {figure: row[figure] for figure in TOLERANCES} for row in rows}
-        RESULTS.write_text(json.dumps(content, indent=2) + "\n")
+        RESULTS.write_text(json.dumps(recorded, indent=2) + "\n")
         console.print(f"written: {RESULTS.name}", highlight=False)
         return 0
-    differences = compare(rows, json.loads(RESULTS.read_text()))
     for line in differences or ["every figure is that of zoo/results.json"]:
         console.print(line, highlight=False)
     return 1 if differences else 0
@@ -92,57 +127,89 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.zoo", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    p.add_argument("--data", required=True, metavar="PATH", help="CIFAR-10 as folder or zip")
+    for part in {part.option: part for part in SETS.values()}.values():
+        p.add_argument(f"--{part.option}", metavar="PATH", help=part.images)
     p.add_argument("--update", action="store_true", help="write zoo/results.json anew")
     return p
 
 
-def evaluate(folder: Path, data: Dataset) -> list[Row]:
-    """All lines, on the test images."""
-    images, labels = as_pixels(data.test), data.test.labels.numpy()
+def evaluate(name: str, data: Dataset) -> list[Row]:
+    """All lines of a set, on the test images."""
+    images, labels = as_inputs(data.test), data.test.labels.numpy()
     rows: list[Row] = []
+    confidence: Tensor | None = None
     with tempfile.TemporaryDirectory() as temporary:
         bundles: dict[tuple[str, Precision], Path] = {}
-        for entry in track(ENTRIES, "evaluating", transient=True, console=console):
+        for entry in track(SETS[name].entries, "evaluating", transient=True, console=console):
             key = (entry.checkpoint, entry.precision)
             if key not in bundles:
                 bundles[key] = export_bundle(
-                    folder / f"{entry.checkpoint}.pt",
+                    ZOO / name / f"{entry.checkpoint}.pt",
                     Path(temporary) / f"{entry.checkpoint}-{entry.precision}.bundle",
                     ExportOptions(precision=entry.precision),
                 ).root
                 choose_threshold(bundles[key], data.validation)
-            rows.append(run(entry, bundles[key], images, labels))
+            result, seconds = run(entry, bundles[key], images)
+            if confidence is None:
+                confidence = torch.from_numpy(result.probabilities.max(-1))
+            row = summarise(entry.name, result, labels, seconds)
+            rows.append(replace(row, figures={**row.figures, **worth(row, result, confidence)}))
     return rows
 
 
-def run(entry: Entry, bundle: Path, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Row:
-    """One line."""
+def run(entry: Entry, bundle: Path, images: NDArray[Any]) -> tuple[Result, float]:
+    """An engine's answers to all images, and the seconds it took."""
     with Engine(bundle, policy=None if entry.exits else "never", max_batch=BATCH) as engine:
         engine(images[:BATCH])  # warm-up
         begin = time.perf_counter()
-        result = engine(images)
-        return summarise(entry.name, result, labels, time.perf_counter() - begin)
+        return engine(images), time.perf_counter() - begin
 
 
-def compare(rows: Sequence[Row], recorded: dict[str, dict[str, float]]) -> list[str]:
-    """What differs from the recorded figures beyond TOLERANCES, a sentence each."""
+def worth(row: Row, result: Result, confidence: Tensor) -> dict[str, Any]:
+    """The error of a line's accuracy, and how its computation follows the image.
+
+    Args:
+        row: the line.
+        result: the answers to all images.
+        confidence: the static network's probability of its answer [N].
+    """
+    manifest = result.manifest
+    everything = manifest.tokens * manifest.blocks * manifest.timesteps
+    used = torch.from_numpy(result.live_tokens.sum((1, 2), dtype=np.float64) / everything)
+    found = adaptivity(used, confidence)
+    exits = exit_histogram(torch.from_numpy(result.timesteps), manifest.timesteps)
+    return {
+        "standard_error": standard_error(row["accuracy"], len(result)),
+        "hard_over_easy": found.ratio,
+        "rank_correlation": found.rank_correlation,
+        "exits": " ".join(f"{share:.2f}" for share in exits),
+    }
+
+
+def compare(
+    name: str, rows: Sequence[Row], recorded: Mapping[str, Mapping[str, float]]
+) -> list[str]:
+    """What differs from a set's recorded figures beyond TOLERANCES, a sentence each."""
     found = {row.name: row for row in rows}
     if set(found) != set(recorded):
         odd = ", ".join(sorted(set(found) ^ set(recorded)))
-        return [f"zoo/results.json has other lines ({odd}): run with --update"]
+        return [f"zoo/results.json has other lines of {name} ({odd}): run with --update"]
     return [
-        f"{name}: {figure} is {found[name][figure]:.4f}, recorded is {expected[figure]:.4f}"
-        for name, expected in recorded.items()
+        f"{name}, {line}: {figure} is {found[line][figure]:.4f}, recorded is {expected[figure]:.4f}"
+        for line, expected in recorded.items()
         for figure, tolerance in TOLERANCES.items()
-        if abs(found[name][figure] - expected[figure]) > tolerance
+        if abs(found[line][figure] - expected[figure]) > tolerance
     ]
 
 
-def table(images: int) -> Table:
-    """The zoo's table."""
-    title = f"cifar10-small, {images:,} test images, ONNX Runtime on this CPU"
-    return Table(title, evaluated(energy=".1f"))
+def table(name: str, images: int) -> Table:
+    """A set's table."""
+    title = f"{name}, {images:,} {SETS[name].images}, ONNX Runtime on this CPU"
+    line, accuracy, *others = evaluated(energy=".1f")
+    error = number("±", "standard_error", ".2%")
+    follows = (number("hard ÷ easy", "hard_over_easy"), number("rank corr.", "rank_correlation"))
+    columns = [line, accuracy, error, *others, *follows, words("exits at t = 1, 2, …", "exits")]
+    return Table(title, columns)
 
 
 if __name__ == "__main__":

@@ -16,3 +16,5 @@ its engines. The graph is built from the folded weights, not traced: every node 
 every value that does not depend on the timestep is emitted once, and nothing is computed for an
 absent token.
 """
+
+import spikehalt  # noqa: F401  first of all: it switches the telemetry of libraries off

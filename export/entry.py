@@ -22,10 +22,11 @@ def explained_imports(module: str) -> Iterator[None]:
             the ImportError.
 
     Raises:
-        SystemExit: with status 2, after saying which extra to install.
+        SystemExit: with status 2, after saying which extra to install; with 130 after Ctrl-C.
     """
     try:
-        yield
+        with commands.importing(module):
+            yield
     except ImportError as error:
         if module != "__main__":
             raise

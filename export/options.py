@@ -36,6 +36,10 @@ class ExportOptions:
             estimates; costs a little time (export/graph/observers/operations.py).
         spikes: also give out every neuron's spikes, for comparisons
             (export/graph/observers/spikes.py).
+        inline_functions: put the bodies of the project's ops in their place, for programs that
+            know standard ops alone (export/graph/inline.py).
+        spike_ops: SpikeLinear and SpikeConv where activations are spikes or small integers, in
+            graphs for ONNX Runtime on a CPU.
         engine_batch: most images of the engines that are built next; None where none are.
     """
 
@@ -47,12 +51,20 @@ class ExportOptions:
     live_masks: bool = False
     instrument: bool = False
     spikes: bool = False
+    inline_functions: bool = False
+    spike_ops: bool = True
     engine_batch: int | None = None
 
     @property
     def int8(self) -> bool:
         """Weights rounded to int8 and products of bytes."""
         return self.precision == "int8"
+
+    @property
+    def takes_spike_ops(self) -> bool:
+        """Whether the graphs take them: those of engines, in float16 and of comparisons do not."""
+        for_engines = self.qdq or self.engine_batch is not None
+        return self.spike_ops and not (for_engines or self.precision == "fp16" or self.spikes)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -89,10 +101,20 @@ def add_graph_arguments(p: argparse._ActionsContainer) -> None:
     p.add_argument("--merge-gamma", type=int, metavar="N", help="merge N tokens per block instead")
     p.add_argument("--live-masks", action="store_true", help="give out which tokens ran")
     p.add_argument("--instrument", action="store_true", help="count every image's operations")
+    p.add_argument(
+        "--inline-functions", action="store_true",
+        help="graphs of standard ops alone, for programs without model-local functions; slower",
+    )  # fmt: skip
+    p.add_argument(
+        "--no-spike-ops", dest="spike_ops", action="store_false",
+        help="dense layers alone, no ops that pay for spikes only (ONNX Runtime on a CPU)",
+    )  # fmt: skip
 
 
 GRAPH_ARGUMENTS = (
     "fp16", "int8", "qdq", "chunk", "layout", "merge_gamma", "live_masks", "instrument",
+    "inline_functions",
+    "spike_ops",
 )  # fmt: skip
 
 
@@ -101,13 +123,20 @@ def export_options(arguments: argparse.Namespace, engine_batch: int | None) -> E
 
     Args:
         arguments: parsed, of `add_graph_arguments`.
+        spike_ops: SpikeLinear and SpikeConv where activations are spikes or small integers, in
+            graphs for ONNX Runtime on a CPU.
         engine_batch: most images of the engines that are built next; None where none are.
 
     Raises:
-        UnsupportedError: --qdq without --int8.
+        UnsupportedError: --qdq without --int8, or --inline-functions with engines.
     """
     if arguments.qdq and not arguments.int8:
         raise UnsupportedError("--qdq says what --int8 is for: give both")
+    if arguments.inline_functions and engine_batch is not None:
+        raise UnsupportedError(
+            "engines are built from the project's ops: leave --inline-functions out, or use "
+            "--target onnx"
+        )
     return ExportOptions(
         chunk=arguments.chunk,
         layout=arguments.layout,
@@ -116,5 +145,7 @@ def export_options(arguments: argparse.Namespace, engine_batch: int | None) -> E
         merge_gamma=arguments.merge_gamma,
         live_masks=arguments.live_masks,
         instrument=arguments.instrument,
+        inline_functions=arguments.inline_functions,
+        spike_ops=arguments.spike_ops,
         engine_batch=engine_batch,
     )

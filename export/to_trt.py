@@ -54,6 +54,10 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     graphs.add_argument(
         "--out", metavar="DIR", help="the bundle's folder (default: CKPT with .bundle)"
     )
+    graphs.add_argument(
+        "--force", action="store_true",
+        help="replace a bundle of other graphs even if it is calibrated, signed or has engines",
+    )  # fmt: skip
     add_graph_arguments(graphs)
     add_engine_arguments(p.add_argument_group("engines"))
 
@@ -68,7 +72,7 @@ def export_checkpoint(arguments: argparse.Namespace, engine_batch: int | None) -
     from export.bundle.write import export_bundle
 
     options = export_options(arguments, engine_batch)
-    return export_bundle(arguments.source, arguments.out, options, note)
+    return export_bundle(arguments.source, arguments.out, options, note, arguments.force)
 
 
 def open_bundle(arguments: argparse.Namespace) -> Bundle:
@@ -77,7 +81,7 @@ def open_bundle(arguments: argparse.Namespace) -> Bundle:
     Raises:
         UnsupportedError: options that change graphs were given with it.
     """
-    given = changed(parser(), arguments, ("out", *GRAPH_ARGUMENTS))
+    given = changed(parser(), arguments, ("out", "force", *GRAPH_ARGUMENTS))
     if given:
         raise UnsupportedError(
             f"{given} change graphs, and those of the bundle {arguments.source} are made: export "

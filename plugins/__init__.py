@@ -4,10 +4,13 @@
     common        contract, function bodies, types: what ops are made of
     lif, token_halt, token_merge    ops with TensorRT plugins
     packed_lif, packed_halt, token_pack, spike_attention, spike_count, patches    ops of CPUs
+    spike_linear, spike_conv    ops of CPUs that pay for spikes alone
+    cuda          what the CUDA kernels share
     tensorrt      what the plugins of TensorRT share
     onnxruntime   what the kernels of ONNX Runtime share
     building      libraries from the sources
     libraries, loader    finding and loading them
+    doctor        what builds libraries on this machine
     selftest      the kernels on this GPU against their references
     polygraphy    the references, for Polygraphy
     errors        what is raised on purpose
@@ -17,10 +20,22 @@ body of standard ops (`function.py`) and the kernels. Importing this package nee
 is imported by the functions that make ONNX objects.
 """
 
-from plugins.common.attributes import OpAttributeError
-from plugins.common.bodies import Bodies
-from plugins.common.contract import DOMAIN, IR_VERSION, OPSET, VERSION
-from plugins.ops import OP_NAMES, PLUGIN_OPS, node_attributes, onnx_functions, reference_ops
+from typing import TYPE_CHECKING
+
+from spikehalt.packages.lazy import lazily
+
+if TYPE_CHECKING:
+    from plugins.common.attributes import OpAttributeError
+    from plugins.common.bodies import Bodies
+    from plugins.common.contract import DOMAIN, IR_VERSION, OPSET, VERSION
+    from plugins.ops import (
+        OP_NAMES,
+        PLUGIN_OPS,
+        SPIKE_OPS,
+        node_attributes,
+        onnx_functions,
+        reference_ops,
+    )
 
 __all__ = [
     "DOMAIN",
@@ -28,6 +43,7 @@ __all__ = [
     "OPSET",
     "OP_NAMES",
     "PLUGIN_OPS",
+    "SPIKE_OPS",
     "VERSION",
     "Bodies",
     "OpAttributeError",
@@ -35,3 +51,23 @@ __all__ = [
     "onnx_functions",
     "reference_ops",
 ]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "OpAttributeError": "plugins.common.attributes",
+        "Bodies": "plugins.common.bodies",
+        **dict.fromkeys(["DOMAIN", "IR_VERSION", "OPSET", "VERSION"], "plugins.common.contract"),
+        **dict.fromkeys(
+            [
+                "OP_NAMES",
+                "PLUGIN_OPS",
+                "SPIKE_OPS",
+                "node_attributes",
+                "onnx_functions",
+                "reference_ops",
+            ],
+            "plugins.ops",
+        ),
+    },
+)

@@ -10,17 +10,19 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from plugins import DOMAIN, VERSION
-from plugins.building.build import build
-from plugins.building.toolchain import find_cmake, find_cxx, find_nvcc, find_tensorrt
-from plugins.errors import BuildError, KernelError, WrongSettingError
-from plugins.libraries import FOLDER_VARIABLE, built_libraries, find_kernels, library_folder
-from plugins.ops import OPS
-from plugins.selftest.device import require_driver
-from plugins.selftest.run import selftest
 from spikehalt import commands, console
 from spikehalt.commands import DONE, NEGATIVE, Parser
 from spikehalt.console import note, say
+
+with commands.importing(__name__):
+    from plugins import DOMAIN, VERSION
+    from plugins.building.build import build
+    from plugins.building.toolchain import find_cmake, find_cxx, find_nvcc, find_tensorrt
+    from plugins.errors import BuildError, KernelError, WrongSettingError
+    from plugins.libraries import FOLDER_VARIABLE, built_libraries, find_kernels, library_folder
+    from plugins.ops import OPS
+    from plugins.selftest.device import require_driver
+    from plugins.selftest.run import selftest
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,9 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    return run(_parser().parse_args(arguments))
+
+
+def _parser() -> Parser:
     parser = Parser(prog="python -m plugins", description=__doc__)
     add_arguments(parser)
-    return run(parser.parse_args(arguments))
+    return parser
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         console.error(error)
         return NEGATIVE
     except BuildError as error:
-        sys.stderr.write(error.output)
+        console.complain(error.output)
         raise
 
 

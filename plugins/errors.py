@@ -1,6 +1,8 @@
-"""What `plugins` raises beyond ValueError.
+"""What `plugins` raises on purpose.
 
 PluginError
+├── OpInputError     arrays that an op's contract does not allow (also a ValueError)
+├── OpAttributeError attributes that an op's contract does not allow (also a ValueError)
 ├── KernelError      a kernel function returned an error code
 ├── NoDeviceError    there is no NVIDIA GPU, or no driver for it
 ├── LibraryError     a compiled library is missing, or is not ours
@@ -17,6 +19,10 @@ from spikehalt.errors import ConfigError, SpikehaltError
 
 class PluginError(SpikehaltError):
     """Base of the errors of this package; the message says what to do."""
+
+
+class OpInputError(PluginError, ValueError):
+    """Arrays that an op's contract does not allow."""
 
 
 class KernelError(PluginError):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
 from plugins.common.contract import VERSION
 from plugins.errors import LibraryError
+from spikehalt.places import PLUGIN_FOLDER_VARIABLE, plugin_folder, why_no_file
 
-FOLDER_VARIABLE: Final = "SPIKEHALT_PLUGIN_DIR"
+FOLDER_VARIABLE: Final = PLUGIN_FOLDER_VARIABLE
 """Environment variable that names the folder of the compiled libraries."""
 KERNELS_NAME: Final = "libspikehalt_kernels.so"
 ONNXRUNTIME_NAME: Final = f"libspikehalt_onnxruntime_v{VERSION}.so"
@@ -21,11 +21,12 @@ for: a library of another contract is not found, and the function bodies run.
 
 
 def library_folder() -> Path:
-    """`$SPIKEHALT_PLUGIN_DIR`, or `spikehalt/plugins` in the user's cache folder."""
-    if given := os.environ.get(FOLDER_VARIABLE):
-        return Path(given)
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "spikehalt" / "plugins"
+    """`$SPIKEHALT_PLUGIN_DIR`, or `spikehalt/plugins` in the user's cache folder.
+
+    Raises:
+        NoPlaceError: there is no such folder.
+    """
+    return plugin_folder()
 
 
 def plugins_name(major: int, *, static: bool = False) -> str:
@@ -73,7 +74,7 @@ def built_libraries() -> list[Path]:
 
 def _existing(name: str) -> Path:
     path = library_folder() / name
-    if path.is_file():
+    if not why_no_file(path):
         return path
     there = ", ".join(library.name for library in built_libraries()) or "no library of this project"
     raise LibraryError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,7 +10,7 @@ from plugins.common.contract import DOMAIN, VERSION
 from plugins.errors import LibraryError, RegistryError
 from plugins.libraries import find_plugins
 from plugins.ops import PLUGIN_OPS
-from spikehalt.extras import missing
+from spikehalt.extras import require_extra
 
 REMEDY_RTX = (
     "TensorRT-RTX has no plugin layers (parsing a model with plugins ends its process); export "
@@ -74,10 +73,5 @@ def _load(registry: Any, path: Path, version: str) -> None:
 
 
 def _import_tensorrt() -> ModuleType:
-    try:
-        return importlib.import_module("tensorrt")
-    except ImportError as error:
-        raise RegistryError(
-            f"{missing(error, 'tensorrt', 'loading plugins')}; on a Jetson: apt install "
-            "python3-libnvinfer"
-        ) from error
+    module: ModuleType = require_extra("tensorrt", "tensorrt", "loading plugins", RegistryError)
+    return module

@@ -18,7 +18,11 @@ from plugins.packed_lif import OP as PACKED_LIF
 from plugins.patches import OP as PATCHES
 from plugins.spike_attention import OP as SPIKE_ATTENTION
 from plugins.spike_attention import PACKED_OP as PACKED_ATTENTION
+from plugins.spike_conv import INTEGER_OP as SPIKE_CONV_INTEGER
+from plugins.spike_conv import OP as SPIKE_CONV
 from plugins.spike_count import OP as SPIKE_COUNT
+from plugins.spike_linear import INTEGER_OP as SPIKE_LINEAR_INTEGER
+from plugins.spike_linear import OP as SPIKE_LINEAR
 from plugins.token_halt import OP as TOKEN_HALT
 from plugins.token_halt import SUM_OP as TOKEN_HALT_SUM
 from plugins.token_merge import OP as TOKEN_MERGE
@@ -40,10 +44,18 @@ OPS: Final[tuple[Op, ...]] = (
     PACKED_ATTENTION,
     SPIKE_COUNT,
     PATCHES,
+    SPIKE_LINEAR,
+    SPIKE_LINEAR_INTEGER,
+    SPIKE_CONV,
+    SPIKE_CONV_INTEGER,
 )
 OP_NAMES: Final = tuple(op.name for op in OPS)
 PLUGIN_OPS: Final = tuple(op.name for op in OPS if op.plugin)
 """The ops that have TensorRT plugins; the others are for CPUs and run there as function bodies."""
+SPIKE_OPS: Final = tuple(
+    op.name for op in (SPIKE_LINEAR, SPIKE_LINEAR_INTEGER, SPIKE_CONV, SPIKE_CONV_INTEGER)
+)
+"""The ops whose kernels pay for activations that are not zero."""
 _BY_NAME: Final = {op.name: op for op in OPS}
 
 

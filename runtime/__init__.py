@@ -15,6 +15,7 @@ Rooms, each of which imports only those below it:
     triton       bundles in Triton Inference Server
     serve        bundles over HTTP
     report       one HTML page about a bundle on some files
+    doctor       what runs bundles on this machine
     measure      speed and energy of a bundle
     engine       Engine: the one call
     opening      what an engine is made of
@@ -31,12 +32,16 @@ Rooms, each of which imports only those below it:
 """
 
 import logging
+from typing import TYPE_CHECKING
 
-from runtime.bundle import Bundle, Manifest
-from runtime.engine import Engine
-from runtime.results.result import ImageResult, Result
-from runtime.results.trajectory import Trajectory
-from spikehalt.errors import SpikehaltError
+from spikehalt.packages.lazy import lazily
+
+if TYPE_CHECKING:
+    from runtime.bundle import Bundle, Manifest
+    from runtime.engine import Engine
+    from runtime.results.result import ImageResult, Result
+    from runtime.results.trajectory import Trajectory
+    from spikehalt.errors import SpikehaltError
 
 __all__ = [
     "Bundle",
@@ -48,4 +53,16 @@ __all__ = [
     "Trajectory",
 ]
 
+__getattr__ = lazily(
+    __name__,
+    {
+        "Bundle": "runtime.bundle",
+        "Engine": "runtime.engine",
+        "ImageResult": "runtime.results.result",
+        "Manifest": "runtime.bundle",
+        "Result": "runtime.results.result",
+        "SpikehaltError": "spikehalt.errors",
+        "Trajectory": "runtime.results.trajectory",
+    },
+)
 logging.getLogger(__name__).addHandler(logging.NullHandler())

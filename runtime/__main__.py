@@ -2,7 +2,14 @@
 
 import sys
 
-from runtime.cli import main
+from spikehalt import commands
+
+
+def _run() -> int:
+    from runtime.cli import main
+
+    return main()
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(_run))

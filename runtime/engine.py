@@ -27,14 +27,15 @@ from runtime.early_exit.settings import (
     not_negative,
     resolve,
 )
-from runtime.early_exit.stream import Prepare, Streamed, run_stream
-from runtime.early_exit.submit import Batcher
+from runtime.early_exit.stream import Prepare, Streamed, frames_of, run_stream
+from runtime.early_exit.submit import MAX_WAIT_MS, Batcher
 from runtime.errors import EngineStateError, InputError
 from runtime.inputs.check import check_inputs, fit_frame
 from runtime.opening import (
+    bounded_threads,
+    check_options,
     check_positive,
     check_sensor,
-    check_threads,
     choose_sensor,
     open_session,
     open_source,
@@ -77,6 +78,7 @@ class Engine:
             `python -m plugins build` makes: True: it must; None: where they have been built.
         public_key: refuse bundles that this Ed25519 key did not sign: 32 bytes, or the path of
             a PEM file.
+        min_release: refuse older releases that this key signed too.
         submit_wait_ms: how long a submitted image waits for others to share a batch with.
         energy_sensor: "auto", a name of `runtime.sensors.sensor_names()`, or a sensor; None
             measures no energy.
@@ -104,6 +106,7 @@ class Engine:
         device: str | None = None,
         native_ops: bool | None = None,
         public_key: Key | None = None,
+        min_release: int | None = None,
         submit_wait_ms: float = 2.0,
         energy_sensor: str | EnergySensor | None = None,
     ) -> None:
@@ -111,12 +114,13 @@ class Engine:
         self._pid = os.getpid()
         self._max_batch = check_positive("max_batch", max_batch)
         if threads is not None:
-            check_threads(threads)
+            threads = bounded_threads(threads)
+        check_options(device, spin, native_ops)
         check_sensor(energy_sensor)  # before anything is loaded that would have to be closed
-        self._submit_wait_ms = not_negative("submit_wait_ms", submit_wait_ms)
+        self._submit_wait_ms = not_negative("submit_wait_ms", submit_wait_ms, MAX_WAIT_MS)
         self._batcher: Batcher | None = None
         self._lock, self._closing = threading.Lock(), False
-        source = open_source(bundle, public_key)
+        source = open_source(bundle, public_key, min_release)
         self.manifest = source.manifest if isinstance(source, Bundle) else source
         self._overrides = Overrides(
             policy=policy, threshold=threshold, epsilon=epsilon, max_timesteps=max_timesteps
@@ -202,8 +206,8 @@ class Engine:
                 print(streamed.index, streamed.result.name, streamed.latency_ms)
 
         Args:
-            source: an iterable of arrays, or an opened OpenCV capture. Images of another size
-                are resized (needs pillow).
+            source: an iterable of arrays, or an opened OpenCV capture, whose colours are brought to
+                the bundle's order. Images of another size are fitted as files are (needs pillow).
             prepare: makes of one frame what the bundle takes; runs in the reader thread. None
                 resizes images and passes event frames on.
             batch: frames answered at once, if so many are waiting.
@@ -219,6 +223,10 @@ class Engine:
         """
         self._usable_session()
         self._resolve(Overrides(**overrides))
+        check_positive("batch", batch)
+        check_positive("queue", queue)
+        if prepare is not None and not callable(prepare):
+            raise ConfigError(f"prepare must be a function, not {type(prepare).__name__}")
         spec = self.manifest.input
 
         def classify(frames: list[Any]) -> Result:
@@ -228,7 +236,8 @@ class Engine:
             fitted = fit_frame(frame, spec) if prepare is None else prepare(frame)
             return check_inputs(spec, fitted)[0]
 
-        return run_stream(source, classify, prepare=ready, batch=batch, queue=queue, drop=drop)
+        frames = frames_of(source, spec.preprocessing.channel_order)
+        return run_stream(frames, classify, prepare=ready, batch=batch, queue=queue, drop=drop)
 
     def submit(self, image: Any, **overrides: Any) -> Future[ImageResult]:
         """Queue one image; images submitted about the same time are answered in one batch.
@@ -299,6 +308,12 @@ class Engine:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise EngineStateError(
+            f"an engine does not leave process {self._pid}, in which it was made: make one in "
+            "every process"
+        )
+
     def __repr__(self) -> str:
         state = "closed" if self._session is None else f"on {self._info.name}"
         settings = self.settings
@@ -357,6 +372,6 @@ class Engine:
     def _check_masks(self, wanted: bool) -> None:
         if wanted and not self.manifest.live_masks:
             raise ConfigError(
-                f"{self.manifest.name} was exported without live masks: export it again with "
-                "--live-masks"
+                f"{self.manifest.name} was exported without live masks: export it again, "
+                "spikehalt export CHECKPOINT --live-masks"
             )

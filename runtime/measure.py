@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from runtime.engine import Engine
 from runtime.results.result import ImageResult, Result
 from runtime.sensors import EnergyMeter
+from spikehalt.errors import ConfigError
 from spikehalt.exits import NEVER
 
 Clock = Callable[[], float]
+_ROUNDS_FOR_QUARTILES = 4
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Measured:
         rounds: how many were timed.
         images_per_round: images in each.
         median_ms: median over rounds of the time per image.
-        low_ms: lower quartile.
-        high_ms: upper quartile.
+        low_ms: lower quartile; None where there are too few rounds for one.
+        high_ms: upper quartile, likewise.
         images_per_s: 1000 / median_ms.
         average_timesteps: executed timesteps per image.
         average_tokens: live tokens over K_0.
@@ -63,8 +65,8 @@ class Measured:
     rounds: int
     images_per_round: int
     median_ms: float
-    low_ms: float
-    high_ms: float
+    low_ms: float | None
+    high_ms: float | None
     images_per_s: float
     average_timesteps: float
     average_tokens: float
@@ -112,7 +114,11 @@ def measure(
         meter: measures energy, in windows of its own after the timed rounds; None measures none.
         ticking: wraps the steps to show progress, called with them and their number.
         clock: seconds that only grow.
+
+    Raises:
+        ConfigError: fewer images than a batch takes.
     """
+    _check_batches(len(images), compared)
     seconds: list[list[float]] = [[] for _ in compared]
     totals = [_run(engine, images, variant) for variant in compared]  # this also warms up
     steps: Iterable[int] = [number for _ in range(rounds) for number in range(len(compared))]
@@ -122,6 +128,15 @@ def measure(
         seconds[number].append(clock() - begin)
     energies = [_energy(engine, images, variant, meter, clock) for variant in compared]
     return [_measured(*each) for each in zip(compared, totals, seconds, energies, strict=True)]
+
+
+def _check_batches(images: int, compared: Sequence[Variant]) -> None:
+    largest = max((variant.batch for variant in compared), default=1)
+    if largest > images:
+        raise ConfigError(
+            f"a batch of {largest} needs as many images, and there are {images}: take more, or a "
+            "smaller batch"
+        )
 
 
 @dataclass
@@ -149,7 +164,7 @@ def _run(engine: Engine, images: NDArray[Any], variant: Variant) -> _Totals:
         for streamed in engine.stream(images, **variant.overrides):
             totals.add(streamed.result)
     else:
-        for start in range(0, len(images), size):
+        for start in range(0, len(images) - size + 1, size):  # whole batches alone
             totals.add(engine(images[start : start + size], **variant.overrides))
     return totals
 
@@ -179,14 +194,15 @@ def _measured(
 ) -> Measured:
     images = totals.images
     low, median, high = np.percentile(np.array(seconds) * 1e3 / images, [25, 50, 75]).tolist()
+    spread = len(seconds) >= _ROUNDS_FOR_QUARTILES
     return Measured(
         name=variant.name,
         batch=variant.batch,
         rounds=len(seconds),
         images_per_round=images,
         median_ms=median,
-        low_ms=low,
-        high_ms=high,
+        low_ms=low if spread else None,
+        high_ms=high if spread else None,
         images_per_s=1e3 / median,
         average_timesteps=totals.timesteps / images,
         average_tokens=totals.tokens / images,

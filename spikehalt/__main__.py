@@ -19,8 +19,9 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from spikehalt import __version__, commands, console, extras, packages
-from spikehalt.catalogue import COMMANDS
+from spikehalt import __version__, commands, console, extras
+from spikehalt.packages import ours
+from spikehalt.packages.catalogue import COMMANDS
 from spikehalt.strict import unknown_name
 
 PROGRAM = "spikehalt"
@@ -29,7 +30,7 @@ PROGRAM = "spikehalt"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (CONTRIBUTING.md)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    packages.claim()
+    ours.claim()
     if "_ARGCOMPLETE" in os.environ:
         _complete()
     return commands.run(lambda: _run(arguments))
@@ -54,7 +55,7 @@ def _run(arguments: list[str]) -> int:
         options = _parser(name).parse_args(rest)
         return int(module.run(options))
     except ImportError as error:
-        if (error.name or "").partition(".")[0] in (*packages.OURS, PROGRAM):
+        if (error.name or "").partition(".")[0] in (*ours.OURS, PROGRAM):
             raise
         console.error(extras.missing(error, COMMANDS[name].extra, f"{PROGRAM} {name}"))
         return commands.FAILED

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from spikehalt import console
 from spikehalt.errors import SpikehaltError
+from spikehalt.reading import name_of, reason
 
 DONE, NEGATIVE, FAILED, STOPPED = 0, 1, 2, 130
 
@@ -17,8 +19,21 @@ DONE, NEGATIVE, FAILED, STOPPED = 0, 1, 2, 130
 class Parser(argparse.ArgumentParser):
     """argparse whose errors are one line, and name the nearest option or choice there is.
 
-    `_` in the name of an option is read as `-`.
+    `_` in the name of an option is read as `-`. Every parser knows `--quiet`.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.add_argument(
+            "--quiet", action=_Quiet, help="no notes and no progress; errors are told"
+        )
+
+    def parse_args(  # type: ignore[override]  # its overloads say no more than this
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """As argparse's; what an earlier command line said of `--quiet` is forgotten."""
+        console.be_quiet(False)
+        return super().parse_args(args, namespace)
 
     def parse_known_args(  # type: ignore[override]  # its overloads say no more than this
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -50,6 +65,16 @@ class Parser(argparse.ArgumentParser):
         self.exit(FAILED)
 
 
+class _Quiet(argparse.Action):
+    """Silences notes and progress as soon as it is read; leaves nothing in the namespace."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, *_: object, **__: object) -> None:
+        console.be_quiet(True)
+
+
 def share(text: str) -> float:
     """The share that `0.005` or `0.5%` names, for argparse.
 
@@ -70,21 +95,60 @@ def _nearest(given: str, known: Iterable[str]) -> str:
 def run(command: Callable[[], int], *, stopped: str = "stopped") -> int:
     """Run a command; returns its exit status, or that of what ended it.
 
+    Whatever lies outside of this project ends in one line: what it refused, the system's refusals
+    (OSError), memory, Ctrl-C. A defect of the project itself keeps its traceback.
+
     Args:
         command: returns 0, or 1 where its verdict is negative.
-        stopped: what Ctrl-C leaves behind, in words.
+        stopped: what Ctrl-C leaves behind, in words, unless what raises it says so itself.
     """
     console.print_whatever_the_encoding()
     try:
-        status = command()
-        sys.stdout.flush()  # a reader that is gone shows here, not while Python ends
-    except SpikehaltError as error:
-        console.error(error)
-        return FAILED
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        sys.stderr.close()
+        return _finished(command)
+    except console.ReaderGone:
         return DONE
-    except KeyboardInterrupt:
-        sys.stderr.write(f"{stopped}\n")
+    except KeyboardInterrupt as stop:
+        console.complain(f"{str(stop) or stopped}\n")
         return STOPPED
+    except (SpikehaltError, OSError, MemoryError) as problem:
+        console.error(_told(problem))
+        return FAILED
+
+
+@contextmanager
+def importing(module: str) -> Iterator[None]:
+    """Around the imports of a command's own module, which `run` cannot guard.
+
+    Args:
+        module: its `__name__`; where it is not run but imported, Ctrl-C goes to whoever imports it.
+
+    Raises:
+        SystemExit: with status 130, after Ctrl-C.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if module != "__main__":
+            raise
+        console.complain("stopped\n")
+        raise SystemExit(STOPPED) from None
+
+
+def _finished(command: Callable[[], int]) -> int:
+    """Its status, after everything was written: a full disk shows now, not while Python ends."""
+    try:
+        status = command()
+    except SystemExit:  # --help was shown
+        console.flush()
+        raise
+    console.flush()
     return status
+
+
+def _told(problem: SpikehaltError | OSError | MemoryError) -> str:
+    if isinstance(problem, SpikehaltError):
+        return str(problem)
+    if isinstance(problem, MemoryError):
+        return "out of memory: the machine has not as much as this takes"
+    place = getattr(problem, "filename", None)
+    return reason(problem) if place is None else f"{name_of(str(place))}: {reason(problem)}"

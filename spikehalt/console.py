@@ -1,17 +1,37 @@
 """What commands write: what was asked for on stdout; errors, notes and progress on stderr.
 
-Under torchrun every process runs the command, and only the first one speaks.
+Under torchrun every process runs the command, and only the first one speaks. Where there is no
+stdout (services, `>&-`) nobody listens, and nothing is written; where it is full, an OutputError
+ends the command. What stderr cannot take is lost. Text of others (names of files and classes,
+manifests) cannot act on a terminal: control characters are made visible.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
+
+from spikehalt.errors import OutputError
 
 T = TypeVar("T")
+
+_FILE_COLUMNS = 160  # a file or a pipe has no width, and gets room for every column
+_MOST_COLUMNS = 10_000
+_LEAST_PER_COLUMN = 8
+# C0 and C1 controls, separators of lines, marks that reverse text, and what is no character.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+class ReaderGone(Exception):  # noqa: N818  # no error: nobody wants more
+    """Who reads stdout, such as `head`, has seen enough."""
 
 
 def speaks() -> bool:
@@ -20,37 +40,98 @@ def speaks() -> bool:
 
 
 def say(text: str) -> None:
-    """A line of what was asked for."""
-    if speaks():
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
+    """A line of what was asked for, or several.
+
+    Raises:
+        OutputError: stdout is full, or cannot be written for another reason.
+    """
+    write("\n".join(visible(line) for line in text.split("\n")) + "\n")
+
+
+_quiet = False
+
+
+def be_quiet(quiet: bool) -> None:
+    """Whether notes and progress are left out from now on."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether notes and progress are left out: by `--quiet`, or since another process speaks."""
+    return _quiet or not speaks()
 
 
 def note(text: str) -> None:
     """A remark about the run: one line on stderr."""
-    _complain("note", text)
+    if not is_quiet():
+        complain(f"note: {one_line(text)}\n")
 
 
 def error(problem: object) -> None:
     """What went wrong: one line on stderr."""
-    _complain("error", str(problem))
+    complain(f"error: {one_line(str(problem))}\n")
 
 
-def _complain(kind: str, text: str) -> None:
-    if speaks():
-        sys.stderr.write(f"{kind}: {one_line(text)}\n")
+def write(text: str) -> None:
+    """Text as it is, on stdout.
+
+    Raises:
+        OutputError: stdout is full, or cannot be written for another reason.
+        ReaderGone: nobody reads it any more.
+    """
+    if not speaks() or not _is_open(sys.stdout):
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError as gone:
+        _drop_what_waits()
+        raise ReaderGone from gone
+    except OSError as problem:
+        _drop_what_waits()
+        raise OutputError(f"stdout cannot be written: {problem.strerror}") from problem
+
+
+def complain(text: str) -> None:
+    """Text as it is, on stderr, as far as that takes it."""
+    if speaks() and _is_open(sys.stderr):
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+def flush() -> None:
+    """Write what is still waiting; raises as `write` does."""
+    write("")
+
+
+def _drop_what_waits() -> None:
+    """Let what stdout did not take go, so that Python does not try again while it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _is_open(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed
+
+
+def visible(text: str) -> str:
+    """The text with control characters as escapes, which no terminal follows."""
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks."""
-    return " ".join(line.strip() for line in text.splitlines())
+    """The text without line breaks, its control characters visible."""
+    return visible(" ".join(line.strip() for line in text.splitlines()))
 
 
 def write_json(data: Any) -> None:
     """One JSON document, alone on stdout; letters are escaped where stdout might not have them."""
     encoding = str(getattr(sys.stdout, "encoding", None) or "")
-    if speaks():
-        sys.stdout.write(json_text(data, ascii_only=not encoding.lower().startswith("utf")))
+    write(json_text(data, ascii_only=not encoding.lower().startswith("utf")))
 
 
 def json_text(data: Any, *, ascii_only: bool = False) -> str:
@@ -69,15 +150,24 @@ def write_table(
 
     Where rich is not installed the same text stands in plain columns.
     """
-    if not speaks():
+    if not speaks() or not _is_open(sys.stdout):
         return
+    title, footer = visible(title), visible(footer)
+    cells = [[visible(cell) for cell in row] for row in rows]
     try:
-        from rich.console import Console
-        from rich.markup import escape
-        from rich.table import Table
+        text = _rich_table(title, columns, cells, footer)
     except ImportError:
-        sys.stdout.write(plain_table(title, columns, rows, footer))
-        return
+        text = plain_table(title, columns, cells, footer)
+    write(text)
+
+
+def _rich_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], footer: str
+) -> str:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(title=escape(title), title_justify="left", caption_justify="left")
     for column in columns:
         right = column.startswith(">")
@@ -85,7 +175,10 @@ def write_table(
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     table.caption = escape(footer) or None
-    Console(width=_width()).print(table)
+    console = Console(width=table_width(len(columns)))
+    with console.capture() as captured:  # rich would end the process by itself on a closed pipe
+        console.print(table)
+    return captured.get()
 
 
 def plain_table(
@@ -106,36 +199,63 @@ def plain_table(
     return "\n".join([title, *aligned, *([footer] if footer else [])]) + "\n"
 
 
-def _width() -> int | None:
-    """The terminal's width; a file or a pipe has none and gets room for every column."""
-    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
+def table_width(columns: int = 10) -> int:
+    """The terminal's width, or what $COLUMNS says, as far as a table can be drawn in it."""
+    asked = shutil.get_terminal_size((_FILE_COLUMNS, 24)).columns
+    return min(max(asked, _LEAST_PER_COLUMN * columns), _MOST_COLUMNS)
 
 
-def progress(items: Iterable[T], total: int, what: str, steps: Iterable[int]) -> Iterator[T]:
-    """Yield `items` under a progress bar on stderr, where rich is installed.
+def energy_unit(energy_mj: float) -> tuple[float, str]:
+    """By what an energy in mJ is multiplied to be read, and the unit that it then has."""
+    size = abs(energy_mj)
+    if size >= 1000.0:
+        return 1e-3, "J"
+    return (1e3, "µJ") if size < 1.0 else (1.0, "mJ")
+
+
+def energy_text(energy_mj: float | None) -> str:
+    """An energy with the unit that fits its size; "unknown" for None."""
+    if energy_mj is None:
+        return "unknown"
+    factor, unit = energy_unit(energy_mj)
+    return f"{factor * energy_mj:.4g} {unit}"
+
+
+def progress(items: Iterable[T], total: int | None, what: str, steps: Iterable[int]) -> Iterator[T]:
+    """Yield `items` under a progress bar on stderr, with rate and time left.
+
+    Nothing is shown where stderr is no terminal, rich is not installed, or `--quiet` was given.
 
     Args:
         items: what to yield.
-        total: where the bar ends.
+        total: where the bar ends; None: nobody knows.
         what: text beside it.
         steps: how far each item advances the bar.
     """
+    if is_quiet() or not _is_open(sys.stderr) or not sys.stderr.isatty():
+        yield from items
+        return
     try:
+        import rich.progress as bars
         from rich.console import Console
-        from rich.progress import Progress
     except ImportError:
         yield from items
         return
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
+    left = (bars.TimeRemainingColumn(), bars.TextColumn("left")) if total is not None else ()
+    columns = (bars.TextColumn(what), bars.BarColumn(), bars.MofNCompleteColumn())
+    rate = bars.TextColumn("{task.fields[rate]}")
+    console = Console(stderr=True)
+    with bars.Progress(*columns, rate, *left, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=total, rate="")
         for item, step in zip(items, steps, strict=False):
             yield item
             bar.advance(task, step)
+            speed = bar.tasks[task].speed
+            bar.update(task, rate=f"{speed:,.1f}/s" if speed else "")
 
 
 def print_whatever_the_encoding() -> None:
-    """Let letters that an output's encoding lacks, such as ε in cp1252, become question marks."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)  # a replaced stream may have none
-        if reconfigure is not None:
-            reconfigure(errors="replace")
+    """Let letters that an output lacks, such as ε in cp1252, be "?" there, on stderr a code."""
+    for stream, errors in ((sys.stdout, "replace"), (sys.stderr, "backslashreplace")):
+        if _is_open(stream) and hasattr(stream, "reconfigure"):  # a replaced stream may have none
+            stream.reconfigure(errors=errors)

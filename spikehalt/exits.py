@@ -26,6 +26,7 @@ PolicyName = Literal["halting", "entropy", "confidence", "never"]
 Direction = Literal["at_least", "at_most"]
 Grid = Callable[[float, int], list[float]]
 
+MAX_DROP = 0.005  # share of accuracy that exits may cost where nobody says otherwise
 MAX_HALT_SCORE = 1e9  # far above L·T, far below what float32 holds
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import shlex
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -11,8 +12,26 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from spikehalt.errors import MissingExtraError, SpikehaltError
+from spikehalt.reading import reason
 
 NAME = "spikehalt"
+_OTHERWISE = {
+    "tensorrt": "; on a Jetson: apt install python3-libnvinfer",
+    "tensorrt_rtx": "; it exists for Linux on x86-64 and for Windows",
+}
+
+# ONNX Runtime's wheels write a device id and a database of events below the home folder, and look
+# up a host of Microsoft's; the client of the Hugging Face hub counts what uses it.
+TELEMETRY_VARIABLES = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY")
+
+
+def switch_off_telemetry() -> None:
+    """Keep libraries, before they are imported, from reporting; also in processes started later.
+
+    Whoever wants it sets the variable to 0.
+    """
+    for name in TELEMETRY_VARIABLES:
+        os.environ.setdefault(name, "1")
 
 
 def require_extra(
@@ -32,17 +51,29 @@ def require_extra(
     """
     try:
         return importlib.import_module(module)
-    except ImportError as problem:
-        raise error(missing(problem, extra, purpose)) from problem
+    except Exception as problem:  # a library that cannot be loaded raises what it likes
+        raise error(missing(problem, extra, purpose, module.partition(".")[0])) from problem
 
 
-def missing(error: ImportError, extra: str, purpose: str) -> str:
-    """Why an import failed, and what to do, in one sentence."""
-    package = (error.name or "").partition(".")[0]
-    if isinstance(error, ModuleNotFoundError) and package:
-        return f"{purpose} needs {package}, which is not installed: {install_command(extra)}"
-    what = package or "a package"
-    return f"{purpose} needs {what}, which is installed and cannot be loaded: {error}"
+def missing(error: Exception, extra: str, purpose: str, package: str = "") -> str:
+    """Why an import failed, and what to do, in one sentence.
+
+    Args:
+        error: what it raised.
+        extra: the extra of this project that brings the package.
+        purpose: what needs it, as the subject of the sentence.
+        package: what was imported, where the error does not say.
+    """
+    found = str(getattr(error, "name", None) or package).partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and found:
+        otherwise = _OTHERWISE.get(found, "")
+        return (
+            f"{purpose} needs {found}, which is not installed: {install_command(extra)}{otherwise}"
+        )
+    return (
+        f"{purpose} needs {found or 'a package'}, which is installed and cannot be loaded: "
+        f"{reason(error)}"
+    )
 
 
 def install_command(extra: str) -> str:

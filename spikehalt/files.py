@@ -92,6 +92,25 @@ def replace_file(path: Path, source: bytes | Path) -> tuple[str, int]:
     return result
 
 
+def put_file(path: Path, content: bytes | str, what: str) -> None:
+    """`replace_file`, folders above it included, whose refusals are told in a sentence.
+
+    Args:
+        path: where to.
+        content: text is written as UTF-8, with the line ends that it has.
+        what: the file is, for the message.
+
+    Raises:
+        OutputError: the disk is full or gone, or a right is missing; what was there is intact.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    try:
+        replace_file(path, content if isinstance(content, bytes) else content.encode())
+    except OSError as error:
+        raise OutputError(f"{what} {path} cannot be written: {error.strerror}") from error
+
+
 @contextlib.contextmanager
 def replacing_folder(target: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes `target` when the block succeeds.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import spikehalt  # noqa: F401  first of all: it switches the telemetry of libraries off
 from plugins.building.cpu import compile_command
 from plugins.building.toolchain import find_cxx
 from plugins.libraries import FOLDER_VARIABLE, ONNXRUNTIME_NAME

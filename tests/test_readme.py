@@ -47,14 +47,14 @@ def test_export_and_embed_examples_run_as_printed(board: Path) -> None:
     (embed,) = blocks("python")
     answers = run(board, "-c", embed).splitlines()
     assert len(answers) == 2 and all(len(line.split()) == 4 for line in answers)
-    (info,) = [b for b in blocks("sh") if "runtime info" in b]
-    assert "spikformer-3-64" in run(board, *shlex.split(info.splitlines()[0])[1:])
+    (info,) = [b for b in blocks("sh") if "spikehalt info" in b]
+    assert "spikformer-3-64" in run(board, "-m", *shlex.split(info.splitlines()[0]))
 
 
 def test_training_commands_of_the_readme_are_accepted(tmp_path: Path) -> None:
-    (train,) = [b for b in blocks("sh") if "train run" in b]
+    (train,) = [b for b in blocks("sh") if "spikehalt train" in b]
     recipes, training, _ = train.splitlines()
-    assert "digits" in run(ROOT, *shlex.split(recipes)[1:])
+    assert "digits" in run(ROOT, "-m", *shlex.split(recipes))
     quick = ["--static.epochs", "0", "--halting.epochs", "1", "--out", str(tmp_path)]
-    run(ROOT, *shlex.split(training)[1:-2], *quick)
-    run(ROOT, "-m", "train", "resume", str(tmp_path / "last.pt"))
+    run(ROOT, "-m", *shlex.split(training)[:-2], *quick)
+    run(ROOT, "-m", "spikehalt", "resume", str(tmp_path / "last.pt"))

@@ -4,10 +4,12 @@
     architectures   what tells one spiking transformer from another, an object each
     halting         two-dimensional token halting: pure functions on tensors
     merging         token merging: pure functions on tensors
+    silence         a penalty on what spikes cost
     staircase       the rate of a neuron under a constant current, as I-SPS needs it
     models          neurons, stems, attentions, blocks, the network
     baselines       methods of other papers around the network: dropping, surrogate modules
     checkpoint      files that hold a network and what resuming needs
+    integrity       their digest, and whether weights can be weights
     data            digits, image folders and zips, event frames
     loop            training runs: phases, sweeps, logs
     parallel        devices and processes
@@ -16,7 +18,10 @@
     importing       checkpoints of other repositories
     recipes         configurations that ship with the package
     cli             `python -m train`
+    doctor          what trains on this machine
     errors          what is raised on purpose
 
 Axes are named T (timesteps), B (images), K (tokens), D (embedding), L (blocks) throughout.
 """
+
+import spikehalt  # noqa: F401  first of all: it switches the telemetry of libraries off

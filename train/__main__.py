@@ -2,7 +2,14 @@
 
 import sys
 
-from train.cli import main
+from spikehalt import commands
+
+
+def _run() -> int:
+    from train.cli import main
+
+    return main()
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(_run, stopped="stopped before anything was done"))

@@ -9,7 +9,6 @@ import io
 import pickle
 import random
 import warnings
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,13 @@ import torch
 from torch import Tensor
 
 from spikehalt.datasets.preprocessing import Preprocessing
-from spikehalt.errors import ConfigError, OutputError
-from spikehalt.files import make_folder, replace_file
+from spikehalt.files import put_file
+from spikehalt.reading import reading
 from spikehalt.strict import build, to_dict
 from train.baselines.build import build_network
 from train.config import ModelConfig
 from train.errors import CheckpointError
+from train.integrity import check_digest, check_weights, sealed
 from train.models.network import SpikingTransformer
 
 FORMAT = "spikehalt-checkpoint"
@@ -75,8 +75,6 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     Raises:
         OutputError: the disk refused.
     """
-    path = Path(path)
-    make_folder(path.parent)
     plain = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -91,17 +89,15 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     }
     content = io.BytesIO()  # PyTorch tells a full disk by an internal assertion
     torch.save(plain, content)
-    try:
-        replace_file(path, content.getvalue())
-    except OSError as error:
-        raise OutputError(f"checkpoint {path} cannot be written: {error.strerror}") from error
+    put_file(Path(path), sealed(content.getvalue()), "checkpoint")
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint onto the CPU.
 
     Raises:
-        CheckpointError: missing, not ours, truncated, or from a newer version; one sentence each.
+        CheckpointError: missing, not ours, truncated, damaged, from a newer version, or with a
+            weight that cannot be one; one sentence each.
     """
     content = _read(Path(path))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -115,10 +111,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{path} has checkpoint format {version}, this spikehalt reads up to {FORMAT_VERSION}; "
             "update spikehalt"
         )
-    try:
+    with reading(path, CheckpointError, "is damaged"):
         return Checkpoint(
-            model=build(ModelConfig, content["model"]),
-            weights=content["weights"],
+            model=build(
+                ModelConfig, content["model"], f"{path} is damaged: model", CheckpointError
+            ),
+            weights=check_weights(content["weights"], path),
             classes=tuple(content["classes"]),
             phase=content["phase"],
             metrics=content["metrics"],
@@ -126,29 +124,30 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             training=content["training"],
             preprocessing=_preprocessing(content),
         )
-    except (KeyError, TypeError, ConfigError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from None
 
 
 def _preprocessing(content: dict[str, Any]) -> Preprocessing:
     """Checkpoints from before it was stored were trained on pictures that `data.fit` fitted."""
     fit = content["run"].get("data", {}).get("fit", "resize")
-    return build(Preprocessing, content.get("preprocessing", {"fit": fit}))
+    stored = content.get("preprocessing", {"fit": fit})
+    return build(Preprocessing, stored, "it is damaged: preprocessing", CheckpointError)
 
 
 def _read(path: Path) -> Any:
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist; `python -m train run` writes checkpoints")
-    try:
-        with warnings.catch_warnings():  # torch warns of pickle protocols before it refuses them
-            warnings.simplefilter("ignore")
+    with (
+        reading(path, CheckpointError, "is truncated or not a checkpoint file"),
+        warnings.catch_warnings(),  # torch warns of pickle protocols before it refuses them
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            check_digest(path)
             return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise CheckpointError(
-            f"{path} is not a spikehalt checkpoint (it holds foreign objects)"
-        ) from None
-    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError):
-        raise CheckpointError(f"{path} is truncated or not a checkpoint file") from None
+        except pickle.UnpicklingError:
+            raise CheckpointError(
+                f"{path} is not a spikehalt checkpoint (it holds foreign objects)"
+            ) from None
 
 
 def random_states() -> dict[str, Any]:

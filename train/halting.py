@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from spikehalt.exits import single
 from train.config import HaltingMode
 
 
@@ -81,10 +82,20 @@ def halt(
         last: whether this is block L, where every token that is left halts.
     """
     cum_next = cum + history(h, mode)
-    reached = torch.ones_like(cum_next) if last else (cum_next >= 1 - epsilon).to(h.dtype)
+    reached = torch.ones_like(cum_next) if last else (cum_next >= bound(epsilon)).to(h.dtype)
     halts = reached * live
     p = live * torch.where(reached > 0, 1 - cum, h)
     return HaltStep(p, h, cum_next, live - halts, halts)
+
+
+def bound(epsilon: Tensor | float) -> Tensor | float:
+    """1 - epsilon, rounded to float32 after each step as deployed graphs do; not once from float64.
+
+    The two differ by a unit for two margins in five.
+    """
+    if isinstance(epsilon, Tensor):
+        return 1 - epsilon.float()
+    return single(1.0 - single(epsilon))
 
 
 def readout(p: Tensor, x: Tensor) -> Tensor:
@@ -94,24 +105,39 @@ def readout(p: Tensor, x: Tensor) -> Tensor:
     return weighted.squeeze(-2) / x.shape[-2]
 
 
-def ponder_loss(steps: list[HaltStep], *, weight_by_time: bool = False) -> Tensor:
-    """Mean over timesteps and tokens of (blocks run + remainder), Graves' ponder cost per image.
+def ponder_cost(
+    steps: list[HaltStep], *, weight_by_time: bool = False, straight_through: float = 0.0
+) -> Tensor:
+    """Each image's mean over timesteps and tokens of (blocks run + remainder), Graves' ponder cost.
 
     Args:
         steps: one `HaltStep` per block; token counts may shrink by merging.
         weight_by_time: AT-SNN's NB weighting, t * (N - 1) + 1 in place of N blocks run.
+        straight_through: width of the straight-through gradient of the blocks run; 0 = none.
 
     Returns:
-        Scalar. Gradients reach the scores through the remainder.
+        [B]. Gradients reach the scores through the remainder: those of blocks before N alone, so
+        that a token which halts in block 1 has none. With `straight_through` they also pass the
+        decision of every block that ran, as if a token went on by sigmoid((1 - C) / width).
     """
-    total = torch.zeros((), device=steps[0].p.device)
+    total = torch.zeros(steps[0].p.shape[1], device=steps[0].p.device)
     for index, step in enumerate(steps):
         ran = step.live + step.halts  # [T, B, K]
         if weight_by_time and index > 0:
             times = torch.arange(1, ran.shape[0] + 1, device=ran.device).view(-1, 1, 1)
             ran = ran * times
-        total = total + (ran + step.p * step.halts).sum(-1).mean() / steps[0].p.shape[-1]
+        cost = ran + step.p * step.halts
+        if straight_through and index < len(steps) - 1:
+            goes_on = torch.sigmoid((1 - step.cum) / straight_through)
+            cost = cost + (step.live + step.halts) * (goes_on - goes_on.detach())
+        total = total + cost.sum(-1).mean(0) / steps[0].p.shape[-1]
     return total
+
+
+def tokens_used(steps: list[HaltStep]) -> Tensor:
+    """Each image's live tokens over K_1, averaged over blocks and timesteps, [B] in [0, 1]."""
+    ran = [(step.live + step.halts).sum(-1).mean(0) for step in steps]
+    return torch.stack(ran).mean(0) / steps[0].p.shape[-1]
 
 
 def halt_score(cum: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class Merged(NamedTuple):
 
 
 def similarity(x: Tensor, live: Tensor) -> Tensor:
-    """Cosine of every even token with every odd one, dot / sqrt(|a|^2 |b|^2), in float32.
+    """`cosine` of every even token with every odd one.
 
     Args:
         x: [..., K, D].
@@ -53,8 +53,22 @@ def similarity(x: Tensor, live: Tensor) -> Tensor:
     squares = (a * a).sum(-1).unsqueeze(-1) * (b * b).sum(-1).unsqueeze(-2)
     with torch.autocast(x.device.type, enabled=False):
         dot = a @ b.transpose(-1, -2)
-    cosine = torch.where(squares > 0, dot / squares.clamp_min(1e-38).sqrt(), torch.zeros_like(dot))
-    return torch.where(live[..., 1::2].unsqueeze(-2) > 0, cosine, NO_PARTNER)
+    return torch.where(live[..., 1::2].unsqueeze(-2) > 0, cosine(dot, squares), NO_PARTNER)
+
+
+def cosine(dot: Tensor, squares: Tensor) -> Tensor:
+    """dot / sqrt(squares) in float32, 0 where `squares` is 0; every operation rounds correctly.
+
+    PyTorch's float32 root is off by one unit on some processors, which would tell equally similar
+    partners apart. That of float64, rounded, is the correctly rounded root of every float32: those
+    lie 2^-50 or more from where rounding changes, relatively, and float64 is good to 2^-51.
+
+    Args:
+        dot: products of two vectors, float32.
+        squares: of their squared lengths, float32, same shape.
+    """
+    root = squares.double().sqrt().float()
+    return torch.where(squares > 0, dot / root, torch.zeros_like(dot))
 
 
 def choose_sources(x: Tensor, live: Tensor, gamma: int) -> Tensor:
@@ -108,8 +122,8 @@ def surviving(source: Tensor, tokens: int) -> Tensor:
 
 def _targets(x: Tensor, live: Tensor, source: Tensor) -> Tensor:
     """Where each position's vector goes [T, B, K]: itself, a partner, or -1 for nowhere."""
-    cosine = similarity(x.detach(), live)
-    best, partner = cosine.amax(-1), cosine.argmax(-1)  # [T, B, ceil(K/2)]
+    similar = similarity(x.detach(), live)
+    best, partner = similar.amax(-1), similar.argmax(-1)  # [T, B, ceil(K/2)]
     merges = (live[..., ::2] > 0) & (best > NO_PARTNER)
     goes_to = torch.where(merges, 2 * partner + 1, -1)
     target = torch.arange(x.shape[-2], device=x.device).repeat(*live.shape[:2], 1)

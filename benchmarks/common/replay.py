@@ -12,23 +12,28 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from benchmarks.common.densities import Densities, measure_densities
 from export.bundle.write import export_bundle
 from export.graph import tokens as tokens_module
 from export.graph.emitter import Emitter
 from export.options import ExportOptions
 from runtime import Engine
+from train.checkpoint import load_checkpoint
 from train.config import HaltingConfig
 
 # Halting scores of zero: the replayed history alone decides.
 SILENT = HaltingConfig(mode="block_time", alpha=0.0, beta=-1e4)
 HALTS = 2.0
+DENSITY_IMAGES = 256
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,13 @@ class Replay:
         last_block: int [N, T, K], 1-based number of the block in which the token halts.
         timesteps: int [N], how many the calibrated exit policy ran.
         blocks: L.
+        densities: how densely its neurons fired; None where that is not imposed.
     """
 
     last_block: NDArray[np.int64]
     timesteps: NDArray[np.int64]
     blocks: int
+    densities: Densities | None = None
 
     @property
     def live(self) -> NDArray[np.int64]:
@@ -62,14 +69,15 @@ class Replay:
         order = np.lexsort((self.live.sum((1, 2)), self.timesteps))
         picked = order[((np.arange(count) + 0.5) * len(order) / count).astype(int)]
         picked = np.random.default_rng(0).permutation(picked)
-        return Replay(self.last_block[picked], self.timesteps[picked], self.blocks)
+        return replace(self, last_block=self.last_block[picked], timesteps=self.timesteps[picked])
 
     def stretched(self, blocks: int, tokens: int) -> Replay:
         """Return the sets for another depth or token count, by nearest block and token."""
         to_block = _nearest(blocks, self.blocks) + 1  # recorded block of each new one, 1-based
         ran = self.last_block[..., None] >= to_block  # [N, T, K, L']
         slots = _nearest(tokens, self.last_block.shape[-1])
-        return Replay(ran.sum(-1)[..., slots], self.timesteps, blocks)
+        densities = self.densities and self.densities.stretched(blocks)
+        return Replay(ran.sum(-1)[..., slots], self.timesteps, blocks, densities)
 
     def inputs(
         self, images: NDArray[np.int64], start: int, chunk: int = 1
@@ -85,13 +93,20 @@ class Replay:
 
     def save(self, path: Path) -> None:
         """Write to an .npz file."""
-        np.savez(path, last_block=self.last_block, timesteps=self.timesteps, blocks=self.blocks)
+        shares = self.densities
+        fired: dict[str, Any] = {}
+        if shares is not None:
+            fired = {"stem_shares": shares.stem, "block_shares": shares.blocks}
+        counts: dict[str, Any] = {"last_block": self.last_block, "timesteps": self.timesteps}
+        np.savez(path, blocks=self.blocks, **counts, **fired)
 
     @classmethod
     def load(cls, path: Path) -> Replay:
         """Read what `save` wrote."""
         with np.load(path) as data:
-            return cls(data["last_block"], data["timesteps"], int(data["blocks"]))
+            fired = "stem_shares" in data
+            densities = Densities(data["stem_shares"], data["block_shares"]) if fired else None
+            return cls(data["last_block"], data["timesteps"], int(data["blocks"]), densities)
 
 
 def _nearest(new: int, old: int) -> NDArray[np.int64]:
@@ -110,7 +125,10 @@ def record(folder: Path, images: NDArray[np.uint8]) -> Replay:
             masks = engine(images, live_masks=True).live_masks
     assert masks is not None
     live = np.stack(masks, 2)  # [N, T, L, K]
-    return Replay(live.sum(2).astype(np.int64), timesteps, live.shape[2])
+    network = load_checkpoint(folder / "halting.pt").network().eval()
+    planes = torch.from_numpy(images[:DENSITY_IMAGES]).permute(0, 3, 1, 2)
+    densities = measure_densities(network, planes)
+    return Replay(live.sum(2).astype(np.int64), timesteps, live.shape[2], densities)
 
 
 @contextmanager

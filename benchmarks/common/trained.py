@@ -43,13 +43,16 @@ def train_and_export(config: TrainConfig, out: Path) -> dict[str, Path]:
     )
     merged = run(merging, start=load_checkpoint(checkpoints["halting"])).checkpoints["halting"]
     files = {"static": checkpoints["static"], "halting": checkpoints["halting"], "merging": merged}
-    return {name: export_bundle(path, out / f"{name}.bundle").root for name, path in files.items()}
+    return {
+        name: export_bundle(path, out / f"{name}.bundle", force=True).root
+        for name, path in files.items()
+    }
 
 
 def choose_threshold(path: Path, validation: ImageSource) -> None:
     """Calibrate on the validation split, never on the test images, and write it into the bundle."""
     with Engine(path, policy="never") as engine:
-        trajectory = engine.record(as_pixels(validation))
+        trajectory = engine.record(as_inputs(validation))
         manifest = engine.manifest
     observed = Observed(
         manifest=manifest, trajectory=trajectory,
@@ -59,10 +62,13 @@ def choose_threshold(path: Path, validation: ImageSource) -> None:
     update_manifest(path, found.apply(Bundle.open(path).manifest, "validation split"))
 
 
-def as_pixels(split: ImageSource) -> NDArray[np.uint8]:
-    """uint8 [N, C, H, W] -> [N, H, W, C], what a camera gives."""
+def as_inputs(split: ImageSource) -> NDArray[Any]:
+    """What a camera gives: images uint8 [N, H, W, C], event frames float32 [N, T, C, H, W]."""
     assert isinstance(split, Split), "the sets of the demo and the zoo are small: never streamed"
-    return np.ascontiguousarray(split.images.numpy().transpose(0, 2, 3, 1))
+    images: NDArray[Any] = split.images.numpy()
+    if images.ndim == 5:
+        return images
+    return np.ascontiguousarray(images.transpose(0, 2, 3, 1))
 
 
 def summarise(name: str, result: Any, labels: NDArray[np.int64], seconds: float) -> Row:
@@ -102,7 +108,7 @@ def digits_replay(folder: Path) -> Replay:
     if not (folder / "halting.pt").is_file():
         bundles = train_and_export(replace(config, out=str(folder)), folder)
         choose_threshold(bundles["halting"], data.validation)
-    return record(folder, as_pixels(data.test))
+    return record(folder, as_inputs(data.test))
 
 
 def zoo_replay(path: str) -> Replay:
@@ -114,4 +120,4 @@ def zoo_replay(path: str) -> Replay:
         shutil.copy(checkpoint, folder)
         bundle = export_bundle(folder / "halting.pt", folder / "halting.bundle")
         choose_threshold(bundle.root, data.validation)
-        return record(folder, as_pixels(data.test)[:ZOO_IMAGES])
+        return record(folder, as_inputs(data.test)[:ZOO_IMAGES])

@@ -67,6 +67,7 @@ class Kind:
 
 
 BODIES = ", no native ops"
+DENSE = ", no spike ops"
 WHOLE = ", one graph for all T"  # else one graph per timestep, between which images may leave
 
 
@@ -85,6 +86,7 @@ KINDS = {
     "spikingjelly-onnx": Kind("the same, torch.onnx.export, ONNX Runtime"),
     "ann": Kind("dense ANN of this shape, ONNX Runtime"),
     "ann-int8": Kind("the same, int8 (dynamic quantisation)", int8=True),
+    "ann-int8-static": Kind("the same, int8 (static, Q/DQ, per channel)", int8=True),
     "sps": Kind(f"ours: static, SPS{WHOLE}", "sps"),
     "sps-steps": Kind("ours: static, SPS", "sps"),
     "isps": Kind(f"ours: static, I-SPS{WHOLE}", "isps"),
@@ -96,6 +98,8 @@ KINDS = {
     "int8": Kind(f"ours: halting, int8{WHOLE}", "isps", True, True),
     "int8-steps": Kind("ours: halting, int8", "isps", True, True),
     "int8-exit": Kind("ours: halting + early exit, int8", "isps", True, True, 0),
+    "halting-exit-dense": Kind(f"ours: halting + early exit{DENSE}", "isps", True, False, 0),
+    "int8-exit-dense": Kind(f"ours: halting + early exit, int8{DENSE}", "isps", True, True, 0),
     "halting-exit-bodies": Kind(f"ours: halting + early exit{BODIES}", "isps", True, False, 0),
     "int8-exit-bodies": Kind(f"ours: halting + early exit, int8{BODIES}", "isps", True, True, 0),
     **_fixed(", int8", int8=True),
@@ -109,6 +113,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     replay = zoo_replay(arguments.data) if arguments.data else digits_replay(arguments.trained)
     recorded = fitted(replay, arguments.model)
     console.print(_conditions(arguments, recorded), highlight=False)
+    if recorded.densities is not None:
+        shares = [Row(name, {"share": share}, name) for name, share in recorded.densities.rows()]
+        density_table().print(shares)
     rows: list[Row] = []
     for batch in arguments.batch:
         found = measure(batch, arguments, recorded)
@@ -271,6 +278,12 @@ def table(rows: Sequence[Row], batch: int) -> Table:
         *(gain(f"× {peer}", rows, peer, "ms") for peer in PEERS),
     ]
     return Table(f"batch {batch}", columns)
+
+
+def density_table() -> Table:
+    """Shares of values that are not zero, of every layer that takes spikes."""
+    columns = [words("neurons, or what a layer takes"), number("share", "share", ".1%")]
+    return Table("not zero, at the first timestep", columns)
 
 
 def _conditions(arguments: argparse.Namespace, recorded: Replay) -> str:

@@ -40,8 +40,8 @@ def dense_macs(config: ModelConfig) -> int:
 def spiking_macs(config: ModelConfig, live: NDArray[np.int64], timesteps: int) -> int:
     """Multiply-accumulates of our graphs on one image with these live tokens [T, L].
 
-    With I-SPS the tokens that enter block 1 do not depend on t; Spikformer's block begins with the
-    q/k/v product, which then runs once; the others begin with a neuron, whose spikes do depend.
+    With I-SPS the tokens that enter block 1 do not depend on t. A block that begins with the q/k/v
+    product runs it once then; one that begins with a neuron does not, since its spikes do depend.
     """
     first, *rest = stem_macs(config)
     static = config.stem.kind == "isps"

@@ -92,8 +92,7 @@ class Ours:
         self.timesteps, self.exits = steps or config.timesteps, exits
         count = len(replay.timesteps)
         self.batches = np.array_split(np.arange(count), max(1, count // batch))
-        shape = (count, *config.image_size, config.channels)
-        self.images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        self.images = networks.random_images(config, count)
 
     def __call__(self) -> int:
         """Classify every recorded image once."""
@@ -142,13 +141,17 @@ def _ours(
     steps: int | None = None,
     whole: bool = False,
     bodies: bool = False,
+    spike_ops: bool = True,
 ) -> Callable[[argparse.Namespace], Step]:
     def build(arguments: argparse.Namespace) -> Step:
         config = networks.config_of(stem, halting=halting, model=arguments.model)
         chunk = config.timesteps if whole else 1
-        graphs = networks.our_graphs(config, int8=int8, chunk=chunk)
+        replay = Replay.load(arguments.replay)
+        graphs = networks.our_graphs(
+            config, int8=int8, chunk=chunk, densities=replay.densities, spike_ops=spike_ops
+        )
         return Ours(
-            config, graphs, Replay.load(arguments.replay), batch=arguments.batch,
+            config, graphs, replay, batch=arguments.batch,
             threads=arguments.threads, exits=exits, steps=steps, chunk=chunk,
             native_ops=False if bodies else arguments.native_ops,
         )  # fmt: skip
@@ -186,14 +189,16 @@ def _spikingjelly_onnx(arguments: argparse.Namespace) -> Step:
     return _onnx_step(peers.plain_onnx(network, images), images, arguments)
 
 
-def _dense(arguments: argparse.Namespace, *, int8: bool = False) -> Step:
+def _dense(arguments: argparse.Namespace, *, int8: bool = False, static: bool = False) -> Step:
     torch.manual_seed(0)
     network = peers.DenseTransformer(_dense_config(arguments)).eval()
     images = _pictures(arguments)
     model = peers.plain_onnx(network, images)
     if int8:
         with tempfile.TemporaryDirectory() as folder:
-            model = peers.int8_dynamic(model, Path(folder))
+            where = Path(folder)
+            dynamic = lambda: peers.int8_dynamic(model, where)  # noqa: E731
+            model = peers.int8_static(model, images, where) if static else dynamic()
     return _onnx_step(model, images, arguments)
 
 
@@ -239,6 +244,7 @@ CANDIDATES: dict[str, Callable[[argparse.Namespace], Step]] = {
     "spikingjelly-onnx": _spikingjelly_onnx,
     "ann": _with(_dense),
     "ann-int8": _with(_dense, int8=True),
+    "ann-int8-static": _with(_dense, int8=True, static=True),
     "sps": _ours("sps", whole=True),
     "sps-steps": _ours("sps"),
     "isps": _ours("isps", whole=True),
@@ -249,6 +255,8 @@ CANDIDATES: dict[str, Callable[[argparse.Namespace], Step]] = {
     "int8": _ours("isps", halting=True, int8=True, whole=True),
     "int8-steps": _ours("isps", halting=True, int8=True),
     "int8-exit": _ours("isps", halting=True, int8=True, exits=True),
+    "halting-exit-dense": _ours("isps", halting=True, exits=True, spike_ops=False),
+    "int8-exit-dense": _ours("isps", halting=True, int8=True, exits=True, spike_ops=False),
     "halting-exit-bodies": _ours("isps", halting=True, exits=True, bodies=True),
     "int8-exit-bodies": _ours("isps", halting=True, int8=True, exits=True, bodies=True),
     **{f"halting-t{t}": _ours("isps", halting=True, steps=t) for t in (1, 2, 3)},

@@ -149,6 +149,7 @@ def our_bundle(kind: Ours, conditions: Conditions) -> Bundle:
             precision=conditions.precision,
             engine_batch=built.batch.largest if engines else None,
         ),
+        force=True,
     )
     return build_engines(bundle, open_target(kind.backend, built), built) if engines else bundle
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 import onnx
 from onnx import TensorProto
 
+from runtime.backends.onnxruntime.files import own_files
+from runtime.backends.onnxruntime.inline import with_weights
 from runtime.bundle import WEIGHTS_FILE
 from runtime.bundle.read import Bundle
 
@@ -52,19 +54,9 @@ def share_weights(models: dict[str, onnx.ModelProto]) -> bytes:
 
 def load_graph(bundle: Bundle, name: str) -> onnx.ModelProto:
     """A graph of a bundle with its weights inside, checked against the sha256 of both files."""
-    model = onnx.load_model_from_string(bundle.read(name))
-    contents: dict[str, bytes] = {}
-    for tensor in _initializers([model]):
-        if tensor.data_location != TensorProto.EXTERNAL:
-            continue
-        place = {entry.key: entry.value for entry in tensor.external_data}
-        file, offset, length = place["location"], int(place["offset"]), int(place["length"])
-        if file not in contents:
-            contents[file] = bundle.read(file)
-        tensor.ClearField("external_data")
-        tensor.ClearField("data_location")
-        tensor.raw_data = contents[file][offset : offset + length]
-    return model
+    model = bundle.read(name)
+    contents = {each: bundle.read(each) for each in own_files(bundle, name, model)}
+    return onnx.load_model_from_string(with_weights(model, contents, f"{bundle.root.name}/{name}"))
 
 
 def _initializers(models: Iterable[onnx.ModelProto]) -> list[TensorProto]:

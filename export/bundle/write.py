@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import onnx
 
+import plugins
+from export.bundle.replace import replace_bundle
 from export.bundle.weights import share_weights
 from export.choose_layout import choose_layout
 from export.errors import ExportError
@@ -24,7 +26,7 @@ from runtime.bundle import (
     HaltingSpec,
     InputSpec,
     Manifest,
-    write_bundle,
+    graph_properties,
 )
 from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.strict import to_dict
@@ -39,19 +41,26 @@ def export_bundle(
     out: str | Path | None = None,
     options: ExportOptions | None = None,
     say: Callable[[str], None] = lambda _: None,
+    force: bool = False,
 ) -> Bundle:
     """Write the bundle of a checkpoint.
+
+    A bundle there with the same graphs keeps its thresholds, engines and signature.
 
     Args:
         checkpoint: a file that `python -m train` wrote.
         out: the bundle's folder; default is the checkpoint's name with `.bundle`.
         options: see ExportOptions.
-        say: takes the reasons for a layout that nobody asked for, a line each.
+        say: takes the reasons for a layout that nobody asked for, and what was kept or dropped of
+            a bundle that was there, a line each.
+        force: replace a bundle of other graphs even if it has thresholds, engines, a signature, or
+            files that nobody knows.
 
     Raises:
         train.errors.CheckpointError: the file cannot be used.
         UnsupportedError: the options do not fit the model.
-        runtime.errors.BundleWriteError: the bundle cannot be written; what was there is intact.
+        runtime.errors.BundleWriteError: the bundle cannot be written, or what was there would lose
+            something; it is intact.
     """
     options, loaded = options or ExportOptions(), load_checkpoint(checkpoint)
     loaded = replace(loaded, model=options.applied_to(loaded.model))
@@ -65,13 +74,27 @@ def export_bundle(
     for name, model in models.items():
         check_model(name, model)
     weights = share_weights(models)
-    files: dict[str, bytes | Path] = {
-        name: model.SerializeToString(deterministic=True) for name, model in models.items()
-    }
+    manifest = make_manifest(loaded, network, options)
+    manifest = replace(manifest, spike_layers=spike_layers(models))
+    for model in models.values():
+        note_facts(model, manifest)
+    files = {name: model.SerializeToString(deterministic=True) for name, model in models.items()}
     if weights:
         files[WEIGHTS_FILE] = weights
     target = Path(out) if out is not None else Path(checkpoint).with_suffix(".bundle")
-    return write_bundle(target, make_manifest(loaded, network, options), files)
+    return replace_bundle(target, manifest, files, force=force, say=say)
+
+
+def note_facts(model: onnx.ModelProto, manifest: Manifest) -> None:
+    """Note in a graph's metadata what the runtime compares with the manifest."""
+    for name, value in graph_properties(manifest).items():
+        model.metadata_props.add(key=name, value=value)
+
+
+def spike_layers(models: Mapping[str, onnx.ModelProto]) -> tuple[str, ...]:
+    """Names of the nodes of SpikeLinear and SpikeConv in a bundle's graphs, in their order."""
+    nodes = (node for model in models.values() for node in model.graph.node)
+    return tuple(dict.fromkeys(node.name for node in nodes if node.op_type in plugins.SPIKE_OPS))
 
 
 def check_model(name: str, model: onnx.ModelProto) -> None:

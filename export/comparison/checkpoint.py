@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 
 from export.bundle.weights import share_weights
+from export.bundle.write import note_facts
 from export.errors import UnsupportedError
 from export.fold.network import make_plan
 from export.graph.unroll import unroll
@@ -66,6 +67,7 @@ def export_again(
         live_masks=spikes or manifest.live_masks,
         instrument=manifest.instrumented,
         spikes=spikes,
+        spike_ops=bool(manifest.spike_layers),
     )
     return unroll(make_plan(network), options)
 
@@ -74,6 +76,8 @@ def gives_same_graphs(bundle: Bundle, network: SpikingTransformer) -> bool:
     """Whether exporting the network again gives the bundle's graphs byte for byte."""
     models = export_again(bundle, network, spikes=False)
     share_weights(models)
+    for model in models.values():
+        note_facts(model, bundle.manifest)
     digests = {
         name: hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
         for name, model in models.items()

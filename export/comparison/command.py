@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from runtime.bundle.read import Bundle
 from runtime.cli import options
 from runtime.early_exit.settings import Overrides, resolve
 from spikehalt.commands import DONE, NEGATIVE
-from spikehalt.console import note, say, write_table
+from spikehalt.console import note, say, write, write_table
 from spikehalt.errors import MissingExtraError
 from spikehalt.extras import missing
 from spikehalt.strict import unknown_name
@@ -102,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
     comparison.save(target)
     _remark(comparison)
     if arguments.json:
-        sys.stdout.write(comparison.to_json())
+        write(comparison.to_json())
     else:
         _show(comparison)
         say(f"written to {target}")

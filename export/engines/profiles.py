@@ -20,7 +20,9 @@ from export.errors import UnsupportedError
 
 ROW_STEP = 64
 """Row lists are padded to a multiple of this: a tile of the matrix products."""
-INTEGER_PRODUCTS = ("MatMulInteger", "MatMulIntegerToFloat")
+INTEGER_PRODUCTS = (
+    "MatMulInteger", "MatMulIntegerToFloat", "SpikeLinearInteger", "SpikeConvInteger",
+)  # fmt: skip
 """Ops of export/graph/products.py, which imports PyTorch and this does not."""
 Dims = tuple[int, ...]
 

@@ -7,12 +7,11 @@ case, and the LIF op computes in float32.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from export.errors import UnsupportedError
-from export.fold.folded import Array, NetworkPlan
+from export.fold.finite import weights
+from export.fold.folded import NetworkPlan
 
 LARGEST = float(np.finfo(np.float16).max)
 
@@ -23,7 +22,7 @@ def check_float16(plan: NetworkPlan) -> None:
     Raises:
         UnsupportedError: a weight or a sum of spikes would overflow; names it, and says what to do.
     """
-    for name, values in _weights(plan):
+    for name, values in weights(plan):
         largest = float(np.abs(values).max())
         if not largest <= LARGEST:
             raise UnsupportedError(
@@ -48,18 +47,6 @@ def round_up(value: np.float32 | float) -> np.float16:
     if float(nearest) >= float(value):  # numpy would compare a Python float in float16
         return nearest
     return np.float16(np.nextafter(nearest, np.float16(np.inf)))
-
-
-def _weights(plan: NetworkPlan) -> Iterator[tuple[str, Array]]:
-    """Everything that becomes a float16 constant, by a readable name."""
-    for number, conv in enumerate(plan.stem.convs, 1):
-        yield f"the weights of stem convolution {number}", conv.weight
-        yield f"the bias of stem convolution {number}", conv.bias
-    for number, block in enumerate(plan.blocks, 1):
-        for name in ("qkv", "proj", "fc1", "fc2"):
-            layer = getattr(block, name)
-            yield f"the weights of {name} in block {number}", layer.weight
-            yield f"the bias of {name} in block {number}", layer.bias
 
 
 def _largest_attention_sum(plan: NetworkPlan) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from export.fold.fold import fold_conv, fold_lif, fold_linear
 from export.fold.folded import BlockPlan, FoldedLinear, NetworkPlan, StemPlan
 from export.fold.staircases import folded_staircase, of_one_shape
@@ -11,6 +13,7 @@ from train.models.blocks import Block
 from train.models.network import pixel_affine
 
 
+@np.errstate(over="ignore", invalid="ignore")  # finite.py names what overflows
 def make_plan(network: SpikingTransformer) -> NetworkPlan:
     """Fold a network in its current state."""
     config = network.config

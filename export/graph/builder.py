@@ -98,24 +98,26 @@ class GraphBuilder:
         """The finished model, with the bodies of the ops it uses."""
         outputs = self._finish_outputs()
         used = {node.op_type for node in self._nodes if node.domain == plugins.DOMAIN}
+        bodies = [function for function in functions if function.name in used]
         graph = helper.make_graph(
             self._nodes, self.name, self._inputs, outputs, list(self._constants.values())
         )
         return helper.make_model(
             graph,
-            functions=[function for function in functions if function.name in used],
+            functions=bodies,
             opset_imports=[
                 helper.make_opsetid("", plugins.OPSET),
                 helper.make_opsetid(plugins.DOMAIN, plugins.VERSION),
-                *(helper.make_opsetid(domain, 1) for domain in sorted(self._foreign_domains())),
+                *(helper.make_opsetid(each, 1) for each in sorted(self._foreign_domains(bodies))),
             ],
             ir_version=plugins.IR_VERSION,
             producer_name=producer,
         )
 
-    def _foreign_domains(self) -> set[str]:
-        """Domains of nodes that are neither standard nor ours."""
-        return {node.domain for node in self._nodes} - {"", plugins.DOMAIN}
+    def _foreign_domains(self, bodies: Sequence[onnx.FunctionProto]) -> set[str]:
+        """Domains of nodes, also of the bodies in use, that are neither standard nor ours."""
+        nodes = [*self._nodes, *(node for body in bodies for node in body.node)]
+        return {node.domain for node in nodes} - {"", plugins.DOMAIN}
 
     def _finish_outputs(self) -> list[onnx.ValueInfoProto]:
         """Rename values to the outputs' names; a second name, or an input's, is an Identity."""

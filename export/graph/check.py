@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from export.errors import UnsupportedError
+from export.fold.finite import check_finite
 from export.fold.float16 import check_float16
 from export.fold.folded import NetworkPlan
 from export.graph.layouts.table import LAYOUTS
@@ -17,9 +18,11 @@ def check_options(plan: NetworkPlan, options: ExportOptions, layout: Layout) -> 
 
     Raises:
         UnsupportedError: fixed-rate dropping, chunk does not divide T, mode `block` in a layout
-            that holds no membranes, values that float16 cannot hold, or int8 instrumented.
+            that holds no membranes, folded weights that are not
+            finite, values that float16 cannot hold, or int8 instrumented.
     """
     _refuse_dropping(plan)
+    check_finite(plan)
     if options.dtype == np.float16:
         check_float16(plan)
     timesteps = plan.config.timesteps

@@ -9,8 +9,7 @@ from onnx import TensorProto
 
 from export.fold.exact import Exact, quantise
 from export.fold.folded import FoldedConv, FoldedLIF, FoldedLinear, NetworkPlan
-from export.graph import membranes, qdq
-from export.graph import products as int8_product
+from export.graph import membranes, products, qdq
 from export.graph.builder import GraphBuilder
 from export.graph.chunk import Chunk
 from export.graph.layouts.base import Layout, Rows
@@ -32,6 +31,7 @@ class Emitter:
         observers: are told what is emitted.
         int8: products of bytes where activations are exact in them.
         qdq: those products are written for engines, not for ONNX Runtime (export/graph/qdq.py).
+        spike_ops: layers whose input is mostly zero pay for the rest alone (plugins/spike_linear).
     """
 
     chunk: Chunk
@@ -41,6 +41,7 @@ class Emitter:
     observers: tuple[Observer, ...] = ()
     int8: bool = False
     qdq: bool = False
+    spike_ops: bool = False
     _bytes: set[str] = field(default_factory=set)
 
     @property
@@ -68,7 +69,7 @@ class Emitter:
         *,
         constant: bool = False,
     ) -> str:
-        """X [M, in] on `rows` -> [M, out]; one Gemm, bias included.
+        """X [M, in] on `rows` -> [M, out]; one Gemm or SpikeLinear, bias included.
 
         In int8, and where `exact` says that bytes hold x: a product of bytes.
         `constant`: x is one timestep's, and the same at every other.
@@ -84,7 +85,10 @@ class Emitter:
             known = qdq.from_bytes if x in self._bytes else qdq.activation
             x, weight = known(graph, x, exact, name), qdq.linear_weight(graph, layer, name)
         weight = weight or graph.const(layer.weight)
-        return graph.op("Gemm", x, weight, graph.const(layer.bias), name=name)
+        inputs = [x, weight, graph.const(layer.bias)]
+        if self.spike_ops and exact is not None:
+            return graph.custom("SpikeLinear", inputs, 1, name=name)[0]
+        return graph.op("Gemm", *inputs, name=name)
 
     def _in_bytes(self, exact: Exact | None) -> bool:
         """Whether a layer whose input is `exact` becomes a product of bytes."""
@@ -95,7 +99,9 @@ class Emitter:
     def _integer_linear(self, x: str, layer: FoldedLinear, name: str, exact: Exact) -> str:
         weights = quantise(layer.weight)
         n = self.as_bytes(x, exact, name)
-        return int8_product.current(self.graph, n, exact, weights, layer.bias, name)
+        if self.spike_ops:
+            return products.spike_current(self.graph, n, exact, weights, layer.bias, name)
+        return products.current(self.graph, n, exact, weights, layer.bias, name)
 
     def reused(self, x: str, rows: Rows, width: int) -> None:
         """A linear layer's output [M, width] of x, the same at every timestep, is carried over."""
@@ -119,12 +125,16 @@ class Emitter:
     def conv(self, x: str, layer: FoldedConv, name: str, exact: Exact | None = None) -> str:
         """X [B, C, H, W] -> [B, C', H, W]; for engines in int8 where `exact` allows it.
 
-        ONNX Runtime's CPU has no integer convolution that is faster than the float one.
+        ONNX Runtime's CPU has no integer convolution that is faster than the float one. With spike
+        ops, where `exact` says that x is mostly zero, channels are last.
         """
         for observer in self.observers:
             observer.conv(x, layer, int(name.removeprefix("conv")) - 1)
         graph = self.graph
         bias = graph.const(layer.bias)
+        if self.spike_ops and exact is not None:
+            inputs = [x, graph.const(products.as_matrix(layer)), bias]
+            return graph.custom("SpikeConv", inputs, 1, name=name)[0]
         if self.qdq and self._in_bytes(exact):
             assert exact is not None
             x = qdq.activation(graph, x, exact, name)

@@ -78,14 +78,18 @@ def _entering(e: Emitter, source: str | None) -> Tokens:
     with e.graph.scope("stem"):
         constant = config.input == "image"
         if constant:
-            tail = [config.dim // 8, *config.image_size]
-            first = lambda: stem.first_current(e, stem.normalised(e, str(source)))  # noqa: E731
+            tail = stem.first_shape(e)
+            first = lambda: _first_current(e, stem.normalised(e, str(source)))  # noqa: E731
             current = e.states.once("stem.current", e.graph.float_type, tail, first)
         else:
-            current = stem.first_current(e, stem.chunk_frames(e, str(source)))
+            current = _first_current(e, stem.chunk_frames(e, str(source)))
         grid = stem.tokens_of_chunk(e, current, constant=constant)
     rows = e.layout.entering(config.tokens)
     return Tokens(rows.from_grid(grid, config.dim), rows)
+
+
+def _first_current(e: Emitter, x: str) -> str:
+    return stem.in_order(e, stem.first_current(e, x))
 
 
 def _static_tokens(e: Emitter, source: str | None) -> Tokens:

@@ -15,6 +15,7 @@ from export.graph.builder import GraphBuilder, Shape
 from export.graph.check import check_options
 from export.graph.chunk import Chunk
 from export.graph.emitter import Emitter
+from export.graph.inline import inline_functions
 from export.graph.layouts.base import Layout
 from export.graph.layouts.table import LAYOUTS
 from export.graph.network import counts_in_bytes, emit_network
@@ -41,13 +42,15 @@ def unroll(plan: NetworkPlan, options: ExportOptions) -> dict[str, onnx.ModelPro
     """
     plan = replace(plan, config=options.applied_to(plan.config))
     layout = choose_layout(plan.config, options).layout
+    options = replace(options, layout=layout)
     check_options(plan, options, layout)
     kind = LAYOUTS[layout]
+    finish = inline_functions if options.inline_functions else lambda model: model
     if options.chunk == plan.config.timesteps:
-        return {"first.onnx": _graph(plan, options, kind, "first", frozenset())[0]}
+        return {"first.onnx": finish(_graph(plan, options, kind, "first", frozenset())[0])}
     following, carried = _graph(plan, options, kind, "next", None)
     first, _ = _graph(plan, options, kind, "first", carried)
-    return {"first.onnx": first, "next.onnx": following}
+    return {"first.onnx": finish(first), "next.onnx": finish(following)}
 
 
 def _graph(
@@ -67,7 +70,16 @@ def _graph(
     chunk = Chunk(graph, States(graph, alive), Steps(graph, options.chunk), batch)
     layout = kind(chunk, holds=plan.config.halting.mode == "block")
     observers = _observers(chunk, plan, options)
-    e = Emitter(chunk, plan, layout, epsilon, observers, options.int8, options.qdq)
+    e = Emitter(
+        chunk,
+        plan,
+        layout,
+        epsilon,
+        observers,
+        options.int8,
+        options.qdq,
+        options.takes_spike_ops and not layout.for_engines,
+    )
     through = emit_network(e, source)
     logits, score = emit_readout(e, through)
     # Names without a scope are the graph's interface.

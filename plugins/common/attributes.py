@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from plugins.errors import PluginError
+
 AttributeValue = float | int | str | tuple[int, ...]
 
 
-class OpAttributeError(ValueError):
+class OpAttributeError(PluginError, ValueError):
     """An op was given an attribute it does not have, lacks one, or has one out of range."""
 
 

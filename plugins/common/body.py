@@ -20,7 +20,7 @@ class Body:
         self._nodes: list[onnx.NodeProto] = []
 
     def op(self, op_type: str, *inputs: str, out: str | None = None, **attributes: Any) -> str:
-        """Append a standard op with one output, called `out` if given."""
+        """Append an op with one output, called `out` if given; a standard one, or of a `domain`."""
         return self.ops(op_type, *inputs, outs=(out or self._fresh(op_type),), **attributes)[0]
 
     def ops(
@@ -70,7 +70,11 @@ class Body:
         self, name: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Sequence[str]
     ) -> onnx.FunctionProto:
         """Return the body as a function of the project's domain."""
-        opsets = [helper.make_opsetid("", OPSET)]
+        foreign = sorted({node.domain for node in self._nodes} - {""})
+        opsets = [
+            helper.make_opsetid("", OPSET),
+            *(helper.make_opsetid(each, 1) for each in foreign),
+        ]
         return helper.make_function(DOMAIN, name, inputs, outputs, self._nodes, opsets, attributes)
 
     def _fresh(self, stem: str) -> str:

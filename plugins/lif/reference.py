@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plugins.common.types import Array
+from plugins.errors import OpInputError
 
 
 def lif(
@@ -40,7 +41,7 @@ def lif(
         spike `spike_type`, the shape of `x`; v_next, the type of `x` [*].
 
     Raises:
-        ValueError: `x` and `v` do not fit each other, or `reset` or `steps` is out of range.
+        OpInputError: `x` and `v` do not fit each other, or `reset` or `steps` is out of range.
     """
     _check(x, v, reset, steps)
     currents = x if steps > 1 else x[None]
@@ -58,9 +59,9 @@ def lif(
 def _check(x: Array, v: Array, reset: str, steps: int) -> None:
     """Raise ValueError where the arguments do not fit each other."""
     if reset not in ("hard", "soft"):
-        raise ValueError(f"reset must be 'hard' or 'soft', got {reset!r}.")
+        raise OpInputError(f"reset must be 'hard' or 'soft', got {reset!r}.")
     if steps < 1 or (steps > 1 and (x.ndim == 0 or x.shape[0] != steps)):
-        raise ValueError(f"steps={steps} does not fit x of shape {x.shape}.")
+        raise OpInputError(f"steps={steps} does not fit x of shape {x.shape}.")
     one_step = x.shape[1:] if steps > 1 else x.shape
     if v.shape not in (one_step, (1,)):
-        raise ValueError(f"v must have shape {one_step} or (1,), got {v.shape}.")
+        raise OpInputError(f"v must have shape {one_step} or (1,), got {v.shape}.")

@@ -105,6 +105,7 @@ using ReleaseStatus = Slot<93, void(Status*)>;
 using ReleaseTensorTypeAndShapeInfo = Slot<99, void(TypeShape*)>;
 using ReleaseCustomOpDomain = Slot<101, void(Domain*)>;
 using KernelInfoGetAttributeArray_int64 = Slot<163, Status*(KernelInfo const*, char const*, int64_t*, size_t*)>;
+using KernelInfoGetConstantInput_tensor = Slot<249, Status*(KernelInfo const*, size_t, int*, Value const**)>;
 using ShapeInferContext_GetInputTypeShape = Slot<268, Status*(InferContext const*, size_t, TypeShape**)>;
 using ShapeInferContext_GetAttribute = Slot<269, Status*(InferContext const*, char const*, Attribute const**)>;
 using ShapeInferContext_SetOutputTypeShape = Slot<270, Status*(InferContext const*, size_t, TypeShape const*)>;

@@ -70,6 +70,14 @@ Type Attributes::readType(char const* name, std::initializer_list<Type> types) c
     return type;
 }
 
+std::optional<Input> Attributes::constant(size_t index) const
+{
+    int found = 0;
+    Value const* value = nullptr;
+    check(mApi, mApi.call<slot::KernelInfoGetConstantInput_tensor>(mInfo, index, &found, &value));
+    return found != 0 && value != nullptr ? std::optional<Input>(readTensor(mApi, value)) : std::nullopt;
+}
+
 void Attributes::require(bool holds, std::string const& sentence) const
 {
     if (!holds)

@@ -1,10 +1,11 @@
-//! Attributes of a node. Nodes carry every attribute, so one that is missing is an error.
+//! Attributes and constant inputs of a node. Nodes carry every attribute, so one that is missing is an error.
 #ifndef SPIKEHALT_ONNXRUNTIME_ATTRIBUTES_H
 #define SPIKEHALT_ONNXRUNTIME_ATTRIBUTES_H
 
-#include "status.h"
+#include "context.h"
 
 #include <initializer_list>
+#include <optional>
 #include <vector>
 
 namespace spikehalt::ort
@@ -22,6 +23,8 @@ public:
     std::string readString(char const* name) const;
     //! One of `types`.
     Type readType(char const* name, std::initializer_list<Type> types) const;
+    //! An input that is the same in every call; none if it is not.
+    std::optional<Input> constant(size_t index) const;
     //! Throw "<op>: <sentence>" unless it holds.
     void require(bool holds, std::string const& sentence) const;
 

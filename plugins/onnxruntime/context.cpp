@@ -58,6 +58,19 @@ std::string number(Type type)
 
 } // namespace
 
+Input readTensor(Api const& api, Value const* value)
+{
+    Description const description(api, value);
+    if (description.rank() > kMAX_RANK)
+    {
+        throw OpError("has more than " + std::to_string(kMAX_RANK) + " axes.");
+    }
+    void* data = nullptr;
+    // There is no function for constant data; the kernels do not write to it.
+    check(api, api.call<slot::GetTensorMutableData>(const_cast<Value*>(value), &data));
+    return {description.type(), description.shape(), data};
+}
+
 Context::Context(Api const& api, KernelContext* context, char const* op, Port const* inputs, Port const* outputs)
     : mApi(api)
     , mContext(context)
@@ -76,15 +89,14 @@ Input Context::input(size_t index) const
     {
         refuse(index, "is missing.");
     }
-    Description const description(mApi, value);
-    if (description.rank() > kMAX_RANK)
+    try
     {
-        refuse(index, "has more than " + std::to_string(kMAX_RANK) + " axes.");
+        return readTensor(mApi, value);
     }
-    void* data = nullptr;
-    // There is no function for constant data; the kernels do not write to it.
-    check(mApi, mApi.call<slot::GetTensorMutableData>(const_cast<Value*>(value), &data));
-    return {description.type(), description.shape(), data};
+    catch (OpError const& error)
+    {
+        refuse(index, error.what());
+    }
 }
 
 void* Context::output(size_t index, Shape const& shape, Type type) const

@@ -18,6 +18,8 @@ constexpr Type typeOf<float>() { return Type::kFLOAT; }
 template <>
 constexpr Type typeOf<uint8_t>() { return Type::kUINT8; }
 template <>
+constexpr Type typeOf<int8_t>() { return Type::kINT8; }
+template <>
 constexpr Type typeOf<int32_t>() { return Type::kINT32; }
 template <>
 constexpr Type typeOf<int64_t>() { return Type::kINT64; }
@@ -29,6 +31,9 @@ struct Input
     Shape shape;
     void const* data;
 };
+
+//! The tensor of `value`. Throws OpError if it has more than kMAX_RANK axes.
+Input readTensor(Api const& api, Value const* value);
 
 //! Name and type of an op's input or output.
 struct Port

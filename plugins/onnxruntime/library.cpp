@@ -32,7 +32,8 @@ Status* addOps(Api const& api, Domain* domain)
 {
     Status* status = nullptr;
     for (auto const op : {&lifOp, &packedLifOp, &tokenHaltOp, &tokenHaltSumOp, &packedTokenHaltOp, &tokenMergeOp,
-             &tokenPackOp, &spikeAttentionOp, &packedAttentionOp, &spikeCountOp, &patchesOp})
+             &tokenPackOp, &spikeAttentionOp, &packedAttentionOp, &spikeCountOp, &patchesOp,
+             &spikeLinearOp, &spikeLinearIntegerOp, &spikeConvOp, &spikeConvIntegerOp})
     {
         if (status == nullptr)
         {

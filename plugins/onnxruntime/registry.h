@@ -21,6 +21,10 @@ CustomOp const* spikeAttentionOp();
 CustomOp const* packedAttentionOp();
 CustomOp const* spikeCountOp();
 CustomOp const* patchesOp();
+CustomOp const* spikeLinearOp();
+CustomOp const* spikeLinearIntegerOp();
+CustomOp const* spikeConvOp();
+CustomOp const* spikeConvIntegerOp();
 
 } // namespace spikehalt::ort
 

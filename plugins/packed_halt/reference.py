@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from plugins.common.types import Array
+from plugins.errors import OpInputError
 from plugins.token_halt.reference import token_halt
 
 
@@ -40,7 +41,7 @@ def packed_token_halt(
         cum_next, float32 [B, K]; live_next, int32 [B, K], 1 = goes on.
 
     Raises:
-        ValueError: the shapes do not fit each other, or `index` does not ascend within B * K.
+        OpInputError: the shapes do not fit each other, or `index` does not ascend within B * K.
     """
     _check(x, index, (size, hist, cum))
     readout = np.zeros((hist.shape[0], x.shape[1]), np.float32)
@@ -58,10 +59,10 @@ def packed_token_halt(
 def _check(x: Array, index: Array, per_token: tuple[Array, ...]) -> None:
     """Raise ValueError where the arguments do not fit each other."""
     if x.ndim != 2 or index.shape != x.shape[:1]:
-        raise ValueError(f"x {x.shape} and index {index.shape} do not fit each other.")
+        raise OpInputError(f"x {x.shape} and index {index.shape} do not fit each other.")
     shapes = {array.shape for array in per_token}
     if len(shapes) != 1 or per_token[0].ndim != 2:
-        raise ValueError(f"size, hist and cum must have one shape [B, K], got {sorted(shapes)}.")
+        raise OpInputError(f"size, hist and cum must have one shape [B, K], got {sorted(shapes)}.")
     slots = per_token[0].size
     if index.size and not (index[0] >= 0 and index[-1] < slots and (np.diff(index) > 0).all()):
-        raise ValueError(f"index must ascend within 0..{slots - 1}.")
+        raise OpInputError(f"index must ascend within 0..{slots - 1}.")

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plugins.common.types import Array
+from plugins.errors import OpInputError
 from plugins.lif.reference import lif
 
 
@@ -36,12 +37,12 @@ def packed_lif(
         spike `spike_type` [M, *]; v_next, the type of `x` [M, *].
 
     Raises:
-        ValueError: the shapes do not fit each other, or a row is not in `v`.
+        OpInputError: the shapes do not fit each other, or a row is not in `v`.
     """
     if x.ndim < 1 or v.shape[1:] != x.shape[1:] or row.shape != x.shape[:1]:
-        raise ValueError(f"x {x.shape}, v {v.shape} and row {row.shape} do not fit each other.")
+        raise OpInputError(f"x {x.shape}, v {v.shape} and row {row.shape} do not fit each other.")
     if row.size and not (row.min() >= 0 and row.max() < len(v)):
-        raise ValueError(f"a row is outside 0..{len(v) - 1}.")
+        raise OpInputError(f"a row is outside 0..{len(v) - 1}.")
     return lif(
         x, v[row], decay=decay, threshold=threshold, v_reset=v_reset, reset=reset,
         spike_type=spike_type,

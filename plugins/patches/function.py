@@ -13,7 +13,13 @@ _END = np.iinfo(np.int64).max  # a slice's end that means the end of the axis
 def patches_function() -> onnx.FunctionProto:
     """Return Patches' body."""
     body = Body()
-    padded = body.op("Pad", "x", body.ints([0, 1, 1, 0, 0, 1, 1, 0]))
+    add_patches(body, "x", out="neighbours")
+    return body.function("Patches", ["x"], ["neighbours"], [])
+
+
+def add_patches(body: Body, x: str, out: str | None = None) -> str:
+    """Append what gives the neighbourhoods of `x`."""
+    padded = body.op("Pad", x, body.ints([0, 1, 1, 0, 0, 1, 1, 0]))
     shifts = [
         body.op(
             "Slice", padded, body.ints([row, column]),
@@ -22,5 +28,4 @@ def patches_function() -> onnx.FunctionProto:
         for row in range(3)
         for column in range(3)
     ]  # fmt: skip
-    body.op("Concat", *shifts, axis=3, out="neighbours")
-    return body.function("Patches", ["x"], ["neighbours"], [])
+    return body.op("Concat", *shifts, axis=3, out=out)

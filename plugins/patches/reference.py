@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from plugins.common.types import Array
+from plugins.errors import OpInputError
 
 
 def patches(x: Array) -> tuple[Array]:
@@ -17,10 +18,10 @@ def patches(x: Array) -> tuple[Array]:
         neighbours, uint8 [B, H, W, 9 C]: row by row, column by column, zero outside the image.
 
     Raises:
-        ValueError: x has no four axes.
+        OpInputError: x has no four axes.
     """
     if x.ndim != 4:
-        raise ValueError(f"x must have shape [B, H, W, C], got {x.shape}.")
+        raise OpInputError(f"x must have shape [B, H, W, C], got {x.shape}.")
     height, width = x.shape[1:3]
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     shifts = [

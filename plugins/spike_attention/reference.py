@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from plugins.common.types import Array
+from plugins.errors import OpInputError
 
 
 def spike_attention(spikes: Array, *, heads: int, slots: int) -> tuple[Array]:
@@ -19,7 +20,7 @@ def spike_attention(spikes: Array, *, heads: int, slots: int) -> tuple[Array]:
         mixed, float32 [B * K, D]: sums of spikes, exact.
 
     Raises:
-        ValueError: the shapes do not fit each other.
+        OpInputError: the shapes do not fit each other.
     """
     return packed_attention(spikes, np.arange(len(spikes)), heads=heads, slots=slots)
 
@@ -41,11 +42,11 @@ def packed_attention(
         mixed, float32 [M, D].
 
     Raises:
-        ValueError: the shapes do not fit each other.
+        OpInputError: the shapes do not fit each other.
     """
     rows, width = spikes.shape
     if width % (3 * heads) or index.shape != (rows,) or slots < 1:
-        raise ValueError(
+        raise OpInputError(
             f"spikes {spikes.shape}, index {index.shape}, heads {heads} and slots {slots} do not "
             "fit each other."
         )

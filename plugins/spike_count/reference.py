@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plugins.common.types import Array
+from plugins.errors import OpInputError
 
 
 def spike_count(
@@ -34,11 +35,11 @@ def spike_count(
         count, `count_type`, the shape of `x`.
 
     Raises:
-        ValueError: the arguments do not fit each other.
+        OpInputError: the arguments do not fit each other.
     """
     steps, channels = at.shape
     if x.dtype != at.dtype or steps != len(weights) or channels not in (1, *x.shape[-1:]):
-        raise ValueError(
+        raise OpInputError(
             f"x {x.dtype} {x.shape}, at {at.dtype} {at.shape} and {len(weights)} weights do not "
             "fit each other."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from plugins.common.types import Array
+from plugins.errors import OpInputError
 
 
 def token_halt(
@@ -44,7 +45,7 @@ def token_halt(
         live_next, int32 [...].
 
     Raises:
-        ValueError: the shapes do not fit each other.
+        OpInputError: the shapes do not fit each other.
     """
     _check(x, (size, hist, cum, live), bool(reduce))
     alive = live.astype(np.float32)
@@ -69,7 +70,7 @@ def _check(x: Array, per_token: tuple[Array, ...], reduce: bool) -> None:
     """Raise ValueError where the shapes do not fit."""
     if x.ndim not in (2, 3) or (reduce and x.ndim != 3):
         wanted = "[B, K, D]" if reduce else "[M, D] or [B, K, D]"
-        raise ValueError(f"x must have shape {wanted}, got {x.shape}.")
+        raise OpInputError(f"x must have shape {wanted}, got {x.shape}.")
     for name, array in zip(("size", "hist", "cum", "live"), per_token, strict=True):
         if array.shape != x.shape[:-1]:
-            raise ValueError(f"{name} must have shape {x.shape[:-1]}, got {array.shape}.")
+            raise OpInputError(f"{name} must have shape {x.shape[:-1]}, got {array.shape}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from plugins.common.types import Array
+from plugins.errors import OpInputError
 
 
 def token_merge(
@@ -30,7 +31,7 @@ def token_merge(
         source_out int32 [B, gamma], the positions that merged, ascending.
 
     Raises:
-        ValueError: `gamma` or a shape is out of range, or a given source is no even position.
+        OpInputError: `gamma` or a shape is out of range, or a given source is no even position.
     """
     _check(x, (size, live), source, gamma)
     choose = source.shape == (1, 1) and int(source[0, 0]) == -1
@@ -81,13 +82,13 @@ def _choose(similarity: Array, live: Array, gamma: int) -> Array:
 def _check(x: Array, per_token: tuple[Array, ...], source: Array, gamma: int) -> None:
     """Raise ValueError where the arguments do not fit each other."""
     if x.ndim != 3:
-        raise ValueError(f"x must have shape [B, K, D], got {x.shape}.")
+        raise OpInputError(f"x must have shape [B, K, D], got {x.shape}.")
     B, K, _ = x.shape
     if not 1 <= gamma <= K // 2:
-        raise ValueError(f"gamma must be between 1 and K // 2 = {K // 2}, got {gamma}.")
+        raise OpInputError(f"gamma must be between 1 and K // 2 = {K // 2}, got {gamma}.")
     for name, array in zip(("size", "live"), per_token, strict=True):
         if array.shape != (B, K):
-            raise ValueError(f"{name} must have shape {(B, K)}, got {array.shape}.")
+            raise OpInputError(f"{name} must have shape {(B, K)}, got {array.shape}.")
     _check_source(source, (B, gamma), K)
 
 
@@ -96,8 +97,8 @@ def _check_source(source: Array, shape: tuple[int, int], K: int) -> None:
     if source.shape == (1, 1) and int(source[0, 0]) == -1:
         return
     if source.shape != shape:
-        raise ValueError(f"source must have shape {shape}, or be [[-1]]; got {source.shape}.")
+        raise OpInputError(f"source must have shape {shape}, or be [[-1]]; got {source.shape}.")
     if (source < 0).any() or (source >= K).any() or (source % 2).any():
-        raise ValueError(f"source must hold even positions below {K}, got {source.tolist()}.")
+        raise OpInputError(f"source must hold even positions below {K}, got {source.tolist()}.")
     if (np.diff(np.sort(source, axis=1), axis=1) == 0).any():
-        raise ValueError(f"source names a position twice: {source.tolist()}.")
+        raise OpInputError(f"source names a position twice: {source.tolist()}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from plugins.common.types import Array
+from plugins.errors import OpInputError
 
 
 def token_pack(x: Array, index: Array, live: Array) -> tuple[Array, Array, Array]:
@@ -20,12 +21,12 @@ def token_pack(x: Array, index: Array, live: Array) -> tuple[Array, Array, Array
         the packed row of each slot, M' where it has none.
 
     Raises:
-        ValueError: the shapes do not fit each other, or an index is outside 0..B * K - 1.
+        OpInputError: the shapes do not fit each other, or an index is outside 0..B * K - 1.
     """
     if x.ndim != 2 or index.shape != x.shape[:1] or live.ndim != 2:
-        raise ValueError(f"x {x.shape}, index {index.shape} and live {live.shape} do not fit.")
+        raise OpInputError(f"x {x.shape}, index {index.shape} and live {live.shape} do not fit.")
     if index.size and not (index.min() >= 0 and index.max() < live.size):
-        raise ValueError(f"an index is outside 0..{live.size - 1}.")
+        raise OpInputError(f"an index is outside 0..{live.size - 1}.")
     kept = live.reshape(-1)[index] != 0
     packed_index = index[kept]
     place = np.full(live.size, len(packed_index), np.int64)

@@ -3,6 +3,8 @@
 base            what a session is to the engine
 registry        backends by name, and how one is chosen
 ports           names of the graphs' inputs and outputs
+facts           what a loaded graph tells of itself
+contract        is a graph the one that the manifest speaks of?
 layouts         what each token layout asks of the runtime
 lagged          row lists of the lagged layout
 replay          recorded outputs in a backend's place

@@ -55,6 +55,10 @@ class Lagged:
         """Their values; see `next_rows`."""
         return next_rows(live_masks, alive)
 
+    def keeps_rows(self, block: int) -> bool:
+        """In every block but the first, whose rows are all slots."""
+        return block > 1
+
     def session(self, inner: Session, manifest: Manifest) -> Session:
         """Feeds them."""
         return LaggedSession(inner, manifest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -33,6 +34,10 @@ class Duties(Protocol):
         """
         ...
 
+    def keeps_rows(self, block: int) -> bool:
+        """Whether membranes of a block, numbered from 1, are rows of tokens, not a grid."""
+        ...
+
     def session(self, inner: Session, manifest: Manifest) -> Session:
         """A session that feeds them to the one that runs the graphs.
 
@@ -42,8 +47,15 @@ class Duties(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class Nothing:
-    """All that a chunk needs to know are images and states."""
+    """All that a chunk needs to know are images and states.
+
+    Attributes:
+        rows: membranes are rows of tokens.
+    """
+
+    rows: bool
 
     def row_inputs(self, blocks: int) -> tuple[str, ...]:
         """No row lists."""
@@ -55,9 +67,17 @@ class Nothing:
         """None."""
         return {}
 
+    def keeps_rows(self, block: int) -> bool:
+        """As every other block's."""
+        return self.rows
+
     def session(self, inner: Session, manifest: Manifest) -> Session:
         """The session itself."""
         return inner
 
 
-DUTIES: Mapping[Layout, Duties] = {"packed": Nothing(), "dense": Nothing(), "lagged": Lagged()}
+DUTIES: Mapping[Layout, Duties] = {
+    "packed": Nothing(rows=True),
+    "dense": Nothing(rows=False),
+    "lagged": Lagged(),
+}

@@ -7,37 +7,35 @@ plugin of the same library wrote there.
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from types import ModuleType
 
 from runtime.bundle.engine_manifest import EngineSidecar, numbers
 from runtime.errors import BackendMissingError
+from spikehalt.places import plugin_folder, why_no_file
+from spikehalt.reading import reason
 
-FOLDER_VARIABLE = "SPIKEHALT_PLUGIN_DIR"
 BUILD_THEM = "build it with `python -m plugins build`"
 BUILD_AGAIN = "build the engines again with `python -m export.to_trt BUNDLE --target tensorrt`"
 
 
 def library_path(version: str) -> Path:
     """Where `python -m plugins build` puts the plugin library for a TensorRT version."""
-    return library_folder() / f"libspikehalt_plugins_trt{numbers(version)[0]}.so"
-
-
-def library_folder() -> Path:
-    """Where `python -m plugins build` puts libraries."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    given = os.environ.get(FOLDER_VARIABLE)
-    return Path(given) if given else cache / "spikehalt" / "plugins"
+    return plugin_folder() / f"libspikehalt_plugins_trt{numbers(version)[0]}.so"
 
 
 def library_mismatch(sidecar: EngineSidecar, path: Path) -> str | None:
     """Why the library at `path` cannot run an engine's plugins, None if it can."""
     if not sidecar.plugins:
         return None
-    if not path.is_file():
-        return f"needs the plugin library {path}: {BUILD_THEM}"
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sidecar.plugin_library_sha256:
+    absent = why_no_file(path)
+    if absent:
+        return f"needs a plugin library, and {absent}: {BUILD_THEM}"
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        return f"needs the plugin library {path}, which cannot be read: {reason(error)}"
+    if digest != sidecar.plugin_library_sha256:
         return f"was built with another plugin library than {path}: {BUILD_AGAIN}"
     return None
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from runtime.backends.facts import Facts
 from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Manifest
 from runtime.errors import BundleFormatError
 
@@ -44,16 +45,17 @@ class Wiring:
 
 @dataclass(frozen=True)
 class Ports:
-    """Names that a graph declares."""
+    """What a graph declares: names, and what else is known of it."""
 
     inputs: Sequence[str]
     outputs: Collection[str]
+    facts: Facts = field(default_factory=Facts)
 
 
 def wire_graphs(
     manifest: Manifest, first: Ports, following: Ports | None, rows: Collection[str] = ()
 ) -> tuple[Wiring, Wiring | None]:
-    """Check the graphs' names against the contract and pair the states.
+    """Check the graphs' names against the contract, and pair the states.
 
     Args:
         manifest: of the bundle.
@@ -62,7 +64,7 @@ def wire_graphs(
         rows: names of the row lists that the layout feeds to it.
 
     Raises:
-        BundleFormatError: an input nobody feeds or an output that is missing.
+        BundleFormatError: an input nobody feeds, or an output that is missing.
     """
     source = FRAMES if manifest.input.kind == "frames" else IMAGE
     states = tuple(n for n in following.inputs if n.startswith(STATE)) if following else ()

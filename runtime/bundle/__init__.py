@@ -7,6 +7,7 @@ names            what the files are called
 specs            the parts of a manifest
 manifest         the manifest: read strictly, checked, written
 consistency      what is refused as contradictory or absurd
+properties       what export notes in the graphs
 read             opening a bundle and reading its files
 write            writing, changing and signing a bundle
 sign             Ed25519 signatures
@@ -21,7 +22,8 @@ from runtime.bundle.names import (
     SIGNATURE_NAME,
     WEIGHTS_FILE,
 )
-from runtime.bundle.read import Bundle, PathLike
+from runtime.bundle.properties import graph_properties
+from runtime.bundle.read import Bundle, PathLike, signature_state
 from runtime.bundle.sign import Key
 from runtime.bundle.specs import EnergySpec, ExitSpec, FileEntry, HaltingSpec, InputSpec
 from runtime.bundle.write import (
@@ -50,8 +52,10 @@ __all__ = [
     "Manifest",
     "PathLike",
     "add_files",
+    "graph_properties",
     "sign_bundle",
     "signature_notice",
+    "signature_state",
     "update_manifest",
     "write_bundle",
 ]

@@ -85,6 +85,10 @@ class Check:
         """There is at least one."""
         self._require(len(classes) >= 1, "classes", "needs at least one name")
 
+    def release(self, release: int) -> None:
+        """It counts."""
+        self._require(release >= 0, f"release {release}", "is negative")
+
     def exits(self, spec: ExitSpec, halting: HaltingSpec) -> None:
         """Thresholds lie in their policy's range, and the network can follow the policies."""
         epsilon = halting.epsilon

@@ -51,6 +51,10 @@ class Manifest:
         instrumented: whether they have outputs `mac_ops` and `ac_ops` float32 [B, chunk]: the
             multiply-accumulates and accumulates each image really took, counted from its spikes
             (the first chunk's counts include the once-per-image work).
+        spike_layers: layers, by the names of their nodes, that pay for spikes alone where the
+            native ops are there (plugins/spike_linear).
+        release: grows with every bundle that replaces another on devices; a signature covers it,
+            and a device may refuse what is older than it knows (`min_release`).
         files: every other file of the bundle; `write_bundle` fills it in.
     """
 
@@ -73,6 +77,8 @@ class Manifest:
     live_masks: bool = False
     instrumented: bool = False
     qdq: bool = False
+    spike_layers: tuple[str, ...] = ()
+    release: int = 0
     files: dict[str, FileEntry] = field(default_factory=dict)
 
     @property
@@ -123,6 +129,7 @@ class Manifest:
         check.time(self.timesteps, self.chunk)
         check.tokens(self.tokens, self.tokens_per_block)
         check.classes(self.classes)
+        check.release(self.release)
         check.exits(self.exit, self.halting)
         check.energy(self.energy, self.blocks, self.instrumented)
         check.files(self.files, self.timesteps, self.chunk)

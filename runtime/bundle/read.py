@@ -1,6 +1,8 @@
 """Reading a bundle: a folder with `manifest.json`, graphs and engines (design section 5).
 
-Whatever is missing, truncated, modified or outside the folder is refused.
+Whatever is missing, truncated, modified or outside the folder is refused. All files are opened
+together with the manifest and read through their descriptors, so that a writer who replaces the
+bundle meanwhile changes nothing for who has opened it.
 """
 
 from __future__ import annotations
@@ -8,18 +10,30 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from runtime.bundle.manifest import MAX_MANIFEST_BYTES, Manifest
 from runtime.bundle.names import MANIFEST_NAME, SIGNATURE_NAME
-from runtime.bundle.sign import Key, check_signature
+from runtime.bundle.sign import Key, SignatureState, check_release, check_signature
 from runtime.bundle.specs import FileEntry
-from runtime.errors import BundleFormatError, BundleIntegrityError
+from runtime.errors import (
+    BundleError,
+    BundleFormatError,
+    BundleIntegrityError,
+    BundleSignatureError,
+)
+from spikehalt.errors import ConfigError
+from spikehalt.reading import FETCH_IT, is_lfs_pointer, reading, refuse_lfs_pointer
 from spikehalt.strict import unknown_name
 
 PathLike = str | os.PathLike[str]
 _BLOCK = 2**20
+_ATTEMPTS = 50  # to open a bundle that is being replaced; each takes less than a millisecond
+_CAN_HOLD = hasattr(os, "pread")  # Windows has no such reading, and replaces no open files
 
 
 @dataclass(frozen=True)
@@ -35,9 +49,20 @@ class Bundle:
     root: Path
     manifest: Manifest
     fingerprint: str
+    _held: _Held | None = field(default=None, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Callable[..., Bundle], tuple[Path, str]]:
+        """Descriptors stay in this process: another one opens the bundle again."""
+        return _reopen, (self.root, self.fingerprint)
 
     @classmethod
-    def open(cls, path: PathLike, verify: bool = True, public_key: Key | None = None) -> Bundle:
+    def open(
+        cls,
+        path: PathLike,
+        verify: bool = True,
+        public_key: Key | None = None,
+        min_release: int | None = None,
+    ) -> Bundle:
         """Open a bundle.
 
         Args:
@@ -46,21 +71,40 @@ class Bundle:
                 (`read` checks the sha256 of what it reads in any case).
             public_key: refuse manifests that this Ed25519 key did not sign: 32 bytes, or the
                 path of a PEM file.
+            min_release: refuse older releases too, which this key signed once; needs the key,
+                since who can change a manifest can change its release.
 
         Raises:
-            BundleSignatureError: not signed, or not by this key.
+            ConfigError: a `min_release` without a key.
+            BundleSignatureError: not signed, not by this key, or an older release.
             BundleFormatError: not a bundle, or a manifest that is not exactly as expected.
             BundleVersionError: a newer format.
             BundleIntegrityError: a file is missing, truncated or modified.
         """
-        root = Path(path)
+        root = as_path(path)
+        if min_release is not None and public_key is None:
+            raise ConfigError("min_release needs public_key: without one, any release can be faked")
+        for _ in range(_ATTEMPTS):
+            before = _identity(root)
+            try:
+                return cls._open(root, verify, public_key, min_release)
+            except BundleError:
+                if _identity(root) == before:
+                    raise
+        raise BundleIntegrityError(f"{root} is being replaced all the time: open it later")
+
+    @classmethod
+    def _open(
+        cls, root: Path, verify: bool, public_key: Key | None, min_release: int | None
+    ) -> Bundle:
         data = read_manifest(root)
         if public_key is not None:  # before anything of it is believed
             check_signature(data, _read_signature(root), public_key, str(root))
         manifest = Manifest.from_json(_decoded(data, root), f"{root.name}/{MANIFEST_NAME}")
         if not manifest.files:
             raise BundleFormatError(f"{root}: the manifest lists no files")
-        bundle = cls(root, manifest, hashlib.sha256(data).hexdigest())
+        check_release(manifest.release, min_release, str(root))
+        bundle = cls(root, manifest, hashlib.sha256(data).hexdigest(), _Held())
         for name in manifest.files:
             bundle._check_file(name, verify)
         return bundle
@@ -92,10 +136,11 @@ class Bundle:
         """
         entry = self._entry(name)
         path = self.root / name
-        with os.fdopen(_open_inside(self.root, name), "rb") as file:
-            data = file.read(entry.bytes + 1)  # never more than declared, whatever lies there
+        with self._opened(name) as descriptor:
+            size = os.fstat(descriptor).st_size
+            # never more than declared, whatever lies there
+            data = _read_from(descriptor, entry.bytes + 1)
         if len(data) != entry.bytes:
-            size = os.stat(path).st_size
             raise BundleIntegrityError(_wrong_size(path, size, entry.bytes))
         if hashlib.sha256(data).hexdigest() != entry.sha256:
             raise BundleIntegrityError(_modified(path))
@@ -108,12 +153,90 @@ class Bundle:
         return files[name]
 
     def _check_file(self, name: str, verify: bool) -> None:
-        path = self.path(name)
-        if not verify:
-            return
-        with os.fdopen(_open_inside(self.root, name), "rb") as file:
-            if _digest(file.fileno()) != self.manifest.files[name].sha256:
+        entry, path = self._entry(name), self.root / name
+        if self._held is not None and _CAN_HOLD:
+            self._held.add(name, _open_inside(self.root, name))
+        with self._opened(name) as descriptor:
+            size = os.fstat(descriptor).st_size
+            if size != entry.bytes:
+                raise BundleIntegrityError(_wrong_size(path, size, entry.bytes))
+            if verify and _digest(descriptor) != entry.sha256:
                 raise BundleIntegrityError(_modified(path))
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[int]:
+        """A descriptor of the file, as it was when the bundle was opened."""
+        if self._held is not None and name in self._held.descriptors:
+            yield self._held.descriptors[name]
+            return
+        descriptor = _open_inside(self.root, name)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+class _Held:
+    """Descriptors that are open as long as somebody has the bundle."""
+
+    def __init__(self) -> None:
+        self.descriptors: dict[str, int] = {}
+
+    def add(self, name: str, descriptor: int) -> None:
+        self.descriptors[name] = descriptor
+
+    def __del__(self) -> None:
+        for descriptor in self.descriptors.values():
+            with suppress(OSError):
+                os.close(descriptor)
+
+
+def as_path(path: Any) -> Path:
+    """A bundle's path.
+
+    Raises:
+        BundleFormatError: it is no path.
+    """
+    if isinstance(path, str | os.PathLike):
+        return Path(path)
+    raise BundleFormatError(
+        f"a bundle is the path of a folder, not {type(path).__name__} {str(path)[:80]!r}"
+    )
+
+
+def _reopen(root: Path, fingerprint: str) -> Bundle:
+    bundle = Bundle.open(root, verify=False)
+    if bundle.fingerprint != fingerprint:
+        raise BundleIntegrityError(f"{root} was replaced meanwhile: open it again")
+    return bundle
+
+
+def _identity(root: Path) -> tuple[int, int] | None:
+    """Which manifest lies there: every writer makes a new file."""
+    try:
+        status = os.stat(root / MANIFEST_NAME)
+    except (OSError, ValueError):
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def _read_from(descriptor: int, most: int) -> bytes:
+    """Up to so many bytes from the start, wherever others read."""
+    parts, at = [], 0
+    while at < most:
+        block = _read_at(descriptor, min(most - at, _BLOCK), at)
+        if not block:
+            break
+        parts.append(block)
+        at += len(block)
+    return b"".join(parts)
+
+
+def _read_at(descriptor: int, size: int, at: int) -> bytes:
+    if _CAN_HOLD:
+        return os.pread(descriptor, size, at)
+    os.lseek(descriptor, at, os.SEEK_SET)
+    return os.read(descriptor, size)
 
 
 def read_manifest(root: Path) -> bytes:
@@ -123,9 +246,11 @@ def read_manifest(root: Path) -> bytes:
         BundleFormatError: not a bundle, or a manifest that is too large.
         BundleIntegrityError: it cannot be read.
     """
-    if not root.exists():
+    with reading(root, BundleIntegrityError):
+        there, is_folder = root.exists(), root.is_dir()
+    if not there:
         raise BundleFormatError(f"{root} does not exist; `python -m export.to_trt` writes bundles")
-    if not root.is_dir():
+    if not is_folder:
         raise BundleFormatError(
             f"{root} is a file, not a bundle folder; `python -m export.to_trt` makes a bundle "
             "from a checkpoint"
@@ -133,9 +258,31 @@ def read_manifest(root: Path) -> bytes:
     if not (root / MANIFEST_NAME).exists():
         raise BundleFormatError(f"{root} has no {MANIFEST_NAME}, so it is not a bundle")
     data = _read_bounded(root, MANIFEST_NAME, MAX_MANIFEST_BYTES)
+    refuse_lfs_pointer(root / MANIFEST_NAME, data, BundleIntegrityError)
     if len(data) > MAX_MANIFEST_BYTES:
         raise BundleFormatError(f"{root}/{MANIFEST_NAME} is larger than {MAX_MANIFEST_BYTES} bytes")
     return data
+
+
+def signature_state(path: PathLike, public_key: Key | None = None) -> SignatureState:
+    """Whether a bundle is signed, and whether the signature is that of the key's owner.
+
+    Raises:
+        BundleError: its manifest cannot be read.
+        ConfigError: not an Ed25519 public key.
+        MissingExtraError: the package cryptography is not installed.
+    """
+    root = Path(path)
+    data, signature = read_manifest(root), _read_signature(root)
+    if signature is None:
+        return "none"
+    if public_key is None:
+        return "not checked"
+    try:
+        check_signature(data, signature, public_key, str(root))
+    except BundleSignatureError:
+        return "does not fit"
+    return "fits"
 
 
 def _read_signature(root: Path) -> bytes | None:
@@ -177,14 +324,17 @@ def _open_inside(root: Path, name: str) -> int:
     return fd
 
 
-def _digest(fd: int) -> str:
-    digest = hashlib.sha256()
-    while block := os.read(fd, _BLOCK):
+def _digest(descriptor: int) -> str:
+    digest, at = hashlib.sha256(), 0
+    while block := _read_at(descriptor, _BLOCK, at):
         digest.update(block)
+        at += len(block)
     return digest.hexdigest()
 
 
 def _wrong_size(path: Path, size: int, declared: int) -> str:
+    if is_lfs_pointer(path):
+        return f"{path} {FETCH_IT}"
     what = "truncated" if size < declared else "longer than declared"
     return f"{path} is {what}: {size} bytes, the manifest says {declared}; copy the bundle again"
 

@@ -1,14 +1,16 @@
 """Ed25519 signatures of a manifest, for devices that must run nobody else's bundles.
 
-The manifest holds the sha256 of every other file, so its signature covers the whole bundle. Needs
-the package cryptography (`pip install 'spikehalt[sign]'`).
+The manifest holds the sha256 of every other file, so its signature covers the whole bundle. It says
+that the key's owner once signed exactly these bytes; not that nothing newer was signed, which
+`min_release` asks for, and not who made the graphs or how good they are. Needs
+the package cryptography (the extra `sign`).
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from runtime.errors import BundleSignatureError
 from spikehalt.errors import ConfigError
@@ -16,6 +18,8 @@ from spikehalt.extras import require_extra
 
 Key = bytes | str | os.PathLike[str]
 """32 raw bytes, or the path of a PEM file."""
+
+SignatureState = Literal["none", "not checked", "fits", "does not fit"]
 
 _MAX_KEY_BYTES = 16384
 _HOW_TO_MAKE = {
@@ -64,6 +68,19 @@ def check_signature(data: bytes, signature: bytes | None, public_key: Key, where
         ) from error
 
 
+def check_release(release: int, least: int | None, where: str) -> None:
+    """Refuse a bundle that was signed before the oldest that is still wanted.
+
+    Raises:
+        BundleSignatureError: it was.
+    """
+    if least is not None and release < least:
+        raise BundleSignatureError(
+            f"{where} is release {release}, and releases before {least} are refused here: it was "
+            "replaced by a newer one; copy that, or sign this one again with --release"
+        )
+
+
 def _private(key: Key) -> Any:
     ed25519 = _cryptography("hazmat.primitives.asymmetric.ed25519")
     return _load(
@@ -89,6 +106,8 @@ def _public(key: Key) -> Any:
 
 
 def _load(key: Key, kind: str, expected: Any, from_pem: Any, from_raw: Any) -> Any:
+    if not isinstance(key, bytes | str | os.PathLike):
+        raise ConfigError(f"a {kind} key is 32 bytes or a path, not {type(key).__name__}")
     data = key if isinstance(key, bytes) else _read(Path(key), kind)
     try:
         loaded = from_pem(data) if b"-----BEGIN" in data else from_raw(data)

@@ -117,7 +117,7 @@ def add_files(path: PathLike, files: Mapping[str, bytes | Path]) -> Bundle:
     return update_manifest(path, dataclasses.replace(bundle.manifest, files={**kept, **added}))
 
 
-def sign_bundle(path: PathLike, private_key: Key) -> Bundle:
+def sign_bundle(path: PathLike, private_key: Key, release: int | None = None) -> Bundle:
     """Sign the manifest of a bundle, and thereby every file it lists.
 
     Any later change of the manifest, such as a calibration, needs a new signature.
@@ -125,6 +125,7 @@ def sign_bundle(path: PathLike, private_key: Key) -> Bundle:
     Args:
         path: the bundle's folder.
         private_key: an Ed25519 key: 32 bytes, or the path of a PEM file.
+        release: what the manifest's release becomes first; None leaves it.
 
     Raises:
         BundleError: not a valid bundle, or the disk refused.
@@ -132,6 +133,9 @@ def sign_bundle(path: PathLike, private_key: Key) -> Bundle:
         MissingExtraError: the package cryptography is not installed.
     """
     bundle = Bundle.open(path)
+    if release is not None and release != bundle.manifest.release:
+        sign(b"", private_key)  # a key that is none must not cost the old signature
+        bundle = update_manifest(path, dataclasses.replace(bundle.manifest, release=release))
     signature = sign(read_manifest(bundle.root), private_key)
     try:
         atomic.replace_file(bundle.root / SIGNATURE_NAME, signature)

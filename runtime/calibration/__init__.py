@@ -9,6 +9,7 @@ goal      what a calibration is for
 evidence  what recorded images say about a policy and a threshold
 search    choosing thresholds and ε
 risk      a bound on the accuracy lost, for new images
+betting   another one, by betting
 plot      accuracy against what it costs, drawn
 """
 

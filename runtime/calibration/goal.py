@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from spikehalt.errors import ConfigError
+
+Rule = Literal["learn-then-test", "upper-confidence-bound"]
+RULES: tuple[Rule, ...] = get_args(Rule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +20,8 @@ class Goal:
         timesteps: average timesteps wanted, at most.
         confidence: None: `max_drop` holds on the calibration images (empirical choice); else the
             probability, in (0, 1), with which it holds for new images of the same kind.
+        rule: how that is shown: exact binomial tests of harm and help (`learn-then-test`), or a
+            bound by betting on their difference (`upper-confidence-bound`).
 
     Raises:
         ConfigError: a number out of range, or numbers that exclude each other.
@@ -24,6 +30,7 @@ class Goal:
     max_drop: float | None = None
     timesteps: float | None = None
     confidence: float | None = None
+    rule: Rule = "learn-then-test"
 
     def __post_init__(self) -> None:
         if (self.max_drop is None) == (self.timesteps is None):
@@ -34,6 +41,8 @@ class Goal:
             )
         if self.timesteps is not None and not self.timesteps >= 1.0:
             raise ConfigError(f"timesteps {self.timesteps!r} is below 1")
+        if self.rule not in RULES:
+            raise ConfigError(f"no rule {self.rule!r}; there are {', '.join(RULES)}")
         if self.confidence is None:
             return
         if self.max_drop is None or self.max_drop == 0.0:
@@ -45,5 +54,5 @@ class Goal:
     def method(self) -> str:
         """Name of the rule that chooses the threshold."""
         if self.confidence is not None:
-            return "learn-then-test"
+            return self.rule
         return "empirical drop" if self.max_drop is not None else "average timesteps"

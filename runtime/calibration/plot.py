@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from runtime.calibration.evidence import Point
 from runtime.calibration.search import Calibration
 from runtime.drawing.svg import Series, line_chart, page
+from spikehalt.console import energy_unit
 
 _AXES: dict[str, Callable[[Point], float | None]] = {
     "average timesteps": lambda point: point.average_timesteps,
     "average tokens (× K₀)": lambda point: point.average_tokens,
     "time per image (ms, measured)": lambda point: point.time_ms,
-    "energy per image (mJ, estimated)": lambda point: point.energy_mj,
+    "energy per image ({unit}, estimated)": lambda point: point.energy_mj,
 }
 
 
@@ -32,14 +34,23 @@ def curve_charts(
         ]
         present = [each for each in series if each is not None]
         if present:
+            label, shown = _in_fitting_unit(label, present)
             title = f"accuracy against {label}"
-            charts.append(line_chart(title, label, "accuracy (%)", present))
+            charts.append(line_chart(title, label, "accuracy (%)", shown))
     return charts
 
 
 def curves_svg(found: Calibration) -> str:
     """The charts as one stand-alone file; the chosen points are dots."""
     return page(curve_charts(found.curves, found.chosen))
+
+
+def _in_fitting_unit(label: str, series: Sequence[Series]) -> tuple[str, Sequence[Series]]:
+    if "{unit}" not in label:
+        return label, series
+    factor, unit = energy_unit(max(max(each.x) for each in series))
+    scaled = [replace(each, x=[factor * x for x in each.x]) for each in series]
+    return label.format(unit=unit), scaled
 
 
 def _series(

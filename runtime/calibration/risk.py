@@ -9,7 +9,8 @@ the opposite case. With probabilities a (harm) and b (help), the drop is a − b
 a valid p-value test of "drop > α" at every threshold. Thresholds are tested from the safest on and
 the first failure stops (fixed-sequence testing), so the level is not divided by their number
 (Learn then Test, Angelopoulos et al. 2021; for early exit: Fast yet Safe, Jazbec et al. 2024).
-Any sequence of thresholds is valid, whether or not the drop grows along it.
+Any sequence of thresholds is valid, whether or not the drop grows along it. In place of the
+binomial bounds there is one by betting (`runtime.calibration.betting`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.calibration import betting
 from runtime.calibration.evidence import Point
+from runtime.calibration.goal import Rule
 
 _HARM_SHARE = 0.9  # of δ: harm is what limits, help is rare
 _BISECTIONS = 60
@@ -40,24 +43,36 @@ def drop_bound(harmful: int, helpful: int, images: int, delta: float) -> float:
     return harm - lower(helpful, images, (1.0 - _HARM_SHARE) * delta)
 
 
-def last_safe(curve: list[Point], max_drop: float, delta: float) -> Point | None:
+def last_safe(
+    curve: list[Point], max_drop: float, delta: float, rule: Rule = "learn-then-test"
+) -> Point | None:
     """The last point up to which every drop stays within `max_drop`; None if not even the first's.
 
     Args:
         curve: points in an order that was fixed before the images were looked at.
         max_drop: α.
         delta: δ of the whole sequence.
+        rule: how a point is shown to be safe.
     """
     best = None
     for point in curve:
-        if drop_bound(point.harmful, point.helpful, point.images, delta) > max_drop:
+        if not shown_within(point, max_drop, delta, rule):
             break
         best = point
     return best
 
 
-def images_needed(max_drop: float, delta: float) -> int:
+def shown_within(point: Point, max_drop: float, delta: float, rule: Rule) -> bool:
+    """Whether a point's drop is at most `max_drop`, wrong with probability at most `delta`."""
+    if rule == "upper-confidence-bound":
+        return betting.shown_within(point.harmful, point.helpful, point.images, max_drop, delta)
+    return drop_bound(point.harmful, point.helpful, point.images, delta) <= max_drop
+
+
+def images_needed(max_drop: float, delta: float, rule: Rule = "learn-then-test") -> int:
     """How many images it takes to show that a setting is safe which harms none of them."""
+    if rule == "upper-confidence-bound":
+        return betting.images_needed(max_drop, delta)
     return math.ceil(math.log(_HARM_SHARE * delta) / math.log1p(-max_drop))
 
 

@@ -133,7 +133,7 @@ def _share(goal: Goal, sequences: int, images: int) -> float:
     if goal.confidence is None or goal.max_drop is None:
         return 0.0
     delta = (1.0 - goal.confidence) / sequences
-    needed = risk.images_needed(goal.max_drop, delta)
+    needed = risk.images_needed(goal.max_drop, delta, goal.rule)
     if images < needed:
         raise CalibrationError(
             f"{images} images cannot support a drop of at most {goal.max_drop:.2%} with confidence "
@@ -145,7 +145,7 @@ def _share(goal: Goal, sequences: int, images: int) -> float:
 
 def _choose(curve: list[Point], goal: Goal, delta: float) -> Point | None:
     if goal.confidence is not None and goal.max_drop is not None:
-        return risk.last_safe(curve, goal.max_drop, delta)
+        return risk.last_safe(curve, goal.max_drop, delta, goal.rule)
     within = [point for point in curve if _within(point, goal)]
     if goal.timesteps is not None:
         return max(within, key=lambda point: (point.accuracy, -point.cost), default=None)

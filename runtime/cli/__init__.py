@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from spikehalt import commands
-from spikehalt.catalogue import of_package
+from spikehalt.packages.catalogue import of_package
 
 COMMANDS = of_package("runtime")
 

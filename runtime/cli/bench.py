@@ -16,9 +16,11 @@ from runtime.bundle import InputSpec
 from runtime.cli import options
 from runtime.engine import Engine
 from runtime.measure import Measured, measure, variants
+from runtime.opening import processors
 from runtime.sensors import EnergyMeter, open_sensor
 from spikehalt import console
 
+DEFAULT_BATCHES = (1, 16)
 NOISE = (
     "random noise stands in for images: how many tokens and timesteps it takes says nothing about "
     "real ones; give --images"
@@ -29,12 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     options.add_bundle(parser)
     options.add_exit(parser)
-    parser.add_argument(
-        "--batch", type=_sizes, default=[1, 16], metavar="N,…", help="images at once (default 1,16)"
-    )
+    parser.add_argument("--batch", type=_sizes, metavar="N,…", help="images at once (default 1,16)")
     parser.add_argument("--stream", action="store_true", help="also one by one, as a stream")
     options.add_images(parser)
     options.add_count(parser, 32)
+    parser.set_defaults(count=None)  # 32, or as many as the largest batch takes
     parser.add_argument(
         "--rounds", type=options.positive, default=7, metavar="N",
         help="times all images are run, of which medians are taken (default 7)",
@@ -45,10 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and show."""
-    with options.open_engine(arguments, max_batch=max(arguments.batch)) as engine:
+    with options.open_engine(
+        arguments, max_batch=max(arguments.batch or DEFAULT_BATCHES)
+    ) as engine:
         images, note = _images(engine, arguments)
+        fitting = [size for size in DEFAULT_BATCHES if size <= len(images)]
+        batches = arguments.batch or fitting
         exits = engine.settings.threshold is not None
-        compared = variants(arguments.batch, arguments.stream, _overrides(arguments), exits)
+        compared = variants(batches, arguments.stream, _overrides(arguments), exits)
         meter = _meter(arguments.energy, engine)
         try:
             measured = measure(
@@ -57,7 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             if meter is not None:
                 meter.close()
-        notes = [each for each in (note, engine.notice, _native_ops(engine)) if each]
+        notes = [
+            each for each in (note, engine.notice, _native_ops(engine), _threads(engine)) if each
+        ]
         (_show_json if arguments.json else _show_table)(engine, measured, notes)
     return 0
 
@@ -73,11 +80,18 @@ def _native_ops(engine: Engine) -> str:
     return "" if said is None else f"native ops: {said}"
 
 
+def _threads(engine: Engine) -> str:
+    """How many compute one operator; empty where the backend has none to choose."""
+    said = engine.info.options.get("threads")
+    return "" if said is None else f"threads: {said}, of {processors()} processors"
+
+
 def _images(engine: Engine, arguments: argparse.Namespace) -> tuple[NDArray[Any], str]:
     spec = options.input_spec(arguments, engine.manifest.input)
+    count = arguments.count or max(32, *(arguments.batch or ()))
     if arguments.images is None:
-        return _noise(spec, arguments.count), NOISE
-    return options.load_images(arguments, spec, arguments.count), ""
+        return _noise(spec, count), NOISE
+    return options.load_images(arguments, spec, count), ""
 
 
 def _noise(spec: InputSpec, count: int) -> NDArray[Any]:
@@ -111,9 +125,10 @@ def _show_json(engine: Engine, measured: list[Measured], notes: list[str]) -> No
 
 def _show_table(engine: Engine, measured: list[Measured], notes: list[str]) -> None:
     columns = ["variant", ">batch", ">ms per image", ">quartiles", ">images/s", ">timesteps"]
-    columns += [">tokens", ">mJ (estimated)", ">mJ (measured)"]
+    columns += [">tokens", ">energy (estimated)", ">energy (measured)"]
     title = f"{engine.manifest.name} on {engine.info.name} {engine.info.version}"
-    rounds = f"medians over {measured[0].rounds} rounds of {measured[0].images_per_round} images"
+    sizes = sorted({each.images_per_round for each in measured})
+    rounds = f"medians over {measured[0].rounds} rounds of {' or '.join(map(str, sizes))} images"
     console.write_table(title, columns, [_cells(each) for each in measured], rounds)
     energy = {f"energy: {each.energy_note}" for each in measured}
     for note in [*notes, *sorted(energy - {"energy: not asked for"})]:
@@ -125,17 +140,19 @@ def _cells(each: Measured) -> list[str]:
         each.name,
         "stream" if each.batch == 0 else str(each.batch),
         f"{each.median_ms:.3f}",
-        f"{each.low_ms:.3f}-{each.high_ms:.3f}",
+        _quartiles(each),
         f"{each.images_per_s:.1f}",
         f"{each.average_timesteps:.2f}",
         f"{each.average_tokens:.3f}",
-        _or_unknown(each.energy_estimated_mj),
-        _or_unknown(each.energy_measured_mj),
+        console.energy_text(each.energy_estimated_mj),
+        console.energy_text(each.energy_measured_mj),
     ]
 
 
-def _or_unknown(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4g}"
+def _quartiles(each: Measured) -> str:
+    if each.low_ms is None or each.high_ms is None:
+        return "too few rounds"
+    return f"{each.low_ms:.3f}-{each.high_ms:.3f}"
 
 
 def _sizes(text: str) -> list[int]:

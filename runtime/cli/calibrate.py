@@ -9,6 +9,7 @@ from typing import Any
 
 from runtime.bundle import Bundle, InputSpec, signature_notice, update_manifest
 from runtime.calibration import Calibration, Goal, Observed, Point, calibrate
+from runtime.calibration.goal import RULES
 from runtime.calibration.plot import curves_svg
 from runtime.cli import options
 from runtime.engine import Engine
@@ -16,9 +17,8 @@ from runtime.errors import BundleIntegrityError, BundleWriteError
 from runtime.inputs.files import Sample, batches, class_indices
 from runtime.results.trajectory import Trajectory, join
 from spikehalt import console
-from spikehalt.exits import CALIBRATED, NEVER
-
-DEFAULT_DROP = 0.005
+from spikehalt.commands import share
+from spikehalt.exits import CALIBRATED, MAX_DROP, NEVER
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,13 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     goal = parser.add_mutually_exclusive_group()
     goal.add_argument(
-        "--max-drop", type=percentage, metavar="SHARE",
+        "--max-drop", type=share, metavar="SHARE",
         help="accuracy that may be lost, as 0.005 or 0.5%% (the default)",
     )  # fmt: skip
     goal.add_argument("--timesteps", type=float, metavar="T", help="average timesteps wanted")
     parser.add_argument(
         "--confidence", type=float, metavar="P", help="promise --max-drop for new images, as 0.95"
     )
+    parser.add_argument(
+        "--rule", choices=RULES, default=RULES[0],
+        help="how --confidence is shown (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument(
         "--policy", nargs="+", action="extend", choices=[each.name for each in CALIBRATED],
         help="exit policies to calibrate (default: all)",
@@ -56,7 +60,12 @@ def run(arguments: argparse.Namespace) -> int:
     goal = _goal(arguments)
     if arguments.plot is not None:
         options.check_output(arguments.plot)
-    bundle = Bundle.open(arguments.bundle, verify=False, public_key=arguments.public_key)
+    bundle = Bundle.open(
+        arguments.bundle,
+        verify=False,
+        public_key=arguments.public_key,
+        min_release=arguments.min_release,
+    )
     observed = observe(arguments)
     found = calibrate(bundle.manifest, observed, goal, arguments.policy)
     if arguments.plot is not None:
@@ -104,19 +113,16 @@ def record(
     return {epsilon: join(recorded) for epsilon, recorded in parts.items()}
 
 
-def percentage(text: str) -> float:
-    """A share given as 0.005 or 0.5%, for argparse."""
-    try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share such as 0.005 or 0.5%") from None
-
-
 def _goal(arguments: argparse.Namespace) -> Goal:
     drop = arguments.max_drop
     if drop is None and arguments.timesteps is None:
-        drop = DEFAULT_DROP
-    return Goal(max_drop=drop, timesteps=arguments.timesteps, confidence=arguments.confidence)
+        drop = MAX_DROP
+    return Goal(
+        max_drop=drop,
+        timesteps=arguments.timesteps,
+        confidence=arguments.confidence,
+        rule=arguments.rule,
+    )
 
 
 def _decoded(spec: InputSpec, samples: list[Sample], size: int) -> Iterator[Any]:
@@ -150,12 +156,20 @@ def _show_json(found: Calibration, dry_run: bool) -> None:
 
 
 def _show_table(found: Calibration, dry_run: bool) -> None:
-    columns = ["policy", ">threshold", ">ε", ">accuracy", ">drop", ">timesteps", ">tokens"]
+    columns = [
+        "policy",
+        ">threshold",
+        ">ε (halting margin)",
+        ">accuracy",
+        ">drop",
+        ">timesteps",
+        ">tokens",
+    ]
     rows = [_cells(found.reference), *(_cells(point) for point in found.chosen.values())]
     done = "not written (dry run)" if dry_run else "written into the bundle"
     footer = f"default policy {found.default!r}, {done}; method: {found.goal.method}"
     console.write_table(
-        f"{found.reference.images} images", [*columns, ">energy mJ", ">ms"], rows, footer
+        f"{found.reference.images} images", [*columns, ">energy", ">ms"], rows, footer
     )
 
 
@@ -168,6 +182,6 @@ def _cells(point: Point) -> list[str]:
         f"{point.drop:.2%}",
         f"{point.average_timesteps:.2f}",
         f"{point.average_tokens:.3f}",
-        "unknown" if point.energy_mj is None else f"{point.energy_mj:.4g}",
+        console.energy_text(point.energy_mj),
         "unknown" if point.time_ms is None else f"{point.time_ms:.3g}",
     ]

@@ -5,30 +5,37 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from runtime.bundle import Bundle, ExitSpec, InputSpec, Manifest
+from runtime.bundle import Bundle, ExitSpec, InputSpec, Manifest, signature_state
+from runtime.bundle.sign import SignatureState
 from runtime.cli import options
 from runtime.early_exit.settings import Overrides, calibration_notice
 from spikehalt import console
+from spikehalt.commands import DONE, NEGATIVE
 from spikehalt.exits import CALIBRATED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("bundle", metavar="BUNDLE", help=options.BUNDLE_HELP)
+    parser.add_argument("--public-key", metavar="KEY.pem", help=options.PUBLIC_KEY_HELP)
     options.add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check every file of the bundle and show its manifest."""
-    bundle = Bundle.open(arguments.bundle)
+    """Check every file of the bundle and show its manifest; 1 where the key did not sign it."""
+    bundle, key = Bundle.open(arguments.bundle), arguments.public_key
+    signature = signature_state(bundle.root, key)
+    status = DONE if key is None or signature == "fits" else NEGATIVE
     if arguments.json:
-        console.write_json({"fingerprint": bundle.fingerprint, **asdict(bundle.manifest)})
-        return 0
-    console.write_table(str(bundle.root), ["what", "value"], identity(bundle))
+        shown = {"fingerprint": bundle.fingerprint, "signature": signature}
+        console.write_json({**shown, **asdict(bundle.manifest)})
+        return status
+    rows = [*identity(bundle), ("signature", _signature(signature, key))]
+    console.write_table(str(bundle.root), ["what", "value"], rows)
     notice = calibration_notice(bundle.manifest, Overrides())
     if notice:
         console.note(notice)
-    return 0
+    return status
 
 
 def identity(bundle: Bundle) -> list[tuple[str, str]]:
@@ -43,17 +50,28 @@ def identity(bundle: Bundle) -> list[tuple[str, str]]:
         ("input", _input(manifest.input)),
         ("image files", _preprocessing(manifest.input)),
         ("classes", f"{len(manifest.classes)}: {_shortened(manifest.classes)}"),
-        ("timesteps", f"{manifest.timesteps}, {manifest.chunk} at once"),
+        (
+            "timesteps",
+            f"{manifest.timesteps}, {manifest.chunk} at once (chunk): images leave between chunks",
+        ),
         ("layout", manifest.layout),
         ("precision", _precision(manifest)),
-        ("tokens", f"{manifest.tokens}; per block {tokens}"),
+        ("pays for spikes only", ", ".join(manifest.spike_layers) or "no layer"),
+        ("tokens", f"{manifest.tokens} (K₀, before the first block); per block {tokens}"),
         ("halting", _halting(manifest)),
         ("exit", _exit(manifest.exit)),
         ("energy constants", energy),
+        ("release", str(manifest.release)),
         ("fingerprint", bundle.fingerprint),
     ]
     rows += [(name, _size(entry.bytes)) for name, entry in sorted(manifest.files.items())]
     return rows
+
+
+def _signature(state: SignatureState, key: str | None) -> str:
+    if key is not None:
+        return f"none; {key} signed nothing here" if state == "none" else f"{state} {key}"
+    return "there, not checked: give --public-key" if state == "not checked" else state
 
 
 def _precision(manifest: Manifest) -> str:
@@ -78,7 +96,11 @@ def _shortened(names: tuple[str, ...], shown: int = 10) -> str:
 
 def _halting(manifest: Manifest) -> str:
     halting = manifest.halting
-    return halting.mode if halting.mode == "none" else f"{halting.mode}, ε {halting.epsilon:g}"
+    return (
+        halting.mode
+        if halting.mode == "none"
+        else f"{halting.mode}, ε {halting.epsilon:g} (halting margin: larger, fewer tokens)"
+    )
 
 
 def _exit(spec: ExitSpec) -> str:

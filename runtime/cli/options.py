@@ -16,12 +16,14 @@ from runtime.bundle import InputSpec
 from runtime.engine import Engine
 from runtime.errors import BundleWriteError
 from runtime.inputs.files import Sample, batches, search, spread
+from runtime.opening import threads_notice
 from runtime.sensors import sensor_names
 from spikehalt import console
 from spikehalt.exits import POLICIES
 from spikehalt.vocabulary import Fit, Interpolation, Orientation
 
 BUNDLE_HELP = "folder written by `python -m export.to_trt`"
+PUBLIC_KEY_HELP = "the key that must have signed it"
 IMAGES_HELP = "files, folders or zips of images, or of event frames (.npz)"
 
 
@@ -33,7 +35,7 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
 
 def add_backend(parser: argparse.ArgumentParser) -> None:
     """What runs a bundle, and how."""
-    parser.add_argument("--public-key", metavar="KEY.pem", help="refuse bundles it did not sign")
+    add_public_key(parser)
     parser.add_argument(
         "--backend", default="auto", choices=registry.names(),
         help="what runs the bundle (default: auto, the best that can here)",
@@ -45,6 +47,17 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
         "--native-ops", action=argparse.BooleanOptionalAction, default=None,
         help="native ops in ONNX Runtime (default: where `python -m plugins build` made them)",
     )  # fmt: skip
+
+
+def add_public_key(parser: argparse.ArgumentParser) -> None:
+    """Whose bundles are taken, and from which release on."""
+    parser.add_argument("--public-key", metavar="KEY.pem", help=PUBLIC_KEY_HELP)
+    parser.add_argument(
+        "--min-release",
+        type=int,
+        metavar="N",
+        help="refuse older ones that it did (sign --release)",
+    )
 
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +77,7 @@ def add_exit(parser: argparse.ArgumentParser) -> None:
     add_policy(parser)
     parser.add_argument(
         "--epsilon", type=float, metavar="X",
-        help="halting margin, larger: fewer tokens (default: as the bundle says)",
+        help="halting margin ε; larger: fewer tokens (default: as the bundle says)",
     )  # fmt: skip
     parser.add_argument(
         "--max-timesteps", type=int, metavar="T", help="the last timestep (default: the bundle's)"
@@ -78,15 +91,17 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fit", choices=get_args(Fit),
-        help="stretch images, or cut out their centre (default: as the bundle was trained)",
+        help="stretch images of another size (`resize`), or cut out their centre (`crop`) "
+        "(default: as the bundle was trained)",
     )  # fmt: skip
     parser.add_argument(
         "--interpolation", choices=get_args(Interpolation),
-        help="how images are scaled (default: as the bundle was trained)",
+        help="Pillow's filter that scales images (default: as the bundle was trained)",
     )  # fmt: skip
     parser.add_argument(
         "--orientation", choices=get_args(Orientation),
-        help="turn images as their EXIF says, or not (default: as the bundle was trained)",
+        help="turn images as their EXIF orientation says (`upright`), or not (`stored`) "
+        "(default: as the bundle was trained)",
     )  # fmt: skip
 
 
@@ -203,6 +218,9 @@ def add_energy(parser: argparse.ArgumentParser) -> None:
 
 def open_engine(options: argparse.Namespace, **changes: Any) -> Engine:
     """The engine that the arguments describe; `changes` override them."""
+    notice = threads_notice(options.threads)
+    if notice:
+        console.note(notice)
     return Engine(options.bundle, **{**engine_arguments(options), **changes})
 
 
@@ -215,6 +233,7 @@ def engine_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "spin": not options.no_spin,
         "native_ops": options.native_ops,
         "public_key": options.public_key,
+        "min_release": options.min_release,
         "policy": getattr(options, "policy", None),
         "threshold": getattr(options, "threshold", None),
         "epsilon": getattr(options, "epsilon", None),

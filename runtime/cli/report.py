@@ -1,9 +1,8 @@
-"""`python -m runtime report BUNDLE DATA --out FILE.html`: one page about a bundle on some files."""
+"""`python -m runtime report BUNDLE IMAGES --out FILE.html`: a page about a bundle on some files."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from spikehalt import files as atomic
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     options.add_bundle(parser)
-    parser.add_argument("data", metavar="DATA", help=options.IMAGES_HELP)
+    parser.add_argument("data", metavar="IMAGES", help=options.IMAGES_HELP)
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="FILE.html", help="the page"
     )
@@ -34,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the files and write the page."""
     options.check_output(arguments.out)
-    bundle = Bundle.open(arguments.bundle, public_key=arguments.public_key)
+    bundle = Bundle.open(
+        arguments.bundle, public_key=arguments.public_key, min_release=arguments.min_release
+    )
     with options.open_engine(arguments, max_batch=arguments.batch) as engine:
         spec = options.input_spec(arguments, engine.manifest.input)
         samples = spread(options.find([arguments.data], spec, arguments.split), arguments.count)
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         console.write_json(collected.data)
     else:
-        sys.stdout.write(f"{arguments.out}: {len(samples)} image(s)\n")
+        console.say(f"{arguments.out}: {len(samples)} image(s)")
     return 0
 
 
@@ -60,6 +61,6 @@ def _ticking(starts: Iterable[int], count: int) -> Iterator[int]:
 
 def _write(path: Path, text: str) -> None:
     try:
-        atomic.replace_file(path, text.encode())
+        atomic.replace_file(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise BundleWriteError(f"cannot write {path}: {error}") from error

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from runtime.bundle import SIGNATURE_NAME, sign_bundle
 from runtime.cli import options
+from spikehalt import console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,10 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY.pem",
         help="private key, as `openssl genpkey -algorithm ed25519` makes it",
     )
+    parser.add_argument(
+        "--release",
+        type=int,
+        metavar="N",
+        help="what devices compare with --min-release; count up (default: as the bundle says)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Sign, after checking every file."""
-    bundle = sign_bundle(arguments.bundle, arguments.key)
-    sys.stdout.write(f"{bundle.root / SIGNATURE_NAME}: signed {bundle.fingerprint}\n")
+    bundle = sign_bundle(arguments.bundle, arguments.key, arguments.release)
+    console.say(f"{bundle.root / SIGNATURE_NAME}: signed {bundle.fingerprint}")
     return 0

@@ -161,6 +161,7 @@ def _timed_chunk(
     begin = time.perf_counter()
     outputs = job.session.run(inputs, states, last=last, masks=job.masks)
     job.timings.chunks.append(ChunkTime(start, images, time.perf_counter() - begin))
+    _refuse_other_shapes(job.manifest, outputs, images)
     _refuse_not_finite(job.manifest, outputs, start)
     if job.masks and not outputs.live_masks:
         raise BackendError(
@@ -168,6 +169,26 @@ def _timed_chunk(
             "without live_masks=True, or use a backend that runs the bundle's graphs"
         )
     return outputs
+
+
+def _refuse_other_shapes(manifest: Manifest, outputs: ChunkOutputs, images: int) -> None:
+    """Nothing is broadcast over a contradiction."""
+    chunk = manifest.chunk
+    wanted = {
+        "logits": (images, len(manifest.classes)),
+        "halt_score": (images,),
+        "live_tokens": (images, chunk, manifest.blocks),
+    }
+    real = {name: np.shape(getattr(outputs, name)) for name in wanted}
+    slots = manifest.tokens_per_block
+    wanted |= {f"live_masks[{n}]": (images, chunk, slots[n]) for n in range(len(slots))}
+    real |= {f"live_masks[{n}]": mask.shape for n, mask in enumerate(outputs.live_masks)}
+    for name, shape in real.items():
+        if shape != wanted.get(name):
+            raise BackendError(
+                f"the graph's outputs contradict the manifest: {name} has shape {list(shape)}, not "
+                f"{list(wanted.get(name, ()))}"
+            )
 
 
 def _refuse_not_finite(manifest: Manifest, outputs: ChunkOutputs, start: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -91,7 +92,7 @@ def how_to_calibrate() -> str:
 
 def _policy(manifest: Manifest, asked: str | None) -> ExitPolicy:
     name = manifest.exit.default if asked is None else asked
-    if name not in POLICIES:
+    if not isinstance(name, str) or name not in POLICIES:
         raise PolicyError(unknown_name("exit policy", str(name), tuple(POLICIES)))
     policy, mode = POLICIES[name], manifest.halting.mode
     if not policy.fits(mode):
@@ -146,9 +147,9 @@ def _timesteps(manifest: Manifest, asked: int | None) -> int:
     T, chunk = manifest.timesteps, manifest.chunk
     if asked is None:
         return T
-    if isinstance(asked, bool) or not hasattr(asked, "__index__"):
+    value = whole_number(asked)
+    if value is None:
         raise ConfigError(f"max_timesteps must be an integer, not {asked!r}")
-    value = asked.__index__()
     if not 1 <= value <= T or value % chunk:
         choices = ", ".join(str(t) for t in range(chunk, T + 1, chunk)[:16])
         raise ConfigError(
@@ -158,8 +159,16 @@ def _timesteps(manifest: Manifest, asked: int | None) -> int:
     return value
 
 
-def not_negative(name: str, value: Any) -> float:
-    """A finite number of at least 0.
+def whole_number(value: Any) -> int | None:
+    """An int, or what numpy has instead; None for anything else."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
+
+
+def not_negative(name: str, value: Any, most: float = math.inf) -> float:
+    """A finite number of at least 0, and at most `most`.
 
     Raises:
         ConfigError: it is not.
@@ -167,13 +176,15 @@ def not_negative(name: str, value: Any) -> float:
     number = _number(name, value)
     if number < 0:
         raise ConfigError(f"{name} must not be negative, it is {value!r}")
+    if number > most:
+        raise ConfigError(f"{name} is at most {most:g}, not {value!r}")
     return number
 
 
 def _number(name: str, value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if isinstance(value, str | bool) or not math.isfinite(number):
         raise ConfigError(f"{name} must be a finite number, not {value!r}")

@@ -7,6 +7,7 @@ consumer runs them. When the queue is full the reader waits (back-pressure), or,
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -14,9 +15,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from runtime.errors import InputError
 from runtime.results.result import ImageResult, Result
 from spikehalt.errors import ConfigError
+from spikehalt.vocabulary import ChannelOrder
 
+_WHY_NOT_OPEN = "a wrong path, a camera that another program uses, or one that was released"
 Prepare = Callable[[Any], Any]
 Classify = Callable[[list[Any]], Result]
 
@@ -171,25 +175,62 @@ def _read(frames: Iterable[Any], prepare: Prepare | None, queue: FrameQueue) -> 
         queue.end()
 
 
-def frames_of(source: Any) -> Iterable[Any]:
-    """The frames of an iterable, or of an OpenCV capture (converted from BGR to RGB).
+def frames_of(source: Any, channel_order: ChannelOrder = "rgb") -> Iterable[Any]:
+    """The frames of an iterable as they are, or of an OpenCV capture, whose order is BGR.
+
+    Args:
+        source: the iterable or capture.
+        channel_order: what a capture's frames are brought to.
 
     Raises:
         ConfigError: neither of them.
+        InputError: a capture that is not open, or the name of a file. Later, while the frames are
+            taken: a capture or an iterator that has none, a capture that is closed meanwhile.
     """
+    if isinstance(source, str | bytes | os.PathLike):
+        raise InputError(_no_source(os.fsdecode(source)))
+    if callable(getattr(source, "read", None)) and hasattr(source, "isOpened"):
+        if not source.isOpened():
+            raise InputError(f"the capture is not open: {_WHY_NOT_OPEN}")
+        return _at_least_one(
+            _capture_frames(source, channel_order), "the capture is open and gives no frame"
+        )
+    if isinstance(source, Iterator):
+        return _at_least_one(
+            source,
+            "the source ended before its first frame: what lists a folder or reads a file that "
+            "is not there gives nothing",
+        )
     if isinstance(source, Iterable):
         return source
-    if callable(getattr(source, "read", None)) and hasattr(source, "isOpened"):
-        return _capture_frames(source)
     raise ConfigError(
         f"cannot read frames from {type(source).__name__}: pass an iterable of arrays or an "
         "OpenCV capture"
     )
 
 
-def _capture_frames(capture: Any) -> Iterator[Any]:
+def _no_source(path: str) -> str:
+    if not os.path.exists(path):
+        return f"{path} does not exist"
+    return f"{path} is the name of a file: pass what reads its frames, as cv2.VideoCapture(...)"
+
+
+def _at_least_one(frames: Iterator[Any], problem: str) -> Iterator[Any]:
+    """The frames; a source that cannot be read is not an empty one."""
+    empty = True
+    for frame in frames:
+        empty = False
+        yield frame
+    if empty:
+        raise InputError(problem)
+
+
+def _capture_frames(capture: Any, channel_order: ChannelOrder) -> Iterator[Any]:
     while True:
         good, frame = capture.read()
-        if not good:
+        if not good and not capture.isOpened():
+            raise InputError(f"the capture was closed while it was read: {_WHY_NOT_OPEN}")
+        if not good or frame is None:
             return
-        yield frame[..., ::-1] if frame.ndim == 3 and frame.shape[-1] == 3 else frame
+        turns = channel_order == "rgb" and frame.ndim == 3 and frame.shape[-1] == 3
+        yield frame[..., ::-1] if turns else frame

@@ -21,6 +21,7 @@ from runtime.results.result import Result
 Classify = Callable[[NDArray[Any], Settings], Result]
 Answer = TypeVar("Answer")
 MAX_WAITING = 1024
+MAX_WAIT_MS = 60_000.0  # longer, nobody waits for company
 
 
 @dataclass
@@ -93,11 +94,27 @@ class Batcher:
             self._slots.release()
 
     def _work(self) -> None:
-        going_on = True
-        while going_on:
-            batch, going_on = self._collect()
-            for settings in dict.fromkeys(request.settings for request in batch):
-                self._answer([each for each in batch if each.settings == settings], settings)
+        going_on, batch = True, list[_Request]()
+        try:
+            while going_on:
+                batch, going_on = self._collect()
+                for settings in dict.fromkeys(request.settings for request in batch):
+                    self._answer([each for each in batch if each.settings == settings], settings)
+        except BaseException as error:  # nobody would answer any more
+            self._fail(batch, error)
+            raise
+
+    def _fail(self, batch: list[_Request], error: BaseException) -> None:
+        """Tell everyone who waits, and take no more."""
+        with self._lock:
+            self._closed = True
+            self._requests.put(None)
+        while (request := self._requests.get()) is not None:
+            self._free(request)
+            batch.append(request)
+        for each in batch:
+            if not each.future.done():
+                each.future.set_exception(error)
 
     def _collect(self) -> tuple[list[_Request], bool]:
         """The next batch, and False if it is the last."""

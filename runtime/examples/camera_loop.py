@@ -1,42 +1,19 @@
 """Classify what a camera sees, always the newest frame; a recorded video works the same.
 
-python -m runtime.examples.camera_loop ckpt.bundle 0            # first camera, needs OpenCV
-python -m runtime.examples.camera_loop ckpt.bundle clip.mp4     # needs OpenCV
-python -m runtime.examples.camera_loop ckpt.bundle clip.gif     # needs pillow
+python -m runtime.examples.camera_loop ckpt.bundle 0            # first camera
+python -m runtime.examples.camera_loop ckpt.bundle clip.mp4
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Sequence
+from functools import partial
 
 from runtime import Engine
-from runtime.errors import InputError
 from runtime.examples import command
-from spikehalt.extras import require_extra
-
-
-def frames_of(source: str) -> Any:
-    """An OpenCV capture, or the frames of an animated picture."""
-    if source.endswith((".gif", ".webp", ".png")):
-        return animation(source)
-    cv2 = require_extra("cv2", "video", "reading cameras and videos")
-    capture = cv2.VideoCapture(int(source) if source.isdigit() else source)
-    if not capture.isOpened():
-        raise InputError(f"{source} cannot be opened: give a camera's number or a video file")
-    return capture
-
-
-def animation(path: str) -> Iterator[np.ndarray]:
-    """Frames as uint8 [H, W, 3]."""
-    from PIL import Image, ImageSequence
-
-    with Image.open(path) as video:
-        for frame in ImageSequence.Iterator(video):
-            yield np.asarray(frame.convert("RGB"), np.uint8)
+from runtime.inputs.video import Video, frame_to_input
+from spikehalt.console import say
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -47,13 +24,14 @@ def main(arguments: Sequence[str]) -> None:
         bundle="folder written by `python -m export.to_trt`",
         source="a camera's number, or a video",
     )
-    drop = "oldest" if source.isdigit() else None
-    with Engine(path) as engine:
-        for streamed in engine.stream(frames_of(source), drop=drop):
+    with Engine(path) as engine, Video(source) as video:
+        prepare = partial(frame_to_input, spec=engine.manifest.input)
+        drop = "oldest" if video.live else None
+        for streamed in engine.stream(video.frames(), prepare=prepare, drop=drop):
             answer = streamed.result
-            sys.stdout.write(
+            say(
                 f"frame {streamed.index}: {answer.name} ({answer.probability:.2f}) after "
-                f"{answer.timesteps} timestep(s), {streamed.latency_ms:.1f} ms\n"
+                f"{answer.timesteps} timestep(s), {streamed.latency_ms:.1f} ms"
             )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from runtime import Engine
 from runtime.examples import command
 from runtime.inputs.files import batches, find_samples
+from spikehalt.console import say
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -22,11 +23,11 @@ def main(arguments: Sequence[str]) -> None:
         spec = engine.manifest.input
         for samples, images in batches(find_samples([folder], spec), spec, 16):
             for sample, answer in zip(samples, engine(images), strict=True):
-                sys.stdout.write(f"{sample.name}: {answer.name} ({answer.probability:.2f})\n")
+                say(f"{sample.name}: {answer.name} ({answer.probability:.2f})")
         stats = engine.stats
-    sys.stdout.write(
+    say(
         f"{stats.images} images, {stats.average_timesteps:.2f} timesteps, "
-        f"{stats.average_tokens:.3f} of the tokens\n"
+        f"{stats.average_tokens:.3f} of the tokens"
     )
 
 

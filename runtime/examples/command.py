@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from spikehalt.errors import SpikehaltError
+from spikehalt import commands
 
 
 def paths(doc: str | None, arguments: Sequence[str], **names: str) -> list[str]:
@@ -31,11 +31,9 @@ def run(main: Callable[[Sequence[str]], None]) -> int:
     Returns:
         0: done; 2: an error, told in one line on stderr.
     """
-    if hasattr(sys.stdout, "reconfigure"):  # help and names of classes are any text
-        sys.stdout.reconfigure(errors="replace")
-    try:
+
+    def command() -> int:
         main(sys.argv[1:])
-    except (SpikehaltError, OSError, ImportError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    return 0
+        return commands.DONE
+
+    return commands.run(command)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from runtime import Engine
 from runtime.examples import command
 from runtime.inputs.files import find_samples, load_sample
+from spikehalt.console import say
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str]) -> None:
         samples = find_samples([folder], spec)
         for streamed in engine.stream(samples, prepare=lambda each: load_sample(each, spec)):
             name, answer = samples[streamed.index].name, streamed.result
-            sys.stdout.write(f"{name}: {answer.name} after {answer.timesteps} timestep(s)\n")
+            say(f"{name}: {answer.name} after {answer.timesteps} timestep(s)")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from runtime import Engine, ImageResult
 from runtime.examples import command
 from runtime.inputs.files import Sample, find_samples, load_sample
+from spikehalt.console import say
 
 THREADS = 8
 
@@ -29,9 +30,9 @@ def main(arguments: Sequence[str]) -> None:
             return engine.submit(load_sample(sample, spec)).result()
 
         for sample, answer in zip(samples, clients.map(ask, samples), strict=True):
-            sys.stdout.write(f"{sample.name}: {answer.name}\n")
+            say(f"{sample.name}: {answer.name}")
         stats = engine.stats
-    sys.stdout.write(f"{stats.images} images in {stats.calls} calls\n")
+    say(f"{stats.images} images in {stats.calls} calls")
 
 
 if __name__ == "__main__":

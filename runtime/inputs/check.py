@@ -10,6 +10,16 @@ from numpy.typing import NDArray
 from runtime.bundle import InputSpec
 from runtime.errors import InputError
 from runtime.inputs.files import resize_image
+from spikehalt.reading import reason
+
+_ARRAY_LIKE = ("__array__", "__array_interface__", "__dlpack__", "tobytes")
+_CALLS = {
+    "torch": "pass images.detach().cpu().numpy(), with .float() before it for bfloat16",
+    "cupy": "pass cupy.asnumpy(images)",
+    "jax": "pass numpy.asarray(jax.device_get(images))",
+    "jaxlib": "pass numpy.asarray(jax.device_get(images))",
+    "tensorflow": "pass images.numpy()",
+}
 
 
 def check_inputs(spec: InputSpec, data: Any) -> NDArray[Any]:
@@ -50,14 +60,30 @@ def fit_frame(frame: Any, spec: InputSpec) -> Any:
 
 
 def _as_array(data: Any) -> NDArray[Any]:
+    if isinstance(data, np.ma.MaskedArray):
+        raise InputError("masked arrays have values that are none: call .filled(value) first")
     if isinstance(data, np.ndarray):
         return data
-    if not hasattr(data, "__array__"):
+    if not any(hasattr(data, name) for name in _ARRAY_LIKE):
         raise InputError(
             f"expected a numpy array, got {type(data).__name__}: use numpy.stack on a list of "
             "images, numpy.asarray on an opened one"
         )
-    return np.asarray(data)
+    try:
+        if hasattr(data, "__array__") or not hasattr(data, "__dlpack__"):
+            return np.asarray(data)
+        return np.from_dlpack(data)
+    except Exception as error:  # other libraries raise what they like
+        raise InputError(
+            f"{type(data).__module__}.{type(data).__name__} cannot be made a numpy array "
+            f"({reason(error)}): {_advice(data)}"
+        ) from error
+
+
+def _advice(data: Any) -> str:
+    """What to call on an array of another library."""
+    library = type(data).__module__.partition(".")[0]
+    return _CALLS.get(library, "pass numpy.asarray of its values on the processor")
 
 
 def _check_images(spec: InputSpec, array: NDArray[Any]) -> NDArray[np.uint8]:
@@ -79,10 +105,10 @@ def _image_shape_message(wanted: tuple[int, int, int], got: tuple[int, ...]) -> 
     text = f"images have shape {list(got)}; this bundle takes [B, {height}, {width}, {channels}]"
     if len(got) in (3, 4) and got[-3:] == (channels, height, width) and got[-3:] != wanted:
         return f"{text}: move the channels last, images.transpose(..., -2, -1, -3)"
+    if channels == 1 and got[-2:] == (height, width) and len(got) in (2, 3):
+        return f"{text}: add a channel axis, images[..., None]"
     if len(got) in (3, 4) and got[-1] != channels:
         return f"{text}: convert them to {channels} channel(s)"
-    if got in ((height, width), (got[0] if got else 0, height, width)):
-        return f"{text}: add a channel axis, images[..., None]"
     return f"{text} or one [{height}, {width}, {channels}]: resize them"
 
 

@@ -1,6 +1,6 @@
 """Images and event files on disk, found by path and decoded to what a bundle takes.
 
-Images need pillow (`pip install 'spikehalt[cli]'`); event files (.npz with an array `frames`
+Images need pillow (the extra `cli`); event files (.npz with an array `frames`
 [T, C, H, W]) need numpy only. What counts as one, and what folders say of split and class, is
 `spikehalt.datasets`' to define.
 """

@@ -17,8 +17,16 @@ from runtime.bundle import InputSpec
 from runtime.calibration.evidence import Observed, Point
 from runtime.engine import Engine
 from runtime.errors import InputError
-from runtime.inputs.files import Sample, class_indices, load_sample
-from runtime.report.pictures import Picture, make_picture, token_grid
+from runtime.inputs.files import Sample, class_indices, load_sample, spread
+from runtime.report.baseline import (
+    SINGLE_CALLS,
+    all_timesteps,
+    on_curve,
+    operating_point,
+    single_calls,
+)
+from runtime.report.conditions import conditions
+from runtime.report.pictures import Picture, make_picture, missing_heat_maps
 from runtime.results.result import Result, concatenate
 from runtime.results.trajectory import Trajectory, join
 from spikehalt.exits import calibrated_names
@@ -67,23 +75,30 @@ def collect(
     labels = _labels(engine, samples, reasons)
     result, trajectory = _run(engine, spec, samples, batch, ticking, reasons)
     groups = _groups(result)
+    observed = _observed(engine, trajectory, labels)
     data = {
         "identity": [list(row) for row in identity],
+        "conditions": [list(row) for row in conditions(engine, batch)],
         "settings": asdict(engine.settings),
         "classes": list(engine.manifest.classes),
         "summary": _summary(result, labels, reasons),
+        "all_timesteps": all_timesteps(observed, labelled=labels is not None),
         "exits": _exits(result),
         "live_share": _live_share(result),
-        "curves": _curves(engine, trajectory, labels),
+        "curves": None if labels is None else _curves(engine, observed),
+        "operating_point": _plain(operating_point(engine, observed)),
         "stats": asdict(engine.stats),
         "images": _images(samples, result, labels),
         "groups": groups,
         "reasons": reasons,
     }
+    few = spread(samples, SINGLE_CALLS)
+    data["single"] = single_calls(engine, [load_sample(each, spec) for each in few])
     shown = sorted({number for numbers in groups.values() for number in numbers})
     pictures = {number: _picture(engine, spec, samples[number], number, result) for number in shown}
-    if token_grid(engine.manifest) is None:
-        reasons["heat_maps"] = "tokens merge, so a slot is not one patch of the image"
+    missing = missing_heat_maps(engine.manifest)
+    if missing:
+        reasons["heat_maps"] = missing
     return Collected(data, pictures)
 
 
@@ -114,8 +129,6 @@ def _run(
     reasons: dict[str, str],
 ) -> tuple[Result, Trajectory]:
     masks = engine.manifest.live_masks
-    if not masks:
-        reasons["heat_maps"] = "the bundle was exported without live masks (--live-masks)"
     starts = range(0, len(samples), batch)
     results, trajectories = [], []
     for start in starts if ticking is None else ticking(starts, len(starts)):
@@ -162,20 +175,24 @@ def _live_share(result: Result) -> list[list[float | None]]:
     ]
 
 
-def _curves(
-    engine: Engine, trajectory: Trajectory, labels: NDArray[np.int64] | None
-) -> dict[str, list[dict[str, Any]]] | None:
-    if labels is None:
-        return None
-    observed = Observed(
+def _observed(engine: Engine, trajectory: Trajectory, labels: NDArray[np.int64] | None) -> Observed:
+    """The recording; without labels its accuracies mean nothing."""
+    return Observed(
         manifest=engine.manifest,
         trajectory=trajectory,
-        labels=labels,
+        labels=np.zeros(len(trajectory), np.int64) if labels is None else labels,
         epsilon=engine.settings.epsilon,
     )
-    reference = observed.correct[:, -1]
+
+
+def _plain(point: Point | None) -> dict[str, Any] | None:
+    return None if point is None else asdict(point)
+
+
+def _curves(engine: Engine, observed: Observed) -> dict[str, list[dict[str, Any]]]:
+    reference, point = observed.correct[:, -1], operating_point(engine, observed)
     return {
-        policy: [asdict(point) for point in _thinned(observed.curve(policy, reference))]
+        policy: on_curve(_thinned(observed.curve(policy, reference)), point)
         for policy in calibrated_names(engine.manifest.halting.mode)
     }
 

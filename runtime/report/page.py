@@ -17,12 +17,13 @@ from runtime.drawing.svg import Bar, bar_chart
 from runtime.report.collect import Collected
 from runtime.report.pictures import Picture
 from runtime.report.style import CSS
+from spikehalt.console import energy_unit
 
 _SUMMARY = [
     ("images", "images", ""),
     ("accuracy", "accuracy", ""),
     ("average_timesteps", "timesteps per image", ""),
-    ("average_tokens", "tokens", "× K₀"),
+    ("average_tokens", "live tokens; K₀: those before the first block", "× K₀"),
     ("energy_mj", "energy per image (estimated)", "mJ"),
 ]
 _PARTS = [
@@ -57,7 +58,8 @@ def render(collected: Collected) -> str:
         _section(_GROUPS["hard"], _gallery(collected, "hard")),
         _section("Accuracy against what it costs", _curves(data)),
         _section("Where the time goes", _latency(data)),
-        _section("Identity", _identity(data)),
+        _section("Measured on", _table(data["conditions"])),
+        _section("Identity", _table(data["identity"])),
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -78,11 +80,12 @@ def _section(title: str, content: str) -> str:
     return f"<section><h2>{escape(title)}</h2>{content}</section>\n"
 
 
-def _figure(key: str, value: float | None, reason: str = "") -> str:
-    """A number with its place in the data; where there is none, the reason."""
+def _figure(key: str, value: float | None, reason: str = "", times: float = 1.0) -> str:
+    """A number with its place in the data, perhaps in another unit; or why there is none."""
     if value is None:
         return f'<span class="none" title="{escape(reason)}">unknown</span>'
-    return f'<span data-key="{escape(key)}">{value:.4g}</span>'
+    factor = "" if times == 1.0 else f' data-times="{times:g}"'
+    return f'<span data-key="{escape(key)}"{factor}>{times * value:.4g}</span>'
 
 
 def _cell(key: str, value: float | None) -> str:
@@ -102,15 +105,35 @@ def _cards(data: dict[str, Any]) -> str:
     cards = []
     for key, label, unit in _SUMMARY:
         value = data["summary"][key]
-        reason = "" if value is not None else f"<small>{escape(_why(data, key))}</small>"
-        figure = _figure(f"summary.{key}", value, _why(data, key))
+        reason = f"<small>{escape(_why(data, key))}</small>" if value is None else ""
+        times, unit = energy_unit(value) if key == "energy_mj" and value else (1.0, unit)
+        figure = _figure(f"summary.{key}", value, _why(data, key), times)
+        base = data["all_timesteps"].get(key)
+        reason += _beside(value, base, f"all_timesteps.{key}", times, unit)
         cards.append(
             f'<div class="card"><b>{figure} {unit}</b><span>{escape(label)}</span>{reason}</div>'
         )
+    cards.append(_single_card(data["single"]))
     policy, threshold = data["settings"]["policy"], data["settings"]["threshold"]
     exits = policy if threshold is None else f"{policy} at {threshold:.4g}"
     cards.append(f'<div class="card"><b>{escape(exits)}</b><span>exit policy</span></div>')
     return f'<div class="cards">{"".join(cards)}</div>'
+
+
+def _single_card(single: dict[str, float]) -> str:
+    key, value = "single.latency_ms", single["latency_ms"]
+    full = "all_timesteps_latency_ms"
+    beside = _beside(value, single[full], f"single.{full}", 1.0, "ms")
+    label = f"a call with one image, median of {single['calls']}"
+    return f'<div class="card"><b>{_figure(key, value)} ms</b><span>{label}</span>{beside}</div>'
+
+
+def _beside(value: float | None, base: float | None, key: str, times: float, unit: str) -> str:
+    """The same figure with all timesteps, and how this one compares."""
+    if value is None or base is None:
+        return ""
+    ratio = f"{value / base:.2f} × all timesteps, which are at " if base else "all timesteps: "
+    return f"<small>{ratio}{_figure(key, base, times=times)} {unit}</small>"
 
 
 def _gallery(collected: Collected, group: str) -> str:
@@ -177,7 +200,10 @@ def _curves(data: dict[str, Any]) -> str:
     if data["curves"] is None:
         return _absent(data, "curves")
     curves = {name: [Point(**each) for each in points] for name, points in data["curves"].items()}
-    return _charts(curve_charts(curves))
+    used = data["operating_point"]
+    chosen = {} if used is None else {used["policy"]: Point(**used)}
+    note = "<p>The dot is the setting in use.</p>" if chosen else ""
+    return note + _charts(curve_charts(curves, chosen))
 
 
 def _latency(data: dict[str, Any]) -> str:
@@ -197,8 +223,9 @@ def _latency(data: dict[str, Any]) -> str:
     rate = _figure("stats.images_per_s", stats["images_per_s"], "no image yet")
     measured = stats["energy_measured_mj"]
     reason = stats["reasons"].get("energy_measured_mj", "")
-    energy = _figure("stats.energy_measured_mj", measured, reason)
-    why = f" ({escape(reason)})" if measured is None else " mJ"
+    times, unit = energy_unit(measured or 0.0)
+    energy = _figure("stats.energy_measured_mj", measured, reason, times)
+    why = f" ({escape(reason)})" if measured is None else f" {unit}"
     missing = "".join(
         f'<p class="none">{escape(label)}: {escape(stats["reasons"].get(name, "not measured"))}</p>'
         for name, label in [*_PARTS, *_LATENCIES]
@@ -208,10 +235,9 @@ def _latency(data: dict[str, Any]) -> str:
     return f"{head}{_charts(charts)}{missing}"
 
 
-def _identity(data: dict[str, Any]) -> str:
+def _table(pairs: Iterable[Sequence[str]]) -> str:
     rows = "".join(
-        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>"
-        for name, value in data["identity"]
+        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in pairs
     )
     return f'<div class="scroll"><table class="identity">{rows}</table></div>'
 

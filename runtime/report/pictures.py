@@ -42,12 +42,29 @@ def make_picture(
         live_masks: per block int32 [T, K_l], or None.
         timesteps: how many ran.
     """
-    pixels = _event_pixels(data) if data.ndim == 4 else _image_pixels(data)
+    pixels = pixels_of(data)
     grid = token_grid(manifest)
     if live_masks is None or grid is None:
         return Picture(png.data_uri(pixels), None)
     lives = token_lives(live_masks, timesteps).reshape(grid)
     return Picture(png.data_uri(pixels), png.data_uri(heat(lives)))
+
+
+def pixels_of(data: NDArray[Any]) -> NDArray[np.uint8]:
+    """uint8 [H, W, C], C 1, 3 or 4: an image as it is, or event frames [T, C, H, W] summed up."""
+    return _event_pixels(data) if data.ndim == 4 else _image_pixels(data)
+
+
+def missing_heat_maps(manifest: Manifest) -> str:
+    """Why how long patches lived cannot be drawn, and what would change it; empty if it can."""
+    if token_grid(manifest) is None:
+        return "tokens merge, so a slot is not one patch of the image"
+    if not manifest.live_masks:
+        return (
+            f"{manifest.name} was exported without live masks, so which patch lived how long is "
+            "unknown: spikehalt export CHECKPOINT --live-masks"
+        )
+    return ""
 
 
 def token_grid(manifest: Manifest) -> tuple[int, int] | None:

@@ -26,8 +26,14 @@ def softmax(logits: Floats) -> Floats:
     Returns:
         float32 [B, N_c], rows sum to 1.
     """
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float32)
+    return _probabilities(logits).astype(np.float32)
+
+
+def _probabilities(logits: Floats) -> NDArray[np.float64]:
+    """In float64: rounded once to float32, scores are those of training, whoever computes them."""
+    wide = logits.astype(np.float64)
+    shifted = np.exp(wide - wide.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
 def normalised_entropy(logits: Floats) -> Floats:
@@ -42,7 +48,7 @@ def normalised_entropy(logits: Floats) -> Floats:
     classes = logits.shape[-1]
     if classes == 1:
         return np.zeros(logits.shape[:-1], np.float32)
-    p = softmax(logits).astype(np.float64)
+    p = _probabilities(logits)
     entropy = -np.sum(p * np.log(np.maximum(p, np.finfo(np.float64).tiny)), axis=-1)
     return np.asarray(np.clip(entropy / np.log(classes), 0.0, 1.0), dtype=np.float32)
 

@@ -9,6 +9,7 @@ from runtime.sensors.ina3221 import Ina3221Sensor
 from runtime.sensors.nvml import NvmlSensor
 from runtime.sensors.rapl import RaplSensor
 from runtime.sensors.zeus import ZeusSensor
+from spikehalt.reading import reason
 
 __all__ = ["EnergyMeter", "EnergySensor", "SensorError", "open_sensor", "sensor_names"]
 
@@ -38,8 +39,8 @@ def open_sensor(kind: str = "auto", device: str = "cpu") -> EnergySensor | str:
     for name in order:
         try:
             return _SENSORS[name]()
-        except SensorError as error:
-            problems.append(f"{name}: {error}")
+        except Exception as error:  # whatever lies below /sys, drivers and libraries: no sensor
+            problems.append(f"{name}: {reason(error)}")
     return "; ".join(problems)
 
 

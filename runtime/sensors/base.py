@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from spikehalt.errors import SpikehaltError
+from spikehalt.reading import reason
 
 
 class SensorError(SpikehaltError):
@@ -103,4 +104,9 @@ class EnergyMeter:
     def _read(self) -> float:
         if isinstance(self._sensor, str):
             raise SensorError(self._sensor)
-        return self._sensor.energy_mj()
+        try:
+            return float(self._sensor.energy_mj())
+        except SensorError:
+            raise
+        except Exception as error:  # sensors of users raise what they like
+            raise SensorError(f"{self._sensor.name} cannot be read: {reason(error)}") from error

@@ -1,9 +1,10 @@
-"""INA3221: the power monitor on NVIDIA Jetson boards, through sysfs.
+"""INA3221 and INA238: the power monitors on NVIDIA Jetson boards, through sysfs.
 
 Rails have labels such as VDD_IN (the whole module on Orin Nano and NX) or VDD_GPU_SOC. Where one
 rail is the board's input, it alone is the total; where none is (AGX Orin), the rails are summed.
-Power is voltage (mV) times current (mA), in µW. Kernels before 5 have `rail_name_N` and
-`in_powerN_input` (mW) instead.
+Thor measures its input, VIN, by an INA238. An INA3221's power is voltage (mV) times current (mA),
+in µW; kernels before 5 have `rail_name_N` and `in_powerN_input` (mW) instead. An INA238 gives the
+power itself, in µW.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from pathlib import Path
 
 from runtime.sensors.base import SensorError
 from runtime.sensors.power import PowerIntegrator
+from spikehalt.reading import reading
 
 I2C_DRIVERS = Path("/sys/bus/i2c/drivers")
 _DRIVERS = ("ina3221", "ina3221x")
-_TOTAL_RAILS = ("VDD_IN", "POM_5V_IN")
+_INPUT_DRIVERS = ("ina238",)
+_TOTAL_RAILS = ("VIN", "VDD_IN", "POM_5V_IN")
 _PERIOD_S = 0.02
 _CHANNELS = (1, 2, 3)
 
@@ -30,10 +33,12 @@ class Rail:
     Attributes:
         label: its name on the board.
         read_mw: reads its power now, in mW.
+        monitor: the chip.
     """
 
     label: str
     read_mw: Callable[[], float]
+    monitor: str = "INA3221"
 
 
 class Ina3221Sensor:
@@ -58,8 +63,8 @@ class Ina3221Sensor:
     ) -> None:
         rails = total_rails(find_rails(root))
         if not rails:
-            raise SensorError(f"no INA3221 power monitor below {root}")
-        self.name = f"INA3221 ({' + '.join(rail.label for rail in rails)})"
+            raise SensorError(f"no INA3221 or INA238 power monitor below {root}")
+        self.name = f"{rails[0].monitor} ({' + '.join(rail.label for rail in rails)})"
         self.integrator = PowerIntegrator(
             lambda: sum(rail.read_mw() for rail in rails), _PERIOD_S, clock, start
         )
@@ -74,20 +79,27 @@ class Ina3221Sensor:
 
 
 def find_rails(root: Path) -> list[Rail]:
-    """Every rail of every monitor, new and old layouts."""
-    devices = [
-        device
-        for driver in _DRIVERS
-        for device in sorted((root / driver).glob("*"))
-        if device.is_dir()
-    ]
+    """Every rail of every monitor, new and old layouts.
+
+    Raises:
+        SensorError: a monitor is there and may not be looked at.
+    """
     rails: list[Rail] = []
-    for device in devices:
-        for folder in sorted(device.glob("hwmon/hwmon*")):
-            rails += _hwmon_rails(folder)
-        for folder in sorted(device.glob("iio:device*")):
-            rails += _old_rails(folder)
+    with reading(root, SensorError):
+        for device in _devices(root, _DRIVERS):
+            for folder in sorted(device.glob("hwmon/hwmon*")):
+                rails += _hwmon_rails(folder)
+            for folder in sorted(device.glob("iio:device*")):
+                rails += _old_rails(folder)
+        for device in _devices(root, _INPUT_DRIVERS):
+            for folder in sorted(device.glob("hwmon/hwmon*")):
+                rails += _input_rails(folder)
     return rails
+
+
+def _devices(root: Path, drivers: tuple[str, ...]) -> list[Path]:
+    found = [device for driver in drivers for device in sorted((root / driver).glob("*"))]
+    return [device for device in found if device.is_dir()]
 
 
 def total_rails(rails: list[Rail]) -> list[Rail]:
@@ -105,6 +117,15 @@ def _hwmon_rails(folder: Path) -> list[Rail]:
     return rails
 
 
+def _input_rails(folder: Path) -> list[Rail]:
+    """An INA238 measures one rail, whose label may be missing: on Thor the board's input."""
+    power = folder / "power1_input"
+    if not power.exists():
+        return []
+    label = next(filter(None, (_label(folder / f"{what}_label") for what in ("power1", "in1"))), "")
+    return [Rail(label or "VIN", lambda: _number(power) / 1e3, "INA238")]
+
+
 def _old_rails(folder: Path) -> list[Rail]:
     rails = []
     for n in (0, *_CHANNELS):
@@ -116,9 +137,10 @@ def _old_rails(folder: Path) -> list[Rail]:
 
 def _label(path: Path) -> str | None:
     """The rail's label, None for channels that are not connected or not a rail."""
-    if not path.is_file():
-        return None
-    label = path.read_text().strip()
+    with reading(path, SensorError):
+        if not path.is_file():
+            return None
+        label = path.read_text(errors="replace").strip()
     return None if label in ("", "NC") or label.lower().startswith("sum of shunt") else label
 
 
@@ -131,7 +153,5 @@ def _single(power_mw: Path) -> Callable[[], float]:
 
 
 def _number(path: Path) -> float:
-    try:
+    with reading(path, SensorError):
         return float(path.read_text())
-    except (OSError, ValueError) as error:
-        raise SensorError(f"{path} cannot be read: {error}") from error

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from runtime.sensors.base import SensorError
+from spikehalt.reading import reason
 
 
 class PowerIntegrator:
@@ -51,8 +52,8 @@ class PowerIntegrator:
         with self._lock:
             try:
                 now_mw, now_s = self._read_mw(), self._clock()
-            except SensorError as error:
-                self._problem = str(error)
+            except Exception as error:  # the sampling thread keeps the reason and goes on
+                self._problem = reason(error)
                 return
             self._total_mj += (now_s - self._last_s) * (self._last_mw + now_mw) / 2
             self._last_mw, self._last_s = now_mw, now_s

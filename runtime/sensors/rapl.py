@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runtime.sensors.base import SensorError
+from spikehalt.reading import reason
 
 POWERCAP = Path("/sys/class/powercap")
 _UPDATE_S = 0.001  # RAPL counters are updated about every millisecond
@@ -102,5 +103,5 @@ def _text(path: Path) -> str:
         raise SensorError(
             f"{path} is readable by root only: run as root, or chmod a+r it"
         ) from error
-    except OSError as error:
-        raise SensorError(f"{path} cannot be read: {error}") from error
+    except (OSError, ValueError) as error:
+        raise SensorError(f"{path} cannot be read: {reason(error)}") from error

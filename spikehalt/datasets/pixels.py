@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from spikehalt.datasets.errors import DataFileError
@@ -21,6 +22,10 @@ MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # by channels
 
 _ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC = 0x0112, 258, 262  # EXIF and TIFF tags
 _WHITE_IS_ZERO = 0
+_TURNS = {  # by EXIF orientation, what makes it upright
+    2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE",
+    6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90",
+}  # fmt: skip
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _FULL_SIXTEEN = ("PNG", "PPM")  # formats whose images of mode I hold 0..65535
 _WARNINGS = threading.Lock()  # filters of warnings are the whole process's
@@ -124,14 +129,21 @@ def _opened(data: bytes, name: str, max_pixels: int) -> Any:
     """The image, decoded, of a format that is meant: others may start a program."""
     from PIL import Image
 
-    Image.init()
-    formats = [each for each in IMAGE_FORMATS if each in Image.OPEN]
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what matters of them is refused below
-        image = Image.open(io.BytesIO(data), formats=formats)
+        image = Image.open(io.BytesIO(data), formats=_formats())
     if image.width * image.height > max_pixels:
         raise DataFileError(f"{name} has {image.width} × {image.height} pixels, too many")
     return image
+
+
+@lru_cache(maxsize=1)
+def _formats() -> tuple[str, ...]:
+    """Those of `IMAGE_FORMATS` that this Pillow reads."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(each for each in IMAGE_FORMATS if each in Image.OPEN)
 
 
 def _upright(image: Any, how: Preprocessing) -> Any:
@@ -141,18 +153,15 @@ def _upright(image: Any, how: Preprocessing) -> Any:
     """
     from PIL import Image
 
-    turn = Image.Transpose
-    turns = {
-        2: turn.FLIP_LEFT_RIGHT, 3: turn.ROTATE_180, 4: turn.FLIP_TOP_BOTTOM, 5: turn.TRANSPOSE,
-        6: turn.ROTATE_270, 7: turn.TRANSVERSE, 8: turn.ROTATE_90,
-    }  # fmt: skip
     orientation = _orientation(image)
     image.load()
+    if orientation not in _TURNS:
+        return image
     turned = _orientation(image) != orientation
-    if orientation not in turns or turned == (how.orientation == "upright"):
+    if turned == (how.orientation == "upright"):
         return image
     back = {6: 8, 8: 6}.get(orientation, orientation)
-    result = image.transpose(turns[back if turned else orientation])
+    result = image.transpose(Image.Transpose[_TURNS[back if turned else orientation]])
     result.format = image.format
     return result
 

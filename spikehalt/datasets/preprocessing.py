@@ -12,12 +12,11 @@ class Preprocessing:
     """From an image file to uint8 pixels 0..255 of the size and channels that a model takes.
 
     Attributes:
-        fit: an image of another size is stretched (`resize`), or keeps its aspect, is scaled to
-            cover and cut out at the centre (`crop`).
-        crop_share: with `crop`, how much of the covering cut-out's sides is kept; 0.875 is the
-            usual "scale to 256, cut out 224".
-        interpolation: Pillow's filter of that name, which averages over all pixels it shrinks.
-        orientation: `upright` turns images as their EXIF orientation says, `stored` does not.
+        fit: stretch images of another size (`resize`), or cut out their centre (`crop`).
+        crop_share: of the sides of what `crop` cuts out, how much is kept; 0.875 is the usual
+            "scale to 256, cut out 224".
+        interpolation: Pillow's filter that scales images.
+        orientation: turn images as their EXIF orientation says (`upright`), or not (`stored`).
         channel_order: of colours, as Pillow gives them (`rgb`) or as OpenCV does (`bgr`).
     """
 

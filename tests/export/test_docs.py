@@ -12,12 +12,21 @@ import pytest
 from export import to_trt
 from export.__main__ import parser as export_parser
 from export.engines.build import load_graphs
-from plugins.__main__ import _parser as plugins_parser
+from plugins.__main__ import add_arguments as add_plugins_arguments
 from runtime.cli import build_parser as runtime_parser
+from spikehalt.commands import Parser
 from tests.fakes.bundles import write_small_bundle
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {name: (DOCS / name).read_text(encoding="utf-8") for name in ("tensorrt.md", "jetson.md")}
+
+
+def plugins_parser() -> Parser:
+    parser = Parser(prog="python -m plugins")
+    add_plugins_arguments(parser)
+    return parser
+
+
 PARSERS = {
     "python export/to_trt.py": to_trt.parser,
     "python -m export": export_parser,

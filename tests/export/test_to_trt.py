@@ -52,7 +52,7 @@ def test_auto_without_tensorrt_writes_the_bundle_and_says_why_no_engine(
     assert main([str(checkpoint)]) == 1
     said = capsys.readouterr().err
     assert "note: no engine was built: TensorRT builds engines only on the GPU" in said
-    assert "TensorRT-RTX is not installed" in said
+    assert "needs tensorrt_rtx, which is not installed" in said
     assert Bundle.open(checkpoint.with_suffix(".bundle")).manifest.layout == "dense"
 
 
@@ -84,7 +84,7 @@ def test_engines_get_the_layout_that_suits_them_unless_one_is_named(
         (["--batch", "1"], "dense"),
         (["--chunk", "4"], "dense"),
     ):
-        assert main([str(checkpoint), *arguments]) == 0
+        assert main([str(checkpoint), "--force", *arguments]) == 0
         bundle = Bundle.open(checkpoint.with_suffix(".bundle"))
         assert bundle.manifest.layout == layout
         assert read_sidecars(bundle, "tensorrt")
@@ -97,7 +97,8 @@ def test_int8_is_for_what_the_target_runs(
 ) -> None:
     install(monkeypatch, tmp_path)
     for arguments, kind in (
-        (["--target", "onnx"], "MatMulIntegerToFloat"),
+        (["--target", "onnx"], "SpikeLinearInteger"),
+        (["--target", "onnx", "--no-spike-ops", "--force"], "MatMulIntegerToFloat"),
         (["--target", "onnx", "--qdq", "--layout", "dense"], "DequantizeLinear"),
         ([], "DequantizeLinear"),
     ):
@@ -106,7 +107,7 @@ def test_int8_is_for_what_the_target_runs(
         kinds = {node.op_type for node in onnx.load(bundle.root / "next.onnx").graph.node}
         assert bundle.manifest.precision == "int8"
         assert bundle.manifest.qdq == (kind == "DequantizeLinear")
-        assert kinds & {"MatMulIntegerToFloat", "DequantizeLinear"} == {kind}
+        assert kinds & {"SpikeLinearInteger", "MatMulIntegerToFloat", "DequantizeLinear"} == {kind}
         assert bool(read_sidecars(bundle, "tensorrt")) == (arguments == [])
 
 
@@ -192,7 +193,7 @@ def test_building_from_a_bundle_needs_no_torch(tmp_path: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
-    assert "TensorRT is not installed" in done.stderr
+    assert "needs tensorrt, which is not installed" in done.stderr
 
 
 def test_help_names_the_command_that_works_wherever_the_package_is_installed(

@@ -87,3 +87,35 @@ def place_of(live: Array) -> Array:
 def spikes(rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """Zeros and ones, three in ten of them ones."""
     return (rng.random(shape) < 0.3).astype(dtype)
+
+
+def tied_merge_inputs(seed: int, B: int, K: int, D: int) -> dict[str, Array]:
+    """Tokens along a few directions, of many lengths: true cosines tie, their roots round."""
+    rng = np.random.default_rng(seed)
+    directions = rng.integers(0, 6, (3, D))
+    lengths = rng.integers(1, 60, (B, K, 1))
+    feeds = merge_inputs(seed, B, K, D, np.float32, "some")
+    return feeds | {"x": (directions[rng.integers(0, 3, (B, K))] * lengths).astype(np.float32)}
+
+
+def layer(
+    rng: np.random.Generator, shape: tuple[int, ...], inputs: int, outputs: int, *, density: float
+) -> dict[str, Array]:
+    """x of multiples of 1/4, of which a share is not zero, and dyadic weight and bias, float32."""
+    x = rng.integers(1, 8, shape) / 4 * (rng.random(shape) < density)
+    weight, bias = dyadic(rng, (inputs, outputs), np.float32), dyadic(rng, (outputs,), np.float32)
+    return {"x": x.astype(np.float32), "weight": weight, "bias": bias}
+
+
+def integer_layer(
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    inputs: int,
+    outputs: int,
+    *,
+    density: float,
+    highest: int = 255,
+) -> dict[str, Array]:
+    """x of bytes up to `highest`, of which a share is not zero, and weights of all signed bytes."""
+    x = (rng.integers(1, highest + 1, shape) * (rng.random(shape) < density)).astype(np.uint8)
+    return {"x": x, "weight": rng.integers(-128, 128, (inputs, outputs)).astype(np.int8)}

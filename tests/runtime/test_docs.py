@@ -29,7 +29,7 @@ def place(
     images: NDArray[np.uint8],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
-    """A folder with ckpt.bundle, calibrated.bundle and labelled data."""
+    """A folder with ckpt.bundle, calibrated.bundle and labelled data, and a photo."""
     bundle = make_bundle("ckpt.bundle")
     with Engine(bundle) as engine:
         names = engine(images).names
@@ -37,6 +37,7 @@ def place(
         folder = tmp_path / "data" / "val" / name
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / f"{number:02}.png")
+    Image.fromarray(images[0]).save(tmp_path / "photo.png")
     monkeypatch.chdir(tmp_path)
     shutil.copytree(bundle.root, "calibrated.bundle")
     assert main(["calibrate", "calibrated.bundle", "data", "--json"]) == 0
@@ -57,7 +58,7 @@ def test_python_blocks_run_in_order(place: Path) -> None:
 def test_shell_commands_run(place: Path) -> None:
     lines = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
     ours = [line for line in lines if line.startswith("python -m runtime ")]
-    assert len(ours) == 6
+    assert len(ours) == 8
 
     for line in lines:
         words = shlex.split(line, comments=True)

@@ -11,6 +11,7 @@ from runtime import Engine
 from runtime.bundle import Bundle, EnergySpec
 from runtime.measure import Variant, measure, variants
 from runtime.sensors import EnergyMeter
+from spikehalt.errors import ConfigError
 from tests.runtime.conftest import MakeBundle
 from tests.runtime.sensors.fakes import Clock, Sensor
 
@@ -40,7 +41,7 @@ def test_early_exit_is_measured_beside_all_timesteps_at_every_size() -> None:
 
 def test_figures_are_those_of_the_calls(engine: Engine, images: Images) -> None:
     expected = engine(images)
-    plan = variants([5], True, EXIT, exits=True)
+    plan = variants([4], True, EXIT, exits=True)
 
     early, full, streamed, _ = measure(engine, images, plan, rounds=2)
 
@@ -52,6 +53,18 @@ def test_figures_are_those_of_the_calls(engine: Engine, images: Images) -> None:
     assert early.images_per_s == pytest.approx(1e3 / early.median_ms)
     assert early.energy_estimated_mj is None
     assert early.energy_note == "not asked for"
+
+
+def test_a_batch_that_no_call_has_is_refused(engine: Engine, images: Images) -> None:
+    with pytest.raises(ConfigError, match="batch of 64 needs as many images, and there are 12"):
+        measure(engine, images, variants([64], False, EXIT, exits=True))
+
+
+def test_every_call_has_the_batch_of_its_label(engine: Engine, images: Images) -> None:
+    (found,) = measure(engine, images, variants([5], False, EXIT, exits=False), rounds=1)
+
+    assert found.images_per_round == 10
+    assert found.low_ms is None and found.high_ms is None
 
 
 def test_the_median_of_rounds_is_given_with_its_quartiles(engine: Engine, images: Images) -> None:

@@ -68,6 +68,7 @@ def test_the_engines_signature_is_frozen() -> None:
         "device",
         "native_ops",
         "public_key",
+        "min_release",
         "submit_wait_ms",
         "energy_sensor",
     ]
@@ -115,7 +116,7 @@ def test_the_package_is_typed() -> None:
 
 def test_it_runs_where_torch_and_the_other_packages_cannot_be_imported() -> None:
     modules = in_bare_process(
-        "import runtime, runtime.testing, runtime.backends.onnxruntime.session",
+        "import runtime.engine, runtime.testing, runtime.backends.onnxruntime.session",
         "torch",
         "train",
         "export",

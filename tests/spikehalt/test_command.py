@@ -12,7 +12,7 @@ import pytest
 
 from runtime.cli import COMMANDS as RUNTIME_COMMANDS
 from spikehalt.__main__ import main
-from spikehalt.catalogue import COMMANDS, of_package
+from spikehalt.packages.catalogue import COMMANDS, of_package
 
 ROOT = Path(__file__).parents[2]
 Capture = pytest.CaptureFixture[str]
@@ -78,8 +78,18 @@ def test_the_version_is_that_of_the_package(capsys: Capture) -> None:
 
 def test_packages_list_the_commands_of_the_catalogue() -> None:
     assert of_package("runtime") == RUNTIME_COMMANDS
-    commands = {"run", "info", "bench", "calibrate", "report", "serve", "sign", "triton"}
-    assert set(RUNTIME_COMMANDS) == commands
+    assert set(RUNTIME_COMMANDS) == {
+        "run",
+        "info",
+        "bench",
+        "calibrate",
+        "report",
+        "explain",
+        "serve",
+        "sign",
+        "triton",
+        "verify",
+    }
 
 
 def test_every_command_is_a_module_with_arguments_and_a_run() -> None:

@@ -4,6 +4,7 @@ import argparse
 
 import pytest
 
+from spikehalt import console
 from spikehalt.commands import FAILED, Parser
 
 
@@ -55,3 +56,11 @@ def test_a_mistake_is_one_line_that_names_the_nearest(
     command = "tool run" if line.startswith("run --") else "tool"
     assert said.startswith("error: ") and message in said
     assert said.endswith(f"; {command} --help lists the arguments")
+
+
+@pytest.mark.parametrize("line", ["--quiet run", "run --quiet"])
+def test_quiet_may_stand_anywhere_and_holds_for_one_command_line(line: str) -> None:
+    found = parser().parse_args(line.split())
+    assert console.is_quiet() and "quiet" not in vars(found)
+    parser().parse_args(["run"])
+    assert not console.is_quiet()

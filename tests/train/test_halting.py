@@ -15,7 +15,7 @@ from train.halting import (
     halt_score,
     halting_score,
     history,
-    ponder_loss,
+    ponder_cost,
     readout,
 )
 
@@ -130,7 +130,7 @@ def test_ponder_loss_counts_blocks_and_remainder() -> None:
     h = torch.tensor([[[0.995, 0.25]]])
     first = halt(h, cum, live, epsilon=0.01, mode="block_time", last=False)
     second = halt(h * first.live, first.cum, first.live, epsilon=0.01, mode="block_time", last=True)
-    assert ponder_loss([first, second]).item() == pytest.approx(((1 + 1) + (2 + 0.75)) / 2)
+    assert ponder_cost([first, second]).item() == pytest.approx(((1 + 1) + (2 + 0.75)) / 2)
 
 
 def test_weighting_by_time_follows_the_papers_formula() -> None:
@@ -139,7 +139,7 @@ def test_weighting_by_time_follows_the_papers_formula() -> None:
     h = torch.full((2, 1, 1), 0.1)
     first = halt(h, cum, live, epsilon=0.01, mode="block", last=False)
     second = halt(h, first.cum, first.live, epsilon=0.01, mode="block", last=True)
-    loss = ponder_loss([first, second], weight_by_time=True)
+    loss = ponder_cost([first, second], weight_by_time=True)
     assert loss.item() == pytest.approx(((1 * 1 + 1 + 0.9) + (2 * 1 + 1 + 0.9)) / 2)
 
 
@@ -149,9 +149,25 @@ def test_gradients_of_the_ponder_loss_push_scores_up() -> None:
     h = halting_score(x, ones, ones, 1.0, -1.0)
     first = halt(h, torch.zeros(2, 1, 3), ones, epsilon=0.01, mode="block_time", last=False)
     second = halt(h, first.cum, first.live, epsilon=0.01, mode="block_time", last=True)
-    ponder_loss([first, second]).backward()
+    ponder_cost([first, second]).sum().backward()
     assert x.grad is not None
     assert (x.grad[..., 0] < 0).all() and (x.grad[..., 1:] == 0).all()
+
+
+def test_a_straight_through_gradient_reaches_tokens_that_halted_in_block_1() -> None:
+    x = torch.zeros(1, 1, 2, 4, requires_grad=True)
+    ones = torch.ones(1, 1, 2)
+    h = halting_score(x, ones, ones, 1.0, 6.0)  # both halt at once
+    first = halt(h, torch.zeros(1, 1, 2), ones, epsilon=0.01, mode="block_time", last=False)
+    second = halt(h * first.live, first.cum, first.live, epsilon=0.01, mode="block_time", last=True)
+    steps = [first, second]
+    plain, through = ponder_cost(steps), ponder_cost(steps, straight_through=0.25)
+    assert through.item() == plain.item()
+    assert (
+        not plain.requires_grad or torch.autograd.grad(plain, x, retain_graph=True)[0].eq(0).all()
+    )
+    (gradient,) = torch.autograd.grad(through, x)
+    assert (gradient[..., 0] < 0).all()
 
 
 def test_gradients_of_the_readout_reach_the_scores() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -34,3 +35,21 @@ def test_without_the_extra_its_name_is_said(names: tuple[str, ...], arguments: l
     (said,) = process.stderr.splitlines()
     assert f"needs {names[0]}, which is not installed: pip install" in said
     assert "[train]" in said
+
+
+def test_ctrl_c_while_modules_are_imported_is_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Pressed:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            if name == "train.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "train.cli", raising=False)
+    monkeypatch.delitem(sys.modules, "train.__main__", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Pressed, *sys.meta_path])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("train", run_name="__main__")
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == "stopped before anything was done\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from train.merging import cosine
 from train.models.network import SpikingTransformer, Tokens
 
 
@@ -54,9 +55,7 @@ def anchor_importance(x: Tensor, live: Tensor) -> Tensor:
     """
     x = x.float()
     anchor = (x * live.unsqueeze(-1)).sum(-2, keepdim=True)
-    lengths = x.norm(dim=-1) * anchor.norm(dim=-1)
-    importance: Tensor = (x * anchor).sum(-1) / lengths.clamp_min(1e-12)
-    return importance
+    return cosine((x * anchor).sum(-1), (x * x).sum(-1) * (anchor * anchor).sum(-1))
 
 
 def random_importance(shape: torch.Size, device: torch.device, seed: int | None) -> Tensor:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from spikehalt import commands, console
+from spikehalt import commands
 from spikehalt.errors import MissingExtraError
 from spikehalt.extras import missing
 
@@ -36,8 +37,8 @@ COMMANDS = {
         "bring in a checkpoint of the Spikformer, Spikingformer or Spike-driven Transformer "
         "repositories, or of SpikingJelly's models",
     ),
+    "events": ("events", "recordings of event cameras to frames that training reads"),
 }
-RESUMABLE = ("run", "resume", "sweep")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,11 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0: done; 2: an error, told in one line on stderr; 130: stopped by Ctrl-C.
     """
-    console.print_whatever_the_encoding()
-    arguments = build_parser().parse_args(argv)
-    resumed = "; the run's last.pt continues it: python -m train resume …/last.pt"
-    then = resumed if arguments.command in RESUMABLE else ""
-    return commands.run(lambda: run_command(arguments.command, arguments), stopped=f"stopped{then}")
+    words = list(sys.argv[1:] if argv is None else argv)
+    return commands.run(lambda: _run(words))
+
+
+def _run(words: Sequence[str]) -> int:
+    arguments = build_parser().parse_args(words)
+    return run_command(arguments.command, arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:

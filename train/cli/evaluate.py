@@ -1,4 +1,4 @@
-"""`python -m train evaluate`: accuracy, timesteps and tokens per exit policy and halting margin."""
+"""`python -m train evaluate`: accuracy, timesteps, tokens and adaptivity per policy and margin."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from spikehalt.commands import share
-from spikehalt.console import write_table
-from spikehalt.exits import CONFIDENCE, ENTROPY, HALTING, NEVER, PolicyName
+from spikehalt.console import note, write_table
+from spikehalt.exits import CONFIDENCE, ENTROPY, HALTING, MAX_DROP, NEVER, PolicyName
 from train.cli.options.fields import add_fields, given, read_fields
 from train.cli.options.outputs import check_writable, give_figures
 from train.config import check_epsilon, check_max_drop, require
 
 if TYPE_CHECKING:
+    from train.checkpoint import Checkpoint
+    from train.measure.adaptivity import Adaptivity
     from train.measure.policies import PolicyFigures
 
 
@@ -30,8 +32,10 @@ class EvaluateOptions:
         epsilon: halting margins to try (STAS^epsilon); none = the configured one.
         policy: exit policies to try.
         max_drop: a policy's threshold is the one with the fewest timesteps that loses at most this
-            share of accuracy on the validation images, as 0.003 or 0.3%; where every exit loses
-            more, none is taken. `python -m runtime calibrate` allows 0.5% unless told otherwise.
+            share of accuracy on the validation images, as 0.005 or 0.5%; where every exit loses
+            more, none is taken.
+        static: checkpoint of the static network, whose confidence says how hard an image is; none =
+            static.pt beside the checkpoint, if it is there.
         data_path: the folder or zip, where it is not the one of the training.
         batch: images at once.
         out: also write the figures there, as JSON; a threshold at which no exit is taken is null.
@@ -42,7 +46,8 @@ class EvaluateOptions:
     split: Literal["test", "validation"] = "test"
     epsilon: tuple[float, ...] = ()
     policy: tuple[PolicyName, ...] = (NEVER.name, ENTROPY.name, CONFIDENCE.name, HALTING.name)
-    max_drop: float = given(0.003, type=share, metavar="SHARE")
+    max_drop: float = given(MAX_DROP, type=share, metavar="SHARE")
+    static: str = given("", metavar="CKPT")
     data_path: str = given("", metavar="PATH")
     batch: int = given(256, metavar="N")
     out: Path | None = given(None, metavar="FILE")
@@ -89,12 +94,25 @@ def _measure(options: EvaluateOptions) -> list[PolicyFigures]:
         margins=options.epsilon,
         max_drop=options.max_drop,
         batch_size=options.batch,
+        static=_static(options),
     )
+
+
+def _static(options: EvaluateOptions) -> Checkpoint | None:
+    from train.checkpoint import load_checkpoint
+
+    beside = Path(options.checkpoint).with_name("static.pt")
+    path = options.static or (str(beside) if beside.is_file() else "")
+    if not path:
+        note("how hard an image is says the static network: name its checkpoint with --static")
+        return None
+    return load_checkpoint(path)
 
 
 def _plain(row: PolicyFigures) -> dict[str, Any]:
     """The row for JSON, which knows no infinity: a threshold that nothing reaches is null."""
-    plain = {"epsilon": row.epsilon, **asdict(row.point)}
+    plain = asdict(row)
+    plain = {"epsilon": plain.pop("epsilon"), **plain.pop("point"), **plain}
     return plain if math.isfinite(row.point.threshold) else {**plain, "threshold": None}
 
 
@@ -111,10 +129,38 @@ def _write(options: EvaluateOptions, rows: Sequence[PolicyFigures]) -> None:
                 f"{row.epsilon:g}",
                 row.point.policy,
                 _threshold(row.point.threshold),
-                f"{row.point.accuracy:.2%}",
+                f"{row.point.accuracy:.2%} ± {row.standard_error:.2%}",
                 f"{row.point.average_timesteps:.2f}",
                 f"{row.point.average_tokens:.3f}",
             )
             for row in rows
         ],
     )
+    _write_adaptivity(rows)
+
+
+def _write_adaptivity(rows: Sequence[PolicyFigures]) -> None:
+    """Computation by difficulty, exits, and accuracy over t."""
+    steps = f"1..{len(rows[0].exits)}"
+    figures = (">easiest quarter", ">hardest", ">ratio", ">rank corr.", ">std")
+    write_table(
+        "does computation follow the image? (hard: the static network is unsure)",
+        (">epsilon", ">policy", *figures, f">exits at {steps}", f">accuracy at {steps}"),
+        [
+            (
+                f"{row.epsilon:g}",
+                row.point.policy,
+                *_adaptivity(row.adaptivity),
+                " ".join(f"{share:.2f}" for share in row.exits),
+                " ".join(f"{accuracy:.1%}" for accuracy in row.accuracy_at_t),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _adaptivity(found: Adaptivity | None) -> list[str]:
+    if found is None:
+        return ["?"] * 5
+    numbers = (f"{found.easiest:.3f}", f"{found.hardest:.3f}", f"{found.ratio:.2f}")
+    return [*numbers, f"{found.rank_correlation:.2f}", f"{found.deviation:.3f}"]

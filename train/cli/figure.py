@@ -12,14 +12,17 @@ from train.cli.options.fields import add_fields, given, read_fields
 from train.cli.options.outputs import check_writable
 from train.config import check_epsilon, require
 
+FigureKind = Literal["heatmap", "tokens", "tradeoff", "energy", "curves", "redundancy", "rates"]
+
 
 @dataclass(frozen=True)
 class FigureOptions:
     """What is drawn, from what, and where it goes.
 
     Attributes:
-        kind: heatmap, tokens, tradeoff, energy or curves.
-        files: a checkpoint; for `energy` several, for `curves` runs' folders or log.csv files.
+        kind: heatmap, tokens, tradeoff, energy, curves, redundancy or rates.
+        files: a checkpoint; for `energy` and `redundancy` several, for `curves` runs' folders or
+            log.csv files.
         out: .png, .svg or .pdf.
         count: so many images of the test split, spread over all classes, are drawn (heatmap), or
             measured on (the others); 0 = the figure's own number.
@@ -27,9 +30,7 @@ class FigureOptions:
         data_path: the folder or zip, where it is not the one of the training.
     """
 
-    kind: Literal["heatmap", "tokens", "tradeoff", "energy", "curves"] = given(
-        positional=True, metavar="KIND"
-    )
+    kind: FigureKind = given(positional=True, metavar="KIND")
     files: tuple[Path, ...] = given(positional=True, nargs="+", metavar="FILE")
     out: Path = given(metavar="FILE")
     count: int = given(0, metavar="N")

@@ -6,15 +6,27 @@ import argparse
 
 from spikehalt.extras import require_extra
 from train.cli.options.fields import Original, add_changes, named, read_changes
-from train.config import TrainConfig
+from train.config import TrainConfig, require
+from train.loop.folder import check_unused, used
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.usage = "%(prog)s RECIPE [--start CKPT] [--key value …]"
+    parser.usage = "%(prog)s RECIPE [--start CKPT [--new-head]] [--overwrite] [--key value …]"
     add_recipe(parser)
     parser.add_argument(
-        "--start", metavar="CKPT", help="lends its weights to the phases after its own"
+        "--start",
+        metavar="CKPT",
+        help="lends its weights to the phases after its own; a last.pt is continued, with the "
+        "settings given here",
+    )
+    parser.add_argument(
+        "--new-head",
+        action="store_true",
+        help="keep all weights of --start but the classifier's, for other classes",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the run that --out holds already"
     )
 
 
@@ -42,10 +54,20 @@ def load(name: str) -> TrainConfig:
 def run(arguments: argparse.Namespace) -> int:
     """Train."""
     config = read_changes(arguments.recipe, arguments)
+    require(
+        bool(arguments.start) or not arguments.new_head,
+        "--new-head replaces the classifier of a checkpoint: name it with --start",
+    )
+    if not arguments.overwrite:
+        check_unused(config.out, arguments.start)
     from train.checkpoint import load_checkpoint
     from train.cli.options.outputs import say_reached
     from train.loop.run import run as train
+    from train.loop.starting import check_asked
 
     start = load_checkpoint(arguments.start) if arguments.start else None
-    say_reached(train(config, start=start))
+    if start is not None and not arguments.new_head:
+        check_asked(vars(arguments), start)
+    replaced = used(config.out, arguments.start)
+    say_reached(train(config, start=start, new_head=arguments.new_head, replaced=replaced))
     return 0

@@ -29,5 +29,5 @@ def check_max_drop(max_drop: float) -> None:
     require(
         max_drop >= 0,
         f"max_drop is {max_drop}, must be >= 0: the share of accuracy that exits may cost, as "
-        "0.003; 0 allows none",
+        "0.005; 0 allows none",
     )

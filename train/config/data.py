@@ -65,14 +65,16 @@ class DataConfig:
         validation_fraction: part of the training images held out to choose thresholds by, where
             the data set has no validation part.
         test_fraction: of each class, where the data set has no test part.
-        fit: images of another size are stretched (`resize`), or scaled and cut (`crop`).
+        fit: stretch images of another size (`resize`), or cut out their centre (`crop`).
         crop_share: of the sides of what `crop` cuts out, how much is kept; 0.875 is the usual
             "scale to 256, cut out 224".
         interpolation: Pillow's filter that scales images.
-        orientation: `upright` turns images as their EXIF orientation says, `stored` does not.
+        orientation: turn images as their EXIF orientation says (`upright`), or not (`stored`).
         channel_order: of colours, as Pillow gives them (`rgb`) or as OpenCV does (`bgr`).
         stream: read images while training instead of holding them all on the device.
         workers: processes that read streamed images; 0 reads in the training process.
+        skip_unreadable: share of the training files that may be unreadable, which are then left
+            out and counted; 0 = none; the option alone means 0.05.
         augment: augmentation of the training images.
     """
 
@@ -87,6 +89,9 @@ class DataConfig:
     channel_order: ChannelOrder = "rgb"
     stream: bool = False
     workers: int = 2
+    skip_unreadable: float = field(
+        default=0.0, metadata={"nargs": "?", "const": 0.05, "metavar": "SHARE"}
+    )
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
@@ -97,6 +102,15 @@ class DataConfig:
         require(
             self.crop_share == 1 or self.fit == "crop",
             f"crop_share {self.crop_share} cuts out nothing unless fit is 'crop'",
+        )
+        require(
+            0 <= self.skip_unreadable < 1,
+            f"skip_unreadable is {self.skip_unreadable}, a share of the files in [0, 1)",
+        )
+        require(
+            self.skip_unreadable == 0 or self.name in (*IMAGE_FILES, "events"),
+            f"data set {self.name!r} is one file, of which none can be left out: "
+            "set skip_unreadable to 0",
         )
         require(
             self.name == "digits" or bool(self.path),

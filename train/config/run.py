@@ -9,6 +9,8 @@ from train.config.checks import require
 from train.config.data import IMAGE_FILES, DataConfig
 from train.config.model import ModelConfig
 
+Price = Literal["one", "certainty", "budget"]
+
 
 @dataclass(frozen=True)
 class PhaseConfig:
@@ -23,6 +25,8 @@ class PhaseConfig:
         timesteps: executed in the first epochs, one entry each; all T in the epochs after them.
             With a task loss on running logits (`loss.anytime`), an epoch at t = 1 teaches nearly as
             much as one at T, for a fraction of its cost.
+        image_sizes: pixels of a side in the first epochs, one entry each, to which augmented images
+            are scaled (progressive resizing); the model's own size in the epochs after them.
     """
 
     epochs: int = 10
@@ -31,12 +35,19 @@ class PhaseConfig:
     final_fraction: float = 0.0
     ponder_weight: float = 0.0
     timesteps: tuple[int, ...] = ()
+    image_sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         require(self.epochs >= 0, "epochs must be >= 0")
+        for name in ("timesteps", "image_sizes"):
+            count = len(getattr(self, name))
+            require(
+                count <= self.epochs or self.epochs == 0,
+                f"{name} has {count} entries for {self.epochs} epochs",
+            )
         require(
-            len(self.timesteps) <= self.epochs or self.epochs == 0,
-            f"timesteps has {len(self.timesteps)} entries for {self.epochs} epochs",
+            all(side >= 8 for side in self.image_sizes),
+            f"image_sizes are {self.image_sizes}, must be >= 8: the stem halves them repeatedly",
         )
         require(self.learning_rate > 0, "learning_rate must be positive")
         require(0 <= self.warmup_fraction <= 1, "warmup_fraction must be in [0, 1]")
@@ -59,6 +70,16 @@ class LossConfig:
         surrogate_modules: weight of the task loss of small networks behind each block but the last
             (surrogate module learning, Deng et al. 2023); they exist during training only.
         weight_by_time: AT-SNN's NB weighting of the ponder loss.
+        silence: weight of the share of accumulates that spikes cause (train/silence.py); makes
+            neurons fire less.
+        straight_through: width of the straight-through gradient of the blocks that a token runs; 0
+            leaves the remainder's gradient alone, as the papers do.
+        price: of an image's blocks in the ponder loss (train/loop/phase/prices.py): `one` for all
+            (the papers'), by the network's `certainty` of the true class, or by a `budget` of
+            tokens.
+        price_power: of that certainty's probability.
+        token_target: mean of the budgets, live tokens over all tokens.
+        token_spread: the least sure image's budget lies this share above it, the surest's below.
     """
 
     label_smoothing: float = 0.0
@@ -68,6 +89,12 @@ class LossConfig:
     tet_mean: float = 1.0
     surrogate_modules: float = 0.0
     weight_by_time: bool = False
+    silence: float = 0.0
+    straight_through: float = 0.0
+    price: Price = "one"
+    price_power: float = 2.0
+    token_target: float = 0.45
+    token_spread: float = 0.5
 
     def __post_init__(self) -> None:
         require(
@@ -78,6 +105,15 @@ class LossConfig:
         require(not (self.tet and self.anytime), "tet and anytime are two ways to do one thing")
         require(0 <= self.tet_weight <= 1, "tet_weight must be in [0, 1]")
         require(self.surrogate_modules >= 0, "surrogate_modules must be >= 0")
+        require(self.silence >= 0, "silence must be >= 0")
+        require(self.straight_through >= 0, "straight_through must be >= 0")
+        require(self.price_power > 0, f"price_power is {self.price_power}, must be positive")
+        require(
+            0 < self.token_target <= 1, f"token_target is {self.token_target}, must be in (0, 1]"
+        )
+        require(
+            0 <= self.token_spread <= 1, f"token_spread is {self.token_spread}, must be in [0, 1]"
+        )
 
 
 @dataclass(frozen=True)
@@ -157,6 +193,14 @@ class TrainConfig:
     def _check_images(self) -> None:
         """Refuse what can only fail once images are there."""
         data, augment, channels = self.data, self.data.augment, self.model.channels
+        require(
+            self.model.input == "image" or not self.static.image_sizes + self.halting.image_sizes,
+            "image_sizes scales pixels; event frames keep their size",
+        )
+        require(
+            not self.halting.image_sizes or self.model.merge_gamma == 0,
+            "merge_gamma counts tokens of the model's own image size: leave image_sizes out",
+        )
         colours = self.model.input == "image" and channels == 3
         require(
             colours or not augment.rand_augment,

@@ -8,7 +8,7 @@ from typing import Any
 import kornia.augmentation as K
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
+from torch.nn.functional import interpolate, one_hot
 
 from train.config import AugmentConfig
 
@@ -47,6 +47,18 @@ def augmenter(config: AugmentConfig, size: tuple[int, int]) -> Callable[[Tensor]
         return torch.clamp(result, 0, 1) * 255
 
     return apply
+
+
+def scaled_to(side: int | None, images: Tensor) -> Tensor:
+    """Images [B, C, H, W] as float [B, C, side, side], averaged over what a pixel covers.
+
+    Args:
+        side: in pixels; None leaves the images as they are.
+        images: pixel values, uint8 or float.
+    """
+    if side is None:
+        return images
+    return interpolate(images.float(), (side, side), mode="bilinear", antialias=True)
 
 
 def _over_frames(function: Callable[[Tensor], Any], frames: Tensor) -> Tensor:

@@ -74,10 +74,11 @@ def _compare(own: Sequence[str], known: Known, source: str) -> None:
     if foreign or (lacking and not known.partial):
         sides = [f"the checkpoint does not know {_some(foreign)}"] if foreign else []
         sides += [f"the data lack {_some(lacking)}"] if lacking else []
+        other = "" if known.partial else "; other classes want --start CKPT --new-head"
         raise DataError(
             f"the classes of {source} are not those of the checkpoint: {', and '.join(sides)}; "
             "labels are matched by name, so name the folders as the checkpoint does: "
-            f"{_some(known.classes)}"
+            f"{_some(known.classes)}{other}"
         )
     note_lacking(source, lacking)
 

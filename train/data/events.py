@@ -8,19 +8,20 @@ are for testing.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
-import torch
 
 from spikehalt.datasets.arrays import read_array
 from spikehalt.datasets.errors import raised_as
 from spikehalt.datasets.names import FRAME_SUFFIXES
 from spikehalt.datasets.splits import places
 from train.config import DataConfig, ModelConfig
-from train.data.base import Dataset, ImageSource, Split
+from train.data.base import Dataset, ImageSource
 from train.data.classes import Known
-from train.data.files import Entry, Files, Listing, find_files, make_listing, read_all
+from train.data.files import Entry, Files, Listing, find_files, make_listing
 from train.data.stream import StreamSplit
+from train.data.unreadable import decode_all
 from train.errors import DataError
 
 _HEADER_BYTES = 16384  # room for what stands before an array
@@ -36,9 +37,13 @@ def load_events(data: DataConfig, model: ModelConfig, known: Known | None = None
     if not files.entries:
         files = _by_class(files, data.test_fraction)
     listing = make_listing(files, model, known, "…/<class>/*.npz, with or without train/, test/")
-    parts = (listing.train, listing.validation, listing.test)
-    train, validation, test = (_split(listing, part, data, model) for part in parts)
-    return Dataset(train, validation, test, listing.classes)
+    strict = replace(data, skip_unreadable=0.0)
+    return Dataset(
+        _split(listing, listing.train, data, model),
+        _split(listing, listing.validation, strict, model),
+        _split(listing, listing.test, strict, model),
+        listing.classes,
+    )
 
 
 def _by_class(files: Files, test_fraction: float) -> Files:
@@ -66,10 +71,11 @@ def _split(
         names = [entry.name for entry in entries]
         return StreamSplit(listing.path, names, labels, decode_events, data, model)
     frames = np.empty((len(entries), *_shape(model)), np.float32)
-    contents = zip(entries, read_all(listing.path, entries), strict=True)
-    for row, (entry, content) in enumerate(contents):
-        frames[row] = decode_events(content, entry.name, data, model)
-    return Split(torch.from_numpy(frames), labels)
+
+    def decode(content: bytes, name: str) -> np.ndarray:
+        return decode_events(content, name, data, model)
+
+    return decode_all(listing.path, entries, labels, frames, decode, data.skip_unreadable)
 
 
 def decode_events(content: bytes, name: str, data: DataConfig, model: ModelConfig) -> np.ndarray:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from rich.progress import track
 
 from spikehalt.datasets.errors import raised_as
 from spikehalt.datasets.listing import describe_left_out, list_files
@@ -16,7 +15,6 @@ from spikehalt.datasets.splits import Split, places
 from train.config import ModelConfig
 from train.data.classes import Known, label_order, note_lacking, note_once
 from train.errors import DataError
-from train.parallel.distributed import rank_and_world
 
 LAYOUT = (
     "train/<class>/…, val/<class>/… and test/<class>/… (without val, a part of train is held out)"
@@ -163,11 +161,3 @@ class Reader:
             if self.root.is_dir():
                 return read_file(self.root / name)
             return read_member(self.root, name)
-
-
-def read_all(path: str, entries: list[Entry]) -> Iterator[bytes]:
-    """The files' contents, in order, with a progress bar."""
-    reader = Reader(path)
-    quiet = rank_and_world()[0] > 0
-    for entry in track(entries, f"reading {Path(path).name}", transient=True, disable=quiet):
-        yield reader.read(entry.name)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import torch
 
 from spikehalt.datasets.names import IMAGE_SUFFIXES
 from train.config import DataConfig, ModelConfig
-from train.data.base import Dataset, ImageSource, Split
+from train.data.base import Dataset, ImageSource
 from train.data.classes import Known
-from train.data.files import Entry, Listing, find_files, make_listing, read_all
+from train.data.files import Entry, Listing, find_files, make_listing
 from train.data.images import decode_image
 from train.data.stream import StreamSplit
+from train.data.unreadable import decode_all
 
 
 def load_folder(data: DataConfig, model: ModelConfig, known: Known | None = None) -> Dataset:
@@ -30,9 +32,13 @@ def load_folder(data: DataConfig, model: ModelConfig, known: Known | None = None
 
 def load_images(listing: Listing, data: DataConfig, model: ModelConfig) -> Dataset:
     """The images of a listing."""
-    parts = (listing.train, listing.validation, listing.test)
-    train, validation, test = (_split(listing, part, data, model) for part in parts)
-    return Dataset(train, validation, test, listing.classes)
+    strict = replace(data, skip_unreadable=0.0)
+    return Dataset(
+        _split(listing, listing.train, data, model),
+        _split(listing, listing.validation, strict, model),
+        _split(listing, listing.test, strict, model),
+        listing.classes,
+    )
 
 
 def _split(
@@ -43,7 +49,8 @@ def _split(
         names = [entry.name for entry in entries]
         return StreamSplit(listing.path, names, labels, decode_image, data, model)
     images = np.empty((len(entries), model.channels, *model.image_size), np.uint8)
-    contents = zip(entries, read_all(listing.path, entries), strict=True)
-    for row, (entry, content) in enumerate(contents):
-        images[row] = decode_image(content, entry.name, data, model)
-    return Split(torch.from_numpy(images), labels)
+
+    def decode(content: bytes, name: str) -> np.ndarray:
+        return decode_image(content, name, data, model)
+
+    return decode_all(listing.path, entries, labels, images, decode, data.skip_unreadable)

@@ -5,8 +5,11 @@ A set needs a column of images and a column of class labels; the names are found
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,11 +18,13 @@ from torch import Tensor
 
 from spikehalt.datasets.errors import raised_as
 from spikehalt.datasets.pixels import image_to_pixels
+from spikehalt.datasets.splits import Split as SplitName
 from spikehalt.datasets.splits import split_of
 from spikehalt.extras import require_extra
 from train.config import DataConfig, ModelConfig
 from train.data.base import Dataset, Split
 from train.data.classes import Known, label_order, note_once, renumber
+from train.data.unreadable import LeftOut
 from train.errors import DataError
 
 
@@ -42,9 +47,11 @@ def load_huggingface(data: DataConfig, model: ModelConfig, known: Known | None =
         raise DataError(f"{data.path} has the parts {', '.join(parts)}, needs one called train")
     own = columns(by_split["train"].features, data.path)[2]
     classes = label_order(own, model, data.path, known)
+    strict = replace(data, skip_unreadable=0.0)
+    hows: dict[SplitName, DataConfig] = {"train": data, "validation": strict, "test": strict}
     train, validation, test = (
-        _split(by_split.get(split), f"{data.path}, part {split}", classes, data, model)
-        for split in ("train", "validation", "test")
+        _split(by_split.get(split), f"{data.path}, part {split}", classes, how, model)
+        for split, how in hows.items()
     )
     return Dataset(train, validation, test, classes)
 
@@ -83,16 +90,25 @@ def _split(
 ) -> Split:
     """One part's images; none where there is no such part, or where its labels are kept back."""
     found, own, labels = _labels(part, where)
+    left_out = LeftOut(where, data.skip_unreadable, len(labels))
     images = np.empty((len(labels), model.channels, *model.image_size), np.uint8)
-    samples = track(part, "reading images", transient=True) if len(labels) else ()
-    for row, sample in enumerate(samples):
-        with raised_as(DataError):
-            pixels = image_to_pixels(
-                sample[found], f"{where}, image {row}", model.image_size, model.channels,
-                data.preprocessing,
-            )  # fmt: skip
-        images[row] = pixels.transpose(2, 0, 1)
-    return Split(torch.from_numpy(images), renumber(labels, own, classes))
+    kept: list[int] = []
+    bar = cast("Generator[Any, None, None]", track(part or (), "reading images", transient=True))
+    with closing(bar):  # an error would leave the bar's thread running
+        for row, sample in zip(range(len(labels)), bar, strict=False):
+            name = f"{where}, image {row}"
+            try:
+                with raised_as(DataError):
+                    pixels = image_to_pixels(
+                        sample[found], name, model.image_size, model.channels, data.preprocessing
+                    )
+            except DataError as problem:
+                left_out.add(name, problem)
+                continue
+            images[len(kept)] = pixels.transpose(2, 0, 1)
+            kept.append(row)
+    left_out.note()
+    return Split(torch.from_numpy(images[: len(kept)]), renumber(labels[kept], own, classes))
 
 
 def _labels(part: Any, where: str) -> tuple[str, tuple[str, ...], Tensor]:

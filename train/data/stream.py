@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.context import BaseContext
 from typing import Any
 
@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from spikehalt.console import note
 from train.config import DataConfig, ModelConfig
 from train.data.base import Split
 from train.data.files import Reader
+from train.data.unreadable import LeftOut
 from train.errors import DataError
 
 Decode = Callable[[bytes, str, DataConfig, ModelConfig], np.ndarray]
@@ -33,6 +35,7 @@ class StreamSplit:
         data: how images are fitted, how many workers read.
         model: size, channels and timesteps.
         device: where batches are delivered; None leaves them on the CPU.
+        left_out: files that could not be read, in whose place the next ones come.
     """
 
     path: str
@@ -42,6 +45,11 @@ class StreamSplit:
     data: DataConfig
     model: ModelConfig
     device: torch.device | None = None
+    left_out: LeftOut = field(init=False)
+
+    def __post_init__(self) -> None:
+        left_out = LeftOut(self.path, self.data.skip_unreadable, len(self.names))
+        object.__setattr__(self, "left_out", left_out)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -68,20 +76,50 @@ class StreamSplit:
             # Workers draw their seeds from here, not from the generator that training resumes.
             generator=torch.Generator(),
         )
-        for batch in loader:
+        for batch in _told(loader, self.path):
             if isinstance(batch, DataError):  # a worker's, told as if it had happened here
                 raise batch
-            images, labels = batch
+            images, labels, unread = batch
+            for name, problem in unread:
+                if self.left_out.add(name, problem):
+                    note(f"{problem}; the next file takes its place")
             yield Split(
                 images.to(self.device, non_blocking=True),
                 labels.to(self.device, non_blocking=True),
             )
 
 
+def _told(loader: DataLoader[Any], path: str) -> Iterator[Any]:
+    """The loader's batches; what ends a worker is told in a sentence.
+
+    PyTorch raises a RuntimeError where a worker was killed or found no shared memory, and what a
+    worker raised with its traceback as the message.
+    """
+    try:
+        batches = iter(loader)
+        while True:
+            yield next(batches)
+    except StopIteration:
+        return
+    except (RuntimeError, OSError, MemoryError) as error:
+        lines = [line for line in str(error).strip().splitlines() if line.strip()]
+        raise DataError(
+            f"{path}: a process that reads images failed ({lines[-1] if lines else error!r}); "
+            "data.workers=0 reads without processes, fewer need less memory"
+        ) from error
+
+
 def _batch(items: list[Any]) -> Any:
-    """A batch's images and labels, or the first reason why one cannot be read."""
+    """A batch's images, labels and unreadable files, or the reason why there is none."""
     failed = [item for item in items if isinstance(item, DataError)]
-    return failed[0] if failed else default_collate(items)
+    if failed:
+        return failed[0]
+    images, labels, unread = zip(*items, strict=True)
+    return (
+        default_collate(list(images)),
+        torch.tensor(labels),
+        [each for item in unread for each in item],
+    )
 
 
 class _Files(Dataset[Any]):
@@ -94,15 +132,23 @@ class _Files(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.split)
 
-    def __getitem__(self, row: int) -> tuple[Tensor, int] | DataError:
-        """A file as array and label, or why it cannot be: workers add to what is raised."""
+    def __getitem__(self, row: int) -> tuple[Tensor, int, list[tuple[str, DataError]]] | DataError:
+        """A file as array and label, and those before it that cannot be read, or why none can.
+
+        Errors are returned, since workers add their traceback to what is raised.
+        """
         split = self.split
-        name = split.names[row]
-        try:
-            array = split.decode(self.reader.read(name), name, split.data, split.model)
-        except DataError as error:
-            return error
-        return torch.from_numpy(np.array(array)), int(split.labels[row])
+        unread: list[tuple[str, DataError]] = []
+        for index in range(row, row + 1 + split.left_out.most):
+            name = split.names[index % len(split)]
+            try:
+                array = split.decode(self.reader.read(name), name, split.data, split.model)
+            except DataError as problem:
+                unread.append((name, problem))
+            else:
+                label = int(split.labels[index % len(split)])
+                return torch.from_numpy(np.array(array)), label, unread
+        return unread[-1][1]
 
 
 def _workers_context() -> BaseContext:

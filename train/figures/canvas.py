@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 from spikehalt.errors import ConfigError
 from spikehalt.extras import require_extra
+from spikehalt.files import put_file
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -49,7 +51,9 @@ def write(figure: Any, path: Path) -> None:
 
     Raises:
         ConfigError: another ending.
+        OutputError: the disk refused.
     """
     check_suffix(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    content = io.BytesIO()
+    figure.savefig(content, dpi=150, format=path.suffix[1:])
+    put_file(path, content.getvalue(), "figure")

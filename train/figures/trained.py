@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,17 @@ from train.data import Split, a_few
 from train.figures.curves import PANELS, draw_curves
 from train.figures.energy import draw_energy
 from train.figures.heatmap import draw_heatmaps
+from train.figures.rates import draw_rates
+from train.figures.redundancy import draw_redundancy
 from train.figures.tokens import draw_tokens
 from train.figures.tradeoff import draw_tradeoff
 from train.loop.reports.log import read_log
 from train.measure.constants import Constants
 from train.measure.energy_report import energy_report
 from train.measure.exits import ExitPoint, candidate_thresholds, exit_point, record
+from train.measure.firing_rates import rates_over_time
 from train.measure.lifetimes import fates, patches_alive
+from train.measure.redundancy import token_redundancy
 from train.measure.splits import checkpoint_data, part_of
 from train.models import SpikingTransformer
 from train.parallel.devices import best_device, exact_float32
@@ -84,17 +88,21 @@ def _tradeoff(source: Source) -> Any:
         name: [exit_point(trace, name, t) for t in candidate_thresholds(trace, name, 30)]
         for name in calibrated_names(mode)
     }
-    margins = [
-        exit_point(record(network, batch, epsilon=epsilon), NEVER.name)
-        for epsilon in source.margins
-    ]
-    return draw_tradeoff(margins if mode != "none" else [], exits)
+    margins = {
+        epsilon: exit_point(record(network, batch, epsilon=epsilon), NEVER.name)
+        for epsilon in (source.margins if mode != "none" else ())
+    }
+    return draw_tradeoff(margins, exits, len(batch))
 
 
 def _energy(source: Source) -> Any:
     reports = {
         f"{path.parent.name}\n{path.stem}": energy_report(
-            str(path), Constants(), count=source.count or 512, data_path=source.data_path
+            str(path),
+            Constants(),
+            count=source.count or 512,
+            data_path=source.data_path,
+            few=source.count > 0,
         )
         for path in source.files
     }
@@ -111,10 +119,27 @@ def _curves(source: Source) -> Any:
     return draw_curves(logs)
 
 
+def _redundancy(source: Source) -> Any:
+    found = {}
+    for path in source.files:
+        network, batch = _test_images(replace(source, files=(path,)), 512)
+        found[f"{path.parent.name}\n{path.stem}"] = token_redundancy(
+            network, batch, images=len(batch)
+        )
+    return draw_redundancy(found)
+
+
+def _rates(source: Source) -> Any:
+    network, batch = _test_images(source, 512)
+    return draw_rates(rates_over_time(network, batch, images=len(batch)))
+
+
 FIGURES: dict[str, Callable[[Source], Any]] = {
     "heatmap": _heatmap,
     "tokens": _tokens,
     "tradeoff": _tradeoff,
     "energy": _energy,
     "curves": _curves,
+    "redundancy": _redundancy,
+    "rates": _rates,
 }

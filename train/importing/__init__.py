@@ -2,6 +2,7 @@
 
 formats     how each repository names its layers
 place       tensors into our state dict, every one checked
+unwrap      names without the prefixes of wrappers
 reader      the file, read without running code
 """
 

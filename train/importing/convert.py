@@ -11,6 +11,7 @@ from train.errors import CheckpointError
 from train.importing.formats import Format, find_format
 from train.importing.place import Source, place
 from train.importing.reader import read_tensors
+from train.importing.unwrap import unwrapped
 from train.models import SpikingTransformer
 
 
@@ -33,7 +34,7 @@ def import_checkpoint(
         CheckpointError: unknown naming, another architecture, or a tensor that is missing, of
             another shape, not finite, or without a place in our network.
     """
-    tensors = read_tensors(path)
+    tensors = unwrapped(read_tensors(path))
     form = find_format(tensors)
     if form.arch != model.arch:
         raise CheckpointError(

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from train.errors import CheckpointError
 from train.importing.formats import Format, Layer
+from train.integrity import problem_of
 
 _BN = ("weight", "bias", "running_mean", "running_var")
 _COUNTER = "num_batches_tracked"
+FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
 class Source:
@@ -29,14 +31,16 @@ class Source:
         """The tensor `name` in float32.
 
         Raises:
-            CheckpointError: it is missing or holds NaN or infinity.
+            CheckpointError: it is missing, of another dtype, or holds NaN or infinity.
         """
         if name not in self.tensors:
             raise CheckpointError(f"the file lacks the tensor {name!r}")
         self.left.discard(name)
-        value = self.tensors[name].detach().float()
-        if not value.isfinite().all():
-            raise CheckpointError(f"the tensor {name!r} holds NaN or infinity")
+        given = self.tensors[name].detach()
+        value = given.float() if given.dtype in FLOATS else given
+        problem = problem_of(name, given, FLOATS) or problem_of(name, value)
+        if problem:
+            raise CheckpointError(f"the tensor {name!r} {problem}")
         return value
 
     def take_if_there(self, name: str) -> Tensor | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _codecs
 import argparse
 import pickle
 import warnings
@@ -9,17 +10,28 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from spikehalt.reading import reading
 from train.errors import CheckpointError
+from train.integrity import check_digest
 
 # Where training scripts put the weights, in the order of preference.
-_NESTED = ("state_dict", "model", "model_state_dict", "net", "state_dict_ema")
+_NESTED = (
+    "state_dict",
+    "model",
+    "model_state_dict",
+    "net",
+    "state_dict_ema",
+    "model_ema",
+    "ema_state_dict",
+)
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
-    """The state dict in `path`, out of a training script's wrapping and without `module.` prefixes.
+    """The state dict in `path`, out of a training script's wrapping.
 
     Raises:
         CheckpointError: missing, unreadable, or without a state dict.
@@ -36,22 +48,37 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         raise CheckpointError(
             f"{path} holds no state dict: {', '.join(map(str, foreign[:5]))} are not tensors"
         )
-    return {str(key).removeprefix("module."): value for key, value in content.items()}
+    return {str(key): value for key, value in content.items()}
 
 
 def _load(path: Path) -> Any:
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist")
+    with (
+        reading(path, CheckpointError, "is truncated or not a checkpoint file"),
+        warnings.catch_warnings(),
+        torch.serialization.safe_globals(_plain_things()),
+    ):
+        warnings.simplefilter("ignore")
+        return _loaded(path)
+
+
+def _loaded(path: Path) -> Any:
     try:
-        # Training scripts store their arguments beside the weights: plain attributes, no code.
-        with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
+        if zipfile.is_zipfile(path):  # PyTorch does not look at its checksums
+            check_digest(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(
             f"{path} holds more than weights and plain data and is not read, since that could run "
             f"code ({reason}). Save its state_dict alone: torch.save(model.state_dict(), …)"
         ) from None
-    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError):
-        raise CheckpointError(f"{path} is truncated or not a checkpoint file") from None
+
+
+def _plain_things() -> list[Any]:
+    """What training scripts store beside the weights: arguments, and numbers of numpy; no code."""
+    scalar = np.float64(0).__reduce__()[0]
+    kinds = [type(np.dtype(kind)) for kind in ("?bhilqBHILQefd")]
+    names = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    return [argparse.Namespace, _codecs.encode, np.dtype, *kinds, *names]

@@ -11,7 +11,8 @@ Leaves in `out`: static.pt and halting.pt (finished phases), last.pt (resumable)
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,18 +26,28 @@ from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.config import ModelConfig, TrainConfig
 from train.data import Known, load_data
 from train.errors import CheckpointError
+from train.loop.folder import make_folder
 from train.loop.phase import saving
 from train.loop.phase.interrupt import Interrupt
 from train.loop.phase.phase import Phase
 from train.loop.phase.steps import train_phase
 from train.loop.reports.log import CsvLog
+from train.loop.starting import (
+    HEAD,
+    check_classes,
+    history,
+    is_resumable,
+    phases_left,
+    prepared,
+    with_new_head,
+)
 from train.measure.energy import measure_firing_rates
 from train.measure.evaluate import Evaluation, evaluate
 from train.models import SpikingTransformer
 from train.models.kernels import choose_kernels, use_kernels
 from train.parallel.devices import launch
 
-PHASES = ("static", "halting")
+Change = Callable[[TrainConfig, Checkpoint], TrainConfig]
 
 
 @dataclass(frozen=True)
@@ -47,51 +58,100 @@ class RunResult:
     evaluations: dict[str, Evaluation]
 
 
-def run(config: TrainConfig, *, start: Checkpoint | None = None) -> RunResult:
+def run(
+    config: TrainConfig,
+    *,
+    start: Checkpoint | None = None,
+    new_head: bool = False,
+    replaced: Sequence[Path] = (),
+) -> RunResult:
     """Train every configured phase.
 
     Args:
         config: the run.
-        start: a checkpoint to begin from: a resumable one continues where it stopped, a finished
-            one lends its weights to the phases that follow its own.
+        start: a checkpoint to begin from: a resumable one continues where it stopped, with the
+            settings of `config` from there on; a finished one lends its weights to the phases that
+            follow its own.
+        new_head: leave out the start's classifier, and train all phases on other classes.
+        replaced: files of an earlier run, removed once the data are read.
 
     Raises:
-        KeyboardInterrupt: stopped by Ctrl-C; `last.pt` resumes.
-        TrainError: data, configuration or divergence, with what to do.
+        KeyboardInterrupt: stopped by Ctrl-C; its message says what is saved.
+        ConfigError: the start cannot go on so.
+        TrainError: data or divergence, with what to do.
     """
+    if start is not None and new_head:
+        start = with_new_head(start)
+    check_classes(config, start)
+    config = prepared(config, start)
     names = phases_left(config, start)
     make_folder(config.out)
+    with explaining_stops(Path(config.out) / "last.pt", is_resumable(start)):
+        return _train(config, names, start, replaced)
+
+
+def _train(
+    config: TrainConfig, names: list[str], start: Checkpoint | None, replaced: Sequence[Path]
+) -> RunResult:
     fabric = launch(config)
     seed_everything(config.seed, verbose=False)
-    known = Known(start.classes) if start else None
+    known = Known(start.classes) if start and start.classes else None
     data = load_data(config.data, config.model, config.seed, known).to(fabric.device)
-    keep = start is not None and start.training is not None
-    csv = CsvLog(Path(config.out) / "log.csv", keep=keep, writes=fabric.is_global_zero)
-    checkpoints: dict[str, Path] = {}
-    evaluations: dict[str, Evaluation] = {}
+    if fabric.is_global_zero:
+        for path in replaced:
+            path.unlink(missing_ok=True)
+    csv = CsvLog(Path(config.out) / "log.csv", keep=start is not None, writes=fabric.is_global_zero)
+    past = history(config, start)
+    result = RunResult({}, {})
     weights = start.weights if start else None
     loops = choose_kernels(config.compile, fabric.device)
     with Interrupt() as interrupt, use_kernels(loops):
         for name in names:
             network = _network(phase_model(config.model, name), weights, fabric)
             phase = Phase(
-                name, getattr(config, name), config, fabric, network, data, csv, interrupt
+                name, getattr(config, name), config, fabric, network, data, csv, interrupt, past
             )
             if start is not None and start.training and start.training["phase"] == name:
                 saving.restore(phase, start.training)
             else:
-                saving.draw_apart(phase)
+                saving.begin(phase)
             train_phase(phase)
-            checkpoints[name], evaluations[name] = _finish(phase)
+            result.checkpoints[name], result.evaluations[name] = _finish(phase)
             weights = network.state_dict()
-    return RunResult(checkpoints, evaluations)
+    if interrupt.requested:  # too late to stop this run, but not what comes after it
+        raise KeyboardInterrupt(f"stopped; the run was finished: {result.checkpoints[names[-1]]}")
+    return result
 
 
-def resume(path: str | Path) -> RunResult:
+@contextmanager
+def explaining_stops(last: Path, resumes: bool) -> Iterator[None]:
+    """Let a Ctrl-C that comes before anything was saved say so.
+
+    Args:
+        last: the run's resumable checkpoint.
+        resumes: whether the run goes on from a checkpoint.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if stop.args:
+            raise
+        was = "; the checkpoint that it goes on from is as it was" if resumes else ""
+        raise KeyboardInterrupt(
+            f"stopped before anything was saved in {last.parent}{was}"
+        ) from None
+
+
+def resume(path: str | Path, change: Change | None = None) -> RunResult:
     """Continue a run from its `last.pt`, in the folder where that lies.
+
+    Args:
+        path: the checkpoint.
+        change: of the run's settings, given those and the checkpoint; holds from here on.
 
     Raises:
         CheckpointError: the file is not a resumable checkpoint.
+        ConfigError: a setting cannot be changed while a run is continued.
     """
     checkpoint = load_checkpoint(path)
     if checkpoint.training is None:
@@ -100,51 +160,12 @@ def resume(path: str | Path) -> RunResult:
             f"start from its weights: python -m train run RECIPE --start {path}"
         )
     config = replace(build(TrainConfig, checkpoint.run), out=str(Path(path).parent))
-    return run(config, start=checkpoint)
-
-
-def make_folder(out: str) -> None:
-    """The run's folder, made before anything is read or trained.
-
-    Raises:
-        ConfigError: it cannot be made or written to.
-    """
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"the folder {folder} cannot be made ({error.strerror}); name another with --out"
-        ) from None
-    if not os.access(folder, os.W_OK):
-        raise ConfigError(f"the folder {folder} may not be written to; name another with --out")
+    return run(change(config, checkpoint) if change else config, start=checkpoint)
 
 
 def phase_model(model: ModelConfig, phase: str) -> ModelConfig:
     """The network a phase trains: the static one has neither halting nor merging."""
     return model.static() if phase == "static" else model
-
-
-def phases_left(config: TrainConfig, start: Checkpoint | None) -> list[str]:
-    """Configured phases that are still to run.
-
-    Raises:
-        ConfigError: there are none, or not the one in which `start` stopped.
-    """
-    names = [name for name in PHASES if getattr(config, name).epochs > 0]
-    if start is not None and start.training is not None:
-        stopped = start.training["phase"]
-        if stopped not in names:
-            raise ConfigError(
-                f"the start checkpoint stopped in phase {stopped!r}, which this run leaves out: "
-                f"set {stopped}.epochs above 0, or start from a finished one such as static.pt"
-            )
-        names = names[names.index(stopped) :]
-    elif start is not None and start.phase in PHASES:
-        names = [name for name in names if name == "halting"]
-    if not names:
-        raise ConfigError("no phase is left to train: set static.epochs or halting.epochs above 0")
-    return names
 
 
 def _network(
@@ -153,10 +174,16 @@ def _network(
     network = build_network(model)
     if weights is not None:
         try:
-            network.load_state_dict(weights)
+            network.load_state_dict({**_fresh(network, weights), **weights})
         except RuntimeError as error:
             raise ConfigError(f"the start weights do not fit the model: {error}") from None
     return network.to(fabric.device)
+
+
+def _fresh(network: SpikingTransformer, weights: dict[str, Any]) -> dict[str, Any]:
+    """The network's own head, where a new one is trained."""
+    own = network.state_dict()
+    return {} if set(HEAD) & set(weights) else {name: own[name] for name in HEAD}
 
 
 def _finish(phase: Phase) -> tuple[Path, Evaluation]:
@@ -167,6 +194,7 @@ def _finish(phase: Phase) -> tuple[Path, Evaluation]:
         "validation_accuracy": list(result.accuracy),
         "average_tokens": result.average_tokens,
         "firing_rates": rates,
+        **({"history": phase.history} if phase.history else {}),
     }
     path = Path(phase.config.out) / f"{phase.name}.pt"
     if phase.fabric.is_global_zero:

@@ -6,6 +6,7 @@ Where only the halting phase depends on what is swept, the static phase is train
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import Any
 import yaml
 
 from spikehalt.errors import ConfigError
+from spikehalt.files import put_file
 from spikehalt.strict import build, to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import PhaseConfig, TrainConfig
@@ -136,9 +138,10 @@ def _point(values: dict[str, Any], path: Path) -> SweepPoint:
 def _write(path: Path, points: list[SweepPoint]) -> None:
     accuracies = [f"validation_accuracy{part}" for part in ("", "_t1", "_t2")]
     names = [*accuracies, "average_tokens", "checkpoint"]
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*points[0].values, *names])
-        for point in points:
-            figures = (point.accuracy, point.accuracy_t1, point.accuracy_t2, point.average_tokens)
-            writer.writerow([*point.values.values(), *figures, point.checkpoint])
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([*points[0].values, *names])
+    for point in points:
+        figures = (point.accuracy, point.accuracy_t1, point.accuracy_t2, point.average_tokens)
+        writer.writerow([*point.values.values(), *figures, point.checkpoint])
+    put_file(path, text.getvalue(), "table")

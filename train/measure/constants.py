@@ -32,3 +32,20 @@ class Constants:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             require(value >= 0, f"{name} is {value}, must be >= 0")
+
+
+@dataclass(frozen=True)
+class MemoryConstants:
+    """Energy of a byte moved.
+
+    Attributes:
+        sram_pj_per_byte: 1.25 is 8 KB of SRAM, 2.5 32 KB, 12.5 1 MB (Horowitz 2014).
+        dram_pj_per_byte: 162.5 to 325 is DRAM (Horowitz 2014); 0 where weights stay on the chip.
+    """
+
+    sram_pj_per_byte: float = 2.5
+    dram_pj_per_byte: float = 162.5
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            require(value >= 0, f"{name} is {value}, must be >= 0")

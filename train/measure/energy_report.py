@@ -7,21 +7,45 @@ from dataclasses import dataclass
 import torch
 
 from train.checkpoint import load_checkpoint
-from train.measure.constants import Constants
+from train.data import a_few
+from train.measure.constants import Constants, MemoryConstants
 from train.measure.energy import ModuleEnergy, energy_by_module, measure_firing_rates
+from train.measure.energy_with_memory import (
+    MAC_PJ,
+    Breakdown,
+    Number,
+    breakdown,
+    dense_work,
+    parameters_of,
+    spiking_work,
+)
 from train.measure.evaluate import evaluate
+from train.measure.overhead import Overhead, overheads
 from train.measure.splits import checkpoint_data, part_of
 from train.parallel.devices import best_device
 
 
 @dataclass(frozen=True)
 class EnergyReport:
-    """One network's average image."""
+    """One network's average image.
+
+    Attributes:
+        checkpoint: of the network.
+        accuracy: with all timesteps.
+        average_tokens: live tokens over K_0.
+        modules: energy by the papers' formula.
+        with_memory: with memory access, by the type of the weights.
+        dense_with_memory: likewise of the dense network of the same shape.
+        overhead: what halting and merging cost themselves, by block.
+    """
 
     checkpoint: str
     accuracy: float
     average_tokens: float
     modules: list[ModuleEnergy]
+    with_memory: dict[Number, Breakdown]
+    dense_with_memory: dict[Number, Breakdown]
+    overhead: list[Overhead]
 
     @property
     def total_mj(self) -> float:
@@ -37,6 +61,8 @@ def energy_report(
     count: int = 512,
     epsilon: float | None = None,
     data_path: str = "",
+    few: bool = False,
+    memory: MemoryConstants | None = None,
 ) -> EnergyReport:
     """Energy of an average image, all timesteps executed.
 
@@ -47,13 +73,25 @@ def energy_report(
         count: how many of them for the firing rates, spread over all classes.
         epsilon: halting margin; None = the configured one.
         data_path: see `checkpoint_data`.
+        few: take `count` images for accuracy and tokens too, in place of the whole split.
+        memory: energy of a byte moved, where memory counts; None = the usual.
     """
+    memory = memory or MemoryConstants()
     checkpoint = load_checkpoint(path)
     device = best_device()
     network = checkpoint.network().to(device)
     images = part_of(checkpoint_data(checkpoint, data_path), split).to(device)
+    if few:
+        images = next(iter(images.batches([a_few(images, count)])))
     found = evaluate(network, images, epsilon=epsilon)
     rates = measure_firing_rates(network, images, images=count)
     tokens = torch.tensor(found.tokens_per_block)
     modules = energy_by_module(network, rates, tokens, constants)
-    return EnergyReport(path, found.accuracy[-1], found.average_tokens, modules)
+    spiking, dense = (
+        {number: breakdown(work, parameters_of(network), number, memory) for number in MAC_PJ}
+        for work in (spiking_work(network, rates, tokens), dense_work(network))
+    )
+    return EnergyReport(
+        path, found.accuracy[-1], found.average_tokens, modules, spiking, dense,
+        overheads(network.config, tokens, memory),
+    )  # fmt: skip

@@ -94,7 +94,7 @@ def record(
 def _said(model: SpikingTransformer, batch: Split, epsilon: float | None) -> list[Tensor]:
     """The fields of a Trace for one batch, time first."""
     output = model(batch.images, epsilon)
-    probability = output.logits.float().softmax(-1)
+    probability = output.logits.double().softmax(-1)
     correct = output.logits.argmax(-1) == batch.labels
     live = torch.stack([live.sum(-1) for live in output.live], -1)  # [T, B, L]
     columns = (
@@ -108,9 +108,15 @@ def _said(model: SpikingTransformer, batch: Split, epsilon: float | None) -> lis
 
 
 def normalised_entropy(probability: Tensor) -> Tensor:
-    """-sum p log p / log N_c over the last axis, in [0, 1]."""
+    """-sum p log p / log N_c over the last axis, in [0, 1]; 0 where there is only one class.
+
+    Of float64, so that rounded to float32 it is what the runtime compares with a threshold.
+    """
+    classes = probability.shape[-1]
+    if classes == 1:
+        return torch.zeros_like(probability[..., 0])
     entropy: Tensor = torch.special.entr(probability).sum(-1)
-    return entropy / math.log(probability.shape[-1])
+    return (entropy / math.log(classes)).clamp(0, 1)
 
 
 def exit_steps(trace: Trace, policy: PolicyName, threshold: float) -> Tensor:

@@ -77,3 +77,44 @@ def _outputs(name: str, sums: Sums) -> Any:
         entry[1] += present * output.shape[-1]
 
     return collect
+
+
+@torch.no_grad()
+@exact_float32()
+def rates_over_time(
+    network: SpikingTransformer, split: ImageSource, *, images: int = 512, batch_size: int = 64
+) -> dict[str, list[float]]:
+    """Share of firing neurons of every LIF layer at each timestep 1..T, absent tokens included.
+
+    Args:
+        network: put into evaluation mode for the measurement.
+        split: images to measure on; the first `images` are used.
+        images: how many.
+        batch_size: images per pass.
+
+    Returns:
+        T values by module name. I-SPS has no layer here: its neurons fire on a current that does
+        not change.
+    """
+    sums: dict[str, Tensor] = {}
+
+    def collector(name: str) -> Any:
+        def collect(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            rates = output.flatten(1).double().mean(1).cpu() * output.shape[1]
+            sums[name] = sums.get(name, torch.zeros_like(rates)) + rates
+
+        return collect
+
+    layers = [(name, module) for name, module in network.named_modules() if isinstance(module, LIF)]
+    hooks = [module.register_forward_hook(collector(name)) for name, module in layers]
+    was_training = network.training
+    network.eval()
+    count = min(images, len(split))
+    try:
+        for batch in split.batches(torch.arange(count).split(batch_size)):
+            network(batch.images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        network.train(was_training)
+    return {name: (total / count).tolist() for name, total in sums.items()}

@@ -18,8 +18,8 @@ def launch(config: TrainConfig) -> Fabric:
     """Start the run's processes: those of `torchrun`, or `devices` of its own.
 
     Raises:
-        ConfigError: the batch cannot be shared evenly between the processes, or there is no GPU
-            where one is wanted.
+        ConfigError: the batch cannot be shared evenly between the processes, there are not as many
+            GPUs as are wanted, or the precision is one that the device has not.
     """
     devices, nodes = processes(config)
     world = devices * nodes
@@ -28,8 +28,13 @@ def launch(config: TrainConfig) -> Fabric:
             f"batch_size {config.batch_size} is that of all {world} processes together; it must "
             f"be a multiple of {world} and give each at least 2 images"
         )
+    accelerator = fabric_accelerator(config.accelerator)
+    if config.precision == "fp16" and accelerator == "cpu":  # Fabric would take bf16
+        raise ConfigError("precision 'fp16' needs a GPU; a processor trains in 'bf16' or 'fp32'")
+    if accelerator == "cuda" and devices > torch.cuda.device_count():
+        raise ConfigError(f"devices is {devices}, and there are {torch.cuda.device_count()} GPUs")
     fabric = Fabric(
-        accelerator=fabric_accelerator(config.accelerator),
+        accelerator=accelerator,
         devices=devices,
         num_nodes=nodes,
         strategy="ddp" if world > 1 else "auto",

@@ -26,6 +26,7 @@ from plugins.loader import load_plugins
 from runtime.backends.cuda.driver import CudaDriver
 from runtime.bundle.engine_manifest import Flavour, PluginUse, numbers
 from runtime.errors import DeviceError
+from spikehalt.extras import require_extra
 from spikehalt.files import replace_file
 
 OLDEST = (10, 3)
@@ -156,19 +157,15 @@ def import_tensorrt() -> ModuleType:
     Raises:
         TargetMissingError: it is not installed, or older than 10.3.
     """
-    try:
-        import tensorrt
-    except (ImportError, OSError) as error:  # OSError: a shared library of it is missing
-        raise TargetMissingError(
-            "TensorRT is not installed: pip install 'spikehalt[tensorrt]', on a Jetson apt install "
-            f"python3-libnvinfer ({error})"
-        ) from error
+    tensorrt: ModuleType = require_extra(
+        "tensorrt", "tensorrt", "building engines", TargetMissingError
+    )
     if numbers(tensorrt.__version__) < OLDEST:
         raise TargetMissingError(
             f"TensorRT {tensorrt.__version__} is too old, 10.3 is the oldest that works: update it "
             "(on a Jetson: JetPack 6.1 or newer)"
         )
-    return tensorrt  # type: ignore[no-any-return]
+    return tensorrt
 
 
 def _this_gpu() -> CudaDriver:

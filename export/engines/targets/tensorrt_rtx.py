@@ -12,6 +12,7 @@ from export.engines.targets.base import BuiltEngine, EngineOptions
 from export.engines.targets.network import Network
 from export.errors import TargetMissingError, UnsupportedError
 from runtime.bundle.engine_manifest import Flavour
+from spikehalt.extras import require_extra
 
 _SM = re.compile(r"SM(\d+)(\d)")
 
@@ -64,14 +65,10 @@ def import_tensorrt_rtx() -> ModuleType:
     Raises:
         TargetMissingError: it is not installed.
     """
-    try:
-        import tensorrt_rtx
-    except (ImportError, OSError) as error:  # OSError: a shared library of it is missing
-        raise TargetMissingError(
-            "TensorRT-RTX is not installed (Linux x86-64 or Windows): pip install "
-            f"'spikehalt[tensorrt-rtx]' ({error})"
-        ) from error
-    return tensorrt_rtx  # type: ignore[no-any-return]
+    module: ModuleType = require_extra(
+        "tensorrt_rtx", "tensorrt-rtx", "building engines", TargetMissingError
+    )
+    return module
 
 
 def capability(trt: ModuleType, text: str) -> Any:

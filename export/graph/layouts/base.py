@@ -178,12 +178,14 @@ class Layout(ABC):
         same_every_step: all timesteps of a chunk have the same rows.
         needs_live_masks: the runtime makes the next chunk's inputs of them.
         attention_reads_bytes: its attention op takes spikes as bytes, a quarter of the memory.
+        for_engines: ONNX Runtime on a CPU has better ones, so ops of CPUs alone are left out.
     """
 
     can_hold: ClassVar[bool] = False
     same_every_step: ClassVar[bool] = True
     needs_live_masks: ClassVar[bool] = False
     attention_reads_bytes: ClassVar[bool] = False
+    for_engines: ClassVar[bool] = False
 
     def __init__(self, chunk: Chunk, *, holds: bool) -> None:
         self.chunk, self.holds = chunk, holds

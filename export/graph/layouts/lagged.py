@@ -189,6 +189,7 @@ class Lagged(Layout):
     """Rows of the tokens that lived at the end of the chunk before."""
 
     needs_live_masks: ClassVar[bool] = True
+    for_engines: ClassVar[bool] = True
 
     def __init__(self, chunk: Chunk, *, holds: bool) -> None:
         super().__init__(chunk, holds=holds)

@@ -1,9 +1,9 @@
 """Emit the I-SPS stem on unsigned bytes: spike counts in, spike counts out, channels last.
 
-A 3x3 convolution is one integer matrix product over nine shifted copies, which ONNX Runtime's CPU
-computes faster than a float convolution (ConvInteger is several times slower). Where a staircase
-follows, its steps are compared with the integer sums themselves: nothing is float between the first
-convolution and the tokens.
+Without spike ops a 3x3 convolution is one integer matrix product over nine shifted copies, which
+ONNX Runtime's CPU computes faster than a float convolution (ConvInteger is several times slower).
+Where a staircase follows, its steps are compared with the integer sums themselves: nothing is float
+between the first convolution and the tokens.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 from onnx import TensorProto
 
 from export.fold.exact import Quantised, integer_steps, quantise, rate_range
-from export.fold.folded import FoldedConv
-from export.graph import products as int8_product
+from export.fold.folded import Array
+from export.graph import products
 from export.graph.emitter import Emitter
 from export.graph.stem.rates import counted
 from export.graph.stem.stem import with_position
@@ -82,26 +82,32 @@ def _count_stage(e: Emitter, counts: str, stage: int) -> str:
 def _current(e: Emitter, counts: str, stage: int) -> str:
     """Convolution alone: spike counts to a current, float32 [B, H, W, C']."""
     conv, exact = e.plan.stem.convs[stage], rate_range(e.plan.config)
-    patches, name = _patches(e, counts, f"conv{stage + 1}"), f"conv{stage + 1}"
-    weights = quantise(_as_matrix(conv))
-    return int8_product.current(e.graph, patches, exact, weights, conv.bias, name)
+    name = f"conv{stage + 1}"
+    if e.spike_ops:
+        return _scaled(e, *_sums(e, counts, stage), conv.bias)
+    patches, weights = _patches(e, counts, name), quantise(products.as_matrix(conv))
+    return products.current(e.graph, patches, exact, weights, conv.bias, name)
 
 
-def _scale(e: Emitter, weights: Quantised) -> np.ndarray:
+def _scaled(e: Emitter, weights: Quantised, sums: str, bias: Array) -> str:
+    """The current of integer sums, float32."""
+    graph = e.graph
+    wide = graph.op("Cast", sums, to=FLOAT, name="sums_float")
+    scaled = graph.op("Mul", wide, graph.const(_scale(e, weights), np.float32), name="scaled")
+    return graph.op("Add", scaled, graph.const(bias, np.float32), name="current")
+
+
+def _scale(e: Emitter, weights: Quantised) -> Array:
     """Current per unit of the integer sums, float32 [C']."""
-    return weights.scale * np.float32(rate_range(e.plan.config).unit)
+    return products.scale_of(weights, rate_range(e.plan.config))
 
 
 def _sums(e: Emitter, counts: str, stage: int) -> tuple[Quantised, str]:
     """Integer convolution: uint8 [B, H, W, C] -> int32 [B, H, W, C']."""
-    weights = quantise(_as_matrix(e.plan.stem.convs[stage]))
-    patches = _patches(e, counts, f"conv{stage + 1}")
-    return weights, int8_product.sums(e.graph, patches, weights, f"conv{stage + 1}")
-
-
-def _as_matrix(conv: FoldedConv) -> np.ndarray:
-    """[out, in, 3, 3] -> [9 * in, out], rows in the order of `_patches`."""
-    return np.ascontiguousarray(conv.weight.transpose(2, 3, 1, 0).reshape(-1, conv.weight.shape[0]))
+    weights, name = quantise(products.as_matrix(e.plan.stem.convs[stage])), f"conv{stage + 1}"
+    if e.spike_ops:
+        return weights, products.spike_sums(e.graph, counts, weights, name)
+    return weights, products.sums(e.graph, _patches(e, counts, name), weights, name)
 
 
 def _patches(e: Emitter, x: str, name: str) -> str:

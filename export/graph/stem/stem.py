@@ -37,6 +37,16 @@ def first_current(e: Emitter, x: str) -> str:
     return e.conv(x, e.plan.stem.convs[0], "conv1")
 
 
+def in_order(e: Emitter, current: str) -> str:
+    """The first convolution's current with its axes as the float stem takes them."""
+    return _channels_last(e, current) if e.spike_ops else current
+
+
+def _channels_last(e: Emitter, x: str) -> str:
+    """[B, C, H, W] -> [B, H, W, C], as SpikeConv takes it."""
+    return e.graph.op("Transpose", x, perm=[0, 2, 3, 1], name="channels_last")
+
+
 def _spike_conv(e: Emitter, x: str, stage: int) -> str:
     """Convolution of a stage after the first, which takes spikes or firing rates."""
     return e.conv(x, e.plan.stem.convs[stage], f"conv{stage + 1}", rate_range(e.plan.config))
@@ -44,6 +54,7 @@ def _spike_conv(e: Emitter, x: str, stage: int) -> str:
 
 def tokens_once(e: Emitter, current: str) -> str:
     """I-SPS: the first convolution's current to tokens [B, K, D], each convolution once."""
+    current = in_order(e, current)
     for stage in range(3):
         current = _spike_conv(e, _rate_stage(e, current, stage), stage + 1)
     return _to_tokens(e, _tail_once(e, current))
@@ -94,8 +105,14 @@ def _spike_stage(e: Emitter, current: str, stage: int, *, constant: bool = False
 
 
 def _pooled(e: Emitter, x: str, stage: int) -> str:
-    """Max-pool [B, C, H, W] where the stage has one."""
-    return e.pool(x, f"pool{stage + 1}") if e.plan.config.stem.pool[stage] else x
+    """Max-pool a feature map where the stage has one."""
+    name = f"pool{stage + 1}"
+    if not e.plan.config.stem.pool[stage]:
+        return x
+    if not e.spike_ops:
+        return e.pool(x, name)
+    planes = e.graph.op("Transpose", x, perm=[0, 3, 1, 2], name=f"{name}_planes")
+    return _channels_last(e, e.pool(planes, name))
 
 
 def _tail_at(e: Emitter, current: str) -> str:
@@ -120,15 +137,23 @@ def with_position(e: Emitter, embedded: str, last: str, name: str = "embedded") 
     return e.graph.op("Add", embedded, last, name=name) if adds else last
 
 
+def first_shape(e: Emitter) -> list[int]:
+    """Of the first convolution's current."""
+    return _map_shape(e, 0, pooled=False)
+
+
 def _map_shape(e: Emitter, stage: int, pooled: bool) -> list[int]:
-    """[C, H, W] of a stage's feature map; `pooled` counts the stage's own pool."""
+    """[C, H, W] of a stage's feature map, or [H, W, C]; `pooled` counts the stage's own pool."""
     channels = e.plan.stem.convs[stage].bias.shape[0]
-    return [channels, *e.plan.config.resolution(stage + pooled)]
+    sides = e.plan.config.resolution(stage + pooled)
+    return [*sides, channels] if e.spike_ops else [channels, *sides]
 
 
 def _to_tokens(e: Emitter, x: str) -> str:
-    """[B, D, H, W] -> [B, K, D]."""
+    """[B, D, H, W], or [B, H, W, D], -> [B, K, D]."""
     config, graph = e.plan.config, e.graph
+    if e.spike_ops:
+        return graph.op("Reshape", x, graph.ints(-1, config.tokens, config.dim), name="tokens")
     flat = graph.op("Reshape", x, graph.ints(-1, config.dim, config.tokens), name="flat")
     return graph.op("Transpose", flat, perm=[0, 2, 1], name="tokens")
 

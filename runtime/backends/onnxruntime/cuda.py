@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from spikehalt.extras import install_command
+
 PROVIDER_OPTIONS: Mapping[str, str] = {
     # Float32 means float32: TF32 would round weights and currents to 11 bits, and neurons near
     # their threshold would decide otherwise than everywhere else.
@@ -17,7 +19,8 @@ PROVIDER_OPTIONS: Mapping[str, str] = {
 
 NOT_STARTED = (
     "ONNX Runtime could not start on 'cuda': it needs an NVIDIA GPU with its driver, and the CUDA "
-    "and cuDNN it was built for, which pip install 'spikehalt[gpu]' brings; or use device='cpu'"
+    "and cuDNN it was built for, which "
+    f"{install_command('gpu')} brings; or use device='cpu'"
 )
 
 

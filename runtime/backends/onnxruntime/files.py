@@ -1,30 +1,22 @@
 """Which other files an ONNX model refers to, read from the protobuf bytes without any library.
 
 A model may keep its weights in external files named inside it. They are checked before a backend
-sees the model: a bundle may only refer to its own files. Only the length-delimited fields that
-can lead to a tensor are followed; weights themselves are skipped, never copied.
+sees the model: a bundle may only refer to its own files. Every message of the model is read, and
+what another parser might read otherwise is refused (protobuf.py); weights are skipped, not copied.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from runtime.backends.onnxruntime.messages import MESSAGES
+from runtime.backends.onnxruntime.protobuf import MAX_DEPTH, Field, fields
+from runtime.bundle.read import Bundle
 from runtime.errors import BundleFormatError
 
-# message -> {field number: message}, from onnx.proto; STRING_PAIR is StringStringEntryProto.
-FOLLOWED: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "function": {7: "node", 11: "attribute"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {13: "pair"},
-}
-_MAX_DEPTH = 64
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+# Fields of TensorProto, from onnx.proto.
+RAW_DATA, EXTERNAL_DATA, DATA_LOCATION = 9, 13, 14
+_DEFAULT, EXTERNAL = b"\x00", b"\x01"
 
 
 def external_files(model: bytes, where: str) -> set[str]:
@@ -35,92 +27,65 @@ def external_files(model: bytes, where: str) -> set[str]:
         where: what to call it in messages.
 
     Raises:
-        BundleFormatError: the bytes are not a protobuf message.
+        BundleFormatError: they are not an ONNX model, or one that parsers may read differently.
     """
     try:
-        return set(_locations(memoryview(model), "model", 0))
+        return set(_locations(memoryview(model), "Model", 0))
     except (IndexError, ValueError, UnicodeDecodeError) as error:
         raise BundleFormatError(f"{where} is not an ONNX model: {error}") from error
 
 
-def _locations(message: memoryview, kind: str, depth: int) -> Iterator[str]:
-    if depth > _MAX_DEPTH:
-        raise ValueError(f"nested more than {_MAX_DEPTH} levels deep")
-    followed = FOLLOWED[kind]
-    for number, part, _ in fields(message):
-        child = followed.get(number)
-        if part is None or child is None:
-            continue
-        if child != "pair":
-            yield from _locations(part, child, depth + 1)
-            continue
-        key, value = entry(part)
-        if key == "location":
-            yield value
-
-
-def entry(pair: memoryview) -> tuple[str, str]:
-    """Key and value of a StringStringEntryProto."""
-    texts = {number: bytes(part) for number, part, _ in fields(pair) if part is not None}
-    return texts.get(1, b"").decode("utf-8"), texts.get(2, b"").decode("utf-8")
-
-
-class Field(NamedTuple):
-    """One field of a protobuf message.
-
-    Attributes:
-        number: which field it is.
-        part: its contents if it is length-delimited, else None.
-        whole: its bytes with key and length.
-    """
-
-    number: int
-    part: memoryview | None
-    whole: memoryview
-
-
-def fields(message: memoryview) -> Iterator[Field]:
-    """The fields of a message, in order.
+def own_files(bundle: Bundle, name: str, model: bytes) -> list[str]:
+    """The files of the bundle that its graph `name`, whose bytes are `model`, refers to.
 
     Raises:
-        ValueError, IndexError: the bytes are not a protobuf message.
+        BundleFormatError: it refers to another file, or is no ONNX model.
     """
-    at, end = 0, len(message)
-    while at < end:
-        start = at
-        key, at = _varint(message, at)
-        number, wire = key >> 3, key & 7
-        if wire == _BYTES:
-            size, at = _varint(message, at)
-            if size > end - at:
-                raise ValueError("truncated")
-            at += size
-            yield Field(number, message[at - size : at], message[start:at])
-        else:
-            at = _skip(message, at, wire)
-            if at > end:
-                raise ValueError("truncated")
-            yield Field(number, None, message[start:at])
+    files = sorted(external_files(model, f"{bundle.root.name}/{name}"))
+    foreign = [each for each in files if each not in bundle.manifest.files]
+    if foreign:
+        raise BundleFormatError(
+            f"{bundle.root / name} refers to {foreign[0][:200]!r}, which is not a file of the "
+            "bundle: export the checkpoint again"
+        )
+    return files
 
 
-def _skip(message: memoryview, at: int, wire: int) -> int:
-    if wire == _VARINT:
-        return _varint(message, at)[1]
-    if wire == _FIXED64:
-        return at + 8
-    if wire == _FIXED32:
-        return at + 4
-    raise ValueError(f"wire type {wire} does not exist")
+def _locations(message: memoryview, kind: str, depth: int) -> Iterator[str]:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+    parts = list(fields(message, MESSAGES[kind]))
+    if kind == "Tensor":
+        yield from _location(parts)
+    for field in parts:
+        if field.child:
+            yield from _locations(field.part, field.child, depth + 1)
 
 
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return value, at
-        if shift > 63:
-            raise ValueError("a number is longer than 64 bits")
+def _location(tensor: list[Field]) -> Iterator[str]:
+    for field in tensor:
+        if field.number == DATA_LOCATION and field.part not in (_DEFAULT, EXTERNAL):
+            raise ValueError("a tensor's data_location does not exist")
+    place = place_of(tensor)
+    if "location" in place:
+        yield place["location"]
+
+
+def place_of(tensor: list[Field]) -> dict[str, str]:
+    """Where the data of an external tensor lies: location, offset, length.
+
+    Raises:
+        ValueError: one of them is said twice.
+    """
+    pairs = [_entry(field.part) for field in tensor if field.number == EXTERNAL_DATA]
+    place = dict(pairs)
+    if len(place) != len(pairs):
+        raise ValueError("a tensor's external_data says something twice")
+    return place
+
+
+def _entry(pair: memoryview) -> tuple[str, str]:
+    """Key and value of a StringStringEntryProto."""
+    known = MESSAGES["StringStringEntry"]
+    texts = {field.number: bytes(field.part) for field in fields(pair, known)}
+    return texts.get(1, b"").decode("utf-8"), texts.get(2, b"").decode("utf-8")

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.backends.plugin_library import library_folder
 from runtime.errors import BackendMissingError
+from spikehalt.places import NoPlaceError, plugin_folder, why_no_file
 
 LIBRARY = "libspikehalt_onnxruntime_v1.so"  # of version 1 of the ops
 BUILD_THEM = "build them with `python -m plugins build`"
@@ -46,20 +46,29 @@ def choose_native_ops(ort: Any, *, wanted: bool | None, device: str, precision: 
     """
     if wanted is False:
         return NativeOps(None, "not wanted")
-    path, problem = library_folder() / LIBRARY, ""
-    if device != "cpu":
-        problem = f"they are for device 'cpu', not {device!r}"
-    elif precision == "fp16":
-        problem = "they have no float16"
-    elif not path.is_file():
-        problem = f"{path} does not exist: {BUILD_THEM}"
-    else:
-        problem = _refusal(ort, path)
-    if not problem:
+    path, problem = _find(ort, device, precision)
+    if path is not None:
         return NativeOps(path, str(path))
     if wanted:
         raise BackendMissingError(f"the native ops for ONNX Runtime cannot be used: {problem}")
     return NativeOps(None, f"none: {problem}")
+
+
+def _find(ort: Any, device: str, precision: str) -> tuple[Path | None, str]:
+    """The library, or None and why it cannot be used."""
+    if device != "cpu":
+        return None, f"they are for device 'cpu', not {device!r}"
+    if precision == "fp16":
+        return None, "they have no float16"
+    try:
+        path = plugin_folder() / LIBRARY
+    except NoPlaceError as error:
+        return None, str(error)
+    absent = why_no_file(path)
+    if absent:
+        return None, f"{absent}: {BUILD_THEM}"
+    problem = _refusal(ort, path)
+    return (None, problem) if problem else (path, "")
 
 
 def _refusal(ort: Any, path: Path) -> str:

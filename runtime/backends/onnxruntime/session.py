@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runtime.backends import ports as graph_io
 from runtime.backends.base import BackendInfo, ChunkOutputs, Inputs, SessionOptions, refuse_closed
-from runtime.backends.layouts import DUTIES
+from runtime.backends.contract import wire
+from runtime.backends.facts import Facts, Shape
 from runtime.backends.onnxruntime import cuda as onnxruntime_cuda
-from runtime.backends.onnxruntime.files import external_files
+from runtime.backends.onnxruntime.files import own_files
 from runtime.backends.onnxruntime.forks import never_destroy_in_children
-from runtime.backends.onnxruntime.inline import with_weights
+from runtime.backends.onnxruntime.inline import with_names_in_memory, with_weights
+from runtime.backends.onnxruntime.messages import MESSAGES
 from runtime.backends.onnxruntime.native_ops import choose_native_ops
+from runtime.backends.onnxruntime.protobuf import fields
 from runtime.backends.ports import Ports, Wiring
 from runtime.bundle import FIRST_GRAPH, NEXT_GRAPH, Bundle
 from runtime.errors import (
     BackendError,
     BackendMissingError,
-    BundleFormatError,
     DeviceError,
     OutOfMemoryError,
 )
 from spikehalt.errors import SpikehaltError
-from spikehalt.extras import require_extra
+from spikehalt.extras import install_command, require_extra
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 PROVIDER_OPTIONS = {"cpu": {}, "cuda": dict(onnxruntime_cuda.PROVIDER_OPTIONS)}
@@ -36,6 +38,7 @@ UPDATE = " (bundles are made for ONNX Runtime 1.22 and newer: update it)"
 LOADING_ADVICE = "use fewer threads (threads=), or a machine with more memory"
 RUNNING_ADVICE = "pass fewer images at once (max_batch=)"
 
+_OP_TYPE = 4  # field of NodeProto
 _ANSWERS = (graph_io.LOGITS, graph_io.HALT_SCORE, graph_io.LIVE_TOKENS)
 
 States = Mapping[str, Any]  # state output name -> OrtValue
@@ -67,12 +70,15 @@ class OnnxRuntimeSession:
         self._ops = choose_native_ops(
             self._ort, wanted=options.native_ops, device=self._device, precision=manifest.precision
         )
-        sessions = {name: self._load(bundle, name, options, weights) for name in _graphs(bundle)}
+        models = {name: bundle.read(name) for name in _graphs(bundle)}
+        sessions = {
+            name: self._load(bundle, name, model, options, weights)
+            for name, model in models.items()
+        }
         never_destroy_in_children(self)
         self._first, self._next = sessions[FIRST_GRAPH], sessions.get(NEXT_GRAPH)
-        following = None if self._next is None else _ports(self._next)
-        rows = DUTIES[manifest.layout].row_inputs(manifest.blocks)
-        self._wirings = graph_io.wire_graphs(manifest, _ports(self._first), following, rows)
+        ports = {name: _ports(session, models[name]) for name, session in sessions.items()}
+        self._wirings = wire(manifest, ports[FIRST_GRAPH], ports.get(NEXT_GRAPH))
         operations = (graph_io.MAC_OPS, graph_io.AC_OPS) if manifest.instrumented else ()
         self._answers = (*_ANSWERS, *operations)
         self._masks = graph_io.live_masks(manifest.blocks) if manifest.live_masks else ()
@@ -119,8 +125,10 @@ class OnnxRuntimeSession:
             raise BackendError(f"{NEXT_GRAPH} does not exist: the first chunk runs all timesteps")
         return session, wiring
 
-    def _load(self, bundle: Bundle, name: str, options: SessionOptions, weights: _Weights) -> Any:
-        model, chosen = bundle.read(name), _session_options(self._ort, options)
+    def _load(
+        self, bundle: Bundle, name: str, model: bytes, options: SessionOptions, weights: _Weights
+    ) -> Any:
+        chosen = _session_options(self._ort, options)
         if self._ops.path is not None:
             chosen.register_custom_ops_library(str(self._ops.path))
         source = weights.attach(name, model, chosen)
@@ -154,7 +162,7 @@ def check_device(device: str) -> None:
         raise DeviceError(
             f"this build of ONNX Runtime has no {device!r} device "
             f"(it has {', '.join(ort.get_available_providers())}): pip uninstall onnxruntime, then "
-            "pip install 'spikehalt[gpu]'"
+            + install_command("gpu")
         )
 
 
@@ -175,24 +183,19 @@ class _Weights:
         They are handed over as checked bytes, so nothing on disk is trusted afterwards. The
         options of ONNX Runtime 1.22 and 1.23 cannot take them: they get a model with them inside.
         """
-        root = self._bundle.root
-        files = sorted(external_files(model, f"{root.name}/{name}"))
-        foreign = [each for each in files if each not in self._bundle.manifest.files]
-        if foreign:
-            raise BundleFormatError(
-                f"{root / name} refers to {foreign[0][:200]!r}, which is not a file of the "
-                "bundle: export the checkpoint again"
-            )
+        where = f"{self._bundle.root.name}/{name}"
+        files = own_files(self._bundle, name, model)
         for each in files:
             if each not in self._read:
                 self._read[each] = self._bundle.read(each)
         if not files:
             return model
         give = getattr(options, "add_external_initializers_from_files_in_memory", None)
+        used = {each: self._read[each] for each in files}
         if give is None:
-            return with_weights(model, self._read, f"{root.name}/{name}")
-        contents = [self._read[each] for each in files]
-        give(files, contents, [len(content) for content in contents])
+            return with_weights(model, used, where)
+        model, used = with_names_in_memory(model, used, where)
+        give(list(used), list(used.values()), [len(content) for content in used.values()])
         return model
 
 
@@ -202,6 +205,8 @@ def _session_options(ort: Any, options: SessionOptions) -> Any:
     chosen.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     chosen.inter_op_num_threads = 1
     chosen.log_severity_level = 3  # errors: they come back as exceptions too
+    # Bytes of the other format, which begins like no protobuf we read, are never looked for.
+    chosen.add_session_config_entry("session.load_model_format", "ONNX")
     if options.threads is not None:
         chosen.intra_op_num_threads = options.threads
     if options.spin:
@@ -212,11 +217,45 @@ def _session_options(ort: Any, options: SessionOptions) -> Any:
     return chosen
 
 
-def _ports(session: Any) -> Ports:
-    return Ports(
-        [each.name for each in session.get_inputs()],
-        {each.name for each in session.get_outputs()},
+def _ports(session: Any, model: bytes) -> Ports:
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    facts = Facts(
+        shapes={each.name: _shape(each.shape) for each in (*inputs, *outputs)},
+        types={each.name: _type(each.type) for each in (*inputs, *outputs)},
+        ops=op_types(model),
+        properties=session.get_modelmeta().custom_metadata_map,
     )
+    return Ports([each.name for each in inputs], {each.name for each in outputs}, facts)
+
+
+def _shape(sizes: Sequence[Any]) -> Shape:
+    """Dimensions that are free have names."""
+    return tuple(size if isinstance(size, int) else None for size in sizes)
+
+
+def _type(text: str) -> str:
+    """numpy's name of "tensor(float)" and the like."""
+    name = text.removeprefix("tensor(").removesuffix(")")
+    return {"float": "float32", "double": "float64"}.get(name, name)
+
+
+def op_types(model: bytes) -> set[str]:
+    """Types of the nodes of a serialised ModelProto's own graph."""
+    graphs = [
+        each.part for each in fields(memoryview(model), MESSAGES["Model"]) if each.child == "Graph"
+    ]
+    nodes = [
+        each.part
+        for graph in graphs
+        for each in fields(graph, MESSAGES["Graph"])
+        if each.child == "Node"
+    ]
+    return {
+        bytes(each.part).decode(errors="replace")
+        for node in nodes
+        for each in fields(node, MESSAGES["Node"])
+        if each.number == _OP_TYPE
+    }
 
 
 def _bind_inputs(binding: Any, wiring: Wiring, inputs: Inputs, states: States | None) -> None:

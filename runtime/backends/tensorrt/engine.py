@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from runtime.backends.cuda.memory import Shape
+from runtime.backends.facts import Facts
 from runtime.backends.ports import Ports
 from runtime.backends.tensorrt.kernel_cache import KernelCache
 from runtime.backends.tensorrt.log import MessageLog
@@ -89,7 +90,12 @@ class TensorRTEngine:
         """Names the engine declares."""
         inputs = [tensor.name for tensor in self.tensors.values() if tensor.is_input]
         outputs = {tensor.name for tensor in self.tensors.values() if not tensor.is_input}
-        return Ports(inputs, outputs)
+        sizes = {
+            tensor.name: tuple(None if size < 0 else size for size in tensor.dims)
+            for tensor in self.tensors.values()
+        }
+        types = {tensor.name: np.dtype(tensor.dtype).name for tensor in self.tensors.values()}
+        return Ports(inputs, outputs, Facts(shapes=sizes, types=types))
 
     @property
     def scratch_bytes(self) -> int:

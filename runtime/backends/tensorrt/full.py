@@ -12,6 +12,7 @@ from runtime.backends.tensorrt.session import Platform, TensorRTSession
 from runtime.bundle import Bundle
 from runtime.bundle.engine_manifest import EnginePair, EngineSidecar
 from runtime.errors import BackendMissingError
+from spikehalt.extras import require_extra
 
 
 def open_tensorrt(bundle: Bundle, options: SessionOptions, reason: str) -> TensorRTSession:
@@ -49,11 +50,5 @@ def import_tensorrt() -> ModuleType:
     Raises:
         BackendMissingError: it is not installed.
     """
-    try:
-        import tensorrt
-    except (ImportError, OSError) as error:  # OSError: a shared library of it is missing
-        raise BackendMissingError(
-            "TensorRT is not installed: pip install 'spikehalt[tensorrt]', on a Jetson apt install "
-            f"python3-libnvinfer ({error})"
-        ) from error
-    return tensorrt  # type: ignore[no-any-return]
+    module: ModuleType = require_extra("tensorrt", "tensorrt", "this backend", BackendMissingError)
+    return module

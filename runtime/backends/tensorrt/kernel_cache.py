@@ -7,14 +7,13 @@ checks that a cache fits its version, the GPU and the driver, and ignores one th
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
 from spikehalt import files as atomic
+from spikehalt.places import NoPlaceError, cache_folder
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +28,8 @@ class KernelCache:
 
     def __init__(self, plan: bytes, folder: Path | None = None) -> None:
         name = f"{hashlib.sha256(plan).hexdigest()[:32]}.kernels"
-        self.path = (folder or cache_folder()) / name
+        place = _folder(folder)
+        self.path = None if place is None else place / name
         self._cache: Any = None
         self._before = 0
 
@@ -38,16 +38,22 @@ class KernelCache:
         config = engine.create_runtime_config()
         if self._cache is None:
             self._cache = config.create_runtime_cache()
-            with contextlib.suppress(OSError):
-                data = self.path.read_bytes()
-                if self._cache.deserialize(data):
-                    self._before = len(data)
+            data = self._kept()
+            if data and self._cache.deserialize(data):
+                self._before = len(data)
         config.set_runtime_cache(self._cache)
         return config
 
+    def _kept(self) -> bytes:
+        """What an earlier process wrote; nothing where it cannot be read."""
+        try:
+            return b"" if self.path is None else self.path.read_bytes()
+        except OSError:
+            return b""
+
     def save(self) -> None:
         """Write the cache if it has grown; a folder that cannot be written to is no error."""
-        if self._cache is None:
+        if self._cache is None or self.path is None:
             return
         serialised = self._cache.serialize()
         data = b"" if serialised is None else bytes(memoryview(serialised))
@@ -60,7 +66,10 @@ class KernelCache:
             logger.info("compiled kernels are not kept: %s", error)
 
 
-def cache_folder() -> Path:
-    """`spikehalt/kernels` in the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "spikehalt" / "kernels"
+def _folder(given: Path | None) -> Path | None:
+    """Where caches lie; None where the user has no home."""
+    try:
+        return given or cache_folder("kernels")
+    except NoPlaceError as error:
+        logger.info("compiled kernels are not kept: %s", error)
+        return None

@@ -13,6 +13,7 @@ from runtime.backends.tensorrt.session import Platform, TensorRTSession
 from runtime.bundle import Bundle
 from runtime.bundle.engine_manifest import EnginePair, EngineSidecar
 from runtime.errors import BackendError, BackendMissingError
+from spikehalt.extras import require_extra
 
 
 def open_tensorrt_rtx(bundle: Bundle, options: SessionOptions, reason: str) -> TensorRTSession:
@@ -79,11 +80,7 @@ def import_tensorrt_rtx() -> ModuleType:
     Raises:
         BackendMissingError: it is not installed.
     """
-    try:
-        import tensorrt_rtx
-    except (ImportError, OSError) as error:  # OSError: a shared library of it is missing
-        raise BackendMissingError(
-            "TensorRT-RTX is not installed (Linux x86-64 or Windows): pip install "
-            f"'spikehalt[tensorrt-rtx]' ({error})"
-        ) from error
-    return tensorrt_rtx  # type: ignore[no-any-return]
+    module: ModuleType = require_extra(
+        "tensorrt_rtx", "tensorrt-rtx", "this backend", BackendMissingError
+    )
+    return module

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from runtime.backends import ports as graph_io
 from runtime.backends.base import BackendInfo, ChunkOutputs, Inputs, SessionOptions, refuse_closed
+from runtime.backends.contract import wire
 from runtime.backends.cuda.driver import Cuda
 from runtime.backends.cuda.memory import StateLease, StatePool, StateSet
-from runtime.backends.layouts import DUTIES
 from runtime.backends.tensorrt.engine import TensorRTEngine
 from runtime.backends.tensorrt.graph import TensorRTGraph
 from runtime.backends.tensorrt.kernel_cache import KernelCache
@@ -81,8 +81,7 @@ class TensorRTSession:
         try:
             engines = [self._load(bundle, platform, each) for each in _members(platform.pair)]
             following = engines[1].ports if len(engines) > 1 else None
-            rows = DUTIES[bundle.manifest.layout].row_inputs(bundle.manifest.blocks)
-            graph_io.wire_graphs(bundle.manifest, engines[0].ports, following, rows)
+            wire(bundle.manifest, engines[0].ports, following)
             self._states = StatePool(self._cuda, self._graphs[-1].state_sizes())
         except BaseException:
             self.close()

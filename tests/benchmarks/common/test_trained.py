@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.common import trained
 from benchmarks.common.table import Row
-from benchmarks.common.trained import as_pixels, evaluated, images_of, summarise
+from benchmarks.common.trained import as_inputs, evaluated, images_of, summarise
 from train.data import Split
 
 
@@ -48,7 +48,7 @@ def test_the_columns_show_millijoules_as_microjoules() -> None:
 
 def test_pixels_are_what_a_camera_gives() -> None:
     images = torch.arange(2 * 3 * 4 * 5, dtype=torch.uint8).reshape(2, 3, 4, 5)
-    pixels = as_pixels(Split(images, torch.zeros(2, dtype=torch.int64)))
+    pixels = as_inputs(Split(images, torch.zeros(2, dtype=torch.int64)))
     assert pixels.shape == (2, 4, 5, 3) and pixels.dtype == np.uint8
     assert pixels.flags["C_CONTIGUOUS"]
     assert pixels[1, 2, 3, 0] == images[1, 0, 2, 3]

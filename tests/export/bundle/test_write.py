@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,7 +16,10 @@ from export.bundle.write import check_model, export_bundle
 from export.errors import ExportError, UnsupportedError
 from export.options import ExportOptions
 from export.to_trt import main
+from runtime import Engine
+from runtime.bundle import HaltingSpec, update_manifest
 from runtime.bundle.read import Bundle
+from runtime.errors import BundleFormatError
 from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.vocabulary import Layout
 from tests.export.dyadic import dyadic_config, dyadic_network
@@ -153,3 +158,23 @@ def test_the_bundle_prepares_images_as_training_did(checkpoint: Path, tmp_path: 
     save_checkpoint(tmp_path / "c.pt", replace(load_checkpoint(checkpoint), preprocessing=how))
     assert export_bundle(tmp_path / "c.pt").manifest.input.preprocessing == how
     assert Bundle.open(tmp_path / "c.bundle").manifest.input.preprocessing == how
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"timesteps": 8, "model": {}},
+        {"layout": "dense"},
+        {"precision": "int8"},
+        {"tokens": 65, "model": {}},
+        {"halting": HaltingSpec(mode="none"), "model": {}},
+    ],
+)
+def test_an_engine_refuses_a_manifest_of_another_export(
+    checkpoint: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    bundle = export_bundle(checkpoint, tmp_path / "b", ExportOptions(layout="packed"))
+    update_manifest(bundle.root, dataclasses.replace(bundle.manifest, **changes))
+
+    with pytest.raises(BundleFormatError, match="the manifest says"):
+        Engine(bundle.root, threads=1)

@@ -36,6 +36,7 @@ SAME_SLOT(ReleaseStatus);
 SAME_SLOT(ReleaseTensorTypeAndShapeInfo);
 SAME_SLOT(ReleaseCustomOpDomain);
 SAME_SLOT(KernelInfoGetAttributeArray_int64);
+SAME_SLOT(KernelInfoGetConstantInput_tensor);
 SAME_SLOT(ShapeInferContext_GetInputTypeShape);
 SAME_SLOT(ShapeInferContext_GetAttribute);
 SAME_SLOT(ShapeInferContext_SetOutputTypeShape);

@@ -21,6 +21,13 @@ def test_merging_equals_the_reference(native, K, pattern):
             assert_equal(native.run("TokenMerge", given, gamma=gamma), wanted)
 
 
+def test_merging_where_partners_tie_equals_the_reference(native):
+    for seed in range(5):
+        feeds = samples.tied_merge_inputs(seed, 2, 33, 5)
+        wanted = token_merge(**feeds, gamma=16)
+        assert_equal(native.run("TokenMerge", feeds, gamma=16), wanted)
+
+
 def test_merging_of_real_tokens(native):
     rng = np.random.default_rng(0)
     feeds = samples.merge_inputs(0, 2, 64, 384, np.float32, "some")

@@ -39,6 +39,14 @@ def test_kernel_equals_reference(
         np.testing.assert_array_equal(array, wanted, strict=True)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_kernel_equals_reference_where_partners_tie(device, seed):
+    feeds = samples.tied_merge_inputs(seed, 2, 33, 5)
+    got = calls.run(device, calls.prepare_token_merge(device, **feeds, gamma=16))
+    for array, wanted in zip(got, token_merge(**feeds, gamma=16), strict=True):
+        np.testing.assert_array_equal(array, wanted, strict=True)
+
+
 @pytest.mark.parametrize("B", [1, 40])
 def test_small_and_large_blocks_agree_with_the_reference(device, B):
     """Many images take blocks of four quads, few take blocks of one."""

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bundle import Bundle
+from runtime.bundle import Bundle, read, write_bundle
 from runtime.errors import BundleFormatError, BundleIntegrityError
+from spikehalt.reading import LFS_POINTER
 from tests.runtime.bundle.conftest import FILES
 from tests.runtime.manifests import small_manifest
 
@@ -105,3 +106,42 @@ def test_advice_names_a_command_that_exists_wherever_it_is_installed(tmp_path: P
     with pytest.raises(BundleFormatError, match=r"`python -m export\.to_trt` writes bundles"):
         Bundle.open(tmp_path / "nowhere")
     assert find_spec("export.to_trt") is not None
+
+
+def replaced(path: Path, bundle: Bundle) -> bytes:
+    """Another bundle at the same place; returns its first graph."""
+    files = {**FILES, "first.onnx": b"another graph"}
+    write_bundle(path, bundle.manifest, files)
+    return files["first.onnx"]
+
+
+def test_who_has_opened_a_bundle_keeps_it_while_it_is_replaced(path: Path) -> None:
+    bundle = Bundle.open(path)
+    other = replaced(path, bundle)
+
+    assert {name: bundle.read(name) for name in bundle.manifest.files} == FILES
+    assert Bundle.open(path).read("first.onnx") == other
+
+
+def test_a_bundle_that_is_replaced_while_it_is_opened_is_the_new_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, read_manifest, others = Bundle.open(path), read.read_manifest, []
+
+    def then_replace(root: Path) -> bytes:
+        data = read_manifest(root)
+        if not others:
+            others.append(b"")  # writing opens what was written
+            others.append(replaced(path, bundle))
+        return data
+
+    monkeypatch.setattr(read, "read_manifest", then_replace)
+    assert Bundle.open(path).read("first.onnx") == others[1]
+
+
+@pytest.mark.parametrize("name", ["first.onnx", "manifest.json"])
+def test_a_git_lfs_pointer_is_told(path: Path, name: str) -> None:
+    (path / name).write_bytes(LFS_POINTER + b"v1\noid sha256:0\nsize 1\n")
+
+    with pytest.raises(BundleIntegrityError, match=f"{name} is a Git LFS pointer"):
+        Bundle.open(path)

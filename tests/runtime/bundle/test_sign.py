@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from runtime.bundle import Bundle, add_files, sign_bundle, signature_notice, upd
 from runtime.cli import main
 from runtime.errors import BundleIntegrityError, BundleSignatureError
 from spikehalt.errors import ConfigError, MissingExtraError
+from spikehalt.extras import install_command
 
 OWNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
@@ -142,7 +144,7 @@ def test_without_the_library_the_error_names_what_to_install(
     for name in [each for each in sys.modules if each.split(".")[0] == "cryptography"]:
         monkeypatch.setitem(sys.modules, name, None)
 
-    with pytest.raises(MissingExtraError, match=r"pip install 'spikehalt\[sign\]'"):
+    with pytest.raises(MissingExtraError, match=re.escape(install_command("sign"))):
         Bundle.open(bundle.root, public_key=b"\0" * 32)
 
 
@@ -157,3 +159,58 @@ def test_the_command_line_signs_and_checks(
     assert main(["sign", str(bundle.root), "--key", str(private)]) == 0
     assert f"signed {bundle.fingerprint}" in capsys.readouterr().out
     assert main([*bench, "--public-key", str(public)]) == 0
+
+
+def test_an_older_release_that_the_owner_signed_is_refused_where_that_is_asked_for(
+    bundle: Bundle, keys: tuple[Path, Path]
+) -> None:
+    private, public = keys
+    assert sign_bundle(bundle.root, private, release=3).manifest.release == 3
+
+    assert Bundle.open(bundle.root, public_key=public, min_release=3).manifest.release == 3
+    for reader in (Bundle.open, Engine):
+        with pytest.raises(BundleSignatureError, match="is release 3, and releases before 4"):
+            reader(bundle.root, public_key=public, min_release=4)
+    with pytest.raises(ConfigError, match="min_release needs public_key"):
+        Bundle.open(bundle.root, min_release=3)
+
+
+def test_a_key_that_is_none_leaves_release_and_signature(
+    bundle: Bundle, keys: tuple[Path, Path]
+) -> None:
+    sign_bundle(bundle.root, keys[0])
+    with pytest.raises(ConfigError):
+        sign_bundle(bundle.root, b"short", release=9)
+    assert Bundle.open(bundle.root, public_key=keys[1]).manifest.release == 0
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_verify_and_info_say_whether_the_signature_fits(
+    bundle: Bundle, keys: tuple[Path, Path], signed: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private, public = keys
+    if signed:
+        assert main(["sign", str(bundle.root), "--key", str(private), "--release", "2"]) == 0
+    verify, info = ["verify", str(bundle.root)], ["info", str(bundle.root), "--json"]
+    key = ["--public-key", str(public)]
+    capsys.readouterr()
+
+    assert main(verify) == 0
+    assert f"signature: {'not checked' if signed else 'none'}" in capsys.readouterr().out
+    assert main([*verify, *key]) == main([*info, *key]) == (0 if signed else 1)
+    assert f'"signature": "{"fits" if signed else "none"}"' in capsys.readouterr().out
+    assert main([*verify, *key, "--min-release", "3"]) == 1
+    assert ("is release 2" if signed else "is not signed") in capsys.readouterr().err
+
+
+def test_verify_finds_a_changed_file_and_a_changed_manifest(
+    bundle: Bundle, keys: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    private, public = keys
+    sign_bundle(bundle.root, private)
+    update_manifest(bundle.root, dataclasses.replace(bundle.manifest, release=7))
+    assert main(["verify", str(bundle.root), "--public-key", str(public), "--json"]) == 1
+    assert '"signature": "does not fit"' in capsys.readouterr().out
+    (bundle.root / "first.onnx").write_bytes(bundle.read("first.onnx")[:-1] + b"x")
+    assert main(["verify", str(bundle.root)]) == 1
+    assert "was modified" in capsys.readouterr().err

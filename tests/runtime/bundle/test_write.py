@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,15 @@ def test_engines_can_be_added_and_replaced(path: Path) -> None:
     assert bundle.read("first.onnx") == FILES["first.onnx"]
     with pytest.raises(BundleFormatError, match="write a new bundle"):
         add_files(path, {"first.onnx": b"x"})
+
+
+def test_writers_of_one_new_place_all_end_well(tmp_path: Path) -> None:
+    def write(number: int) -> Bundle:
+        return write_bundle(tmp_path / "a.bundle", small_manifest(name=f"w{number}"), FILES)
+
+    with ThreadPoolExecutor(8) as pool:
+        written = list(pool.map(write, range(24)))
+
+    last = Bundle.open(tmp_path / "a.bundle").manifest.name
+    assert last in {f"w{number}" for number in range(24)} and len(written) == 24
+    assert os.listdir(tmp_path) == ["a.bundle"]

@@ -27,7 +27,8 @@ def test_json_gives_every_variant(bundle: Bundle, capsys: pytest.CaptureFixture[
     assert len(data["measured"]) == 6
     assert all(each["median_ms"] > 0 for each in data["measured"])
     assert "random noise" in data["notes"][0]
-    assert "native ops: none: " in data["notes"][-1] and "plugins build" in data["notes"][-1]
+    assert "native ops: none: " in data["notes"][-2] and "plugins build" in data["notes"][-2]
+    assert data["notes"][-1].startswith("threads: ")
 
 
 def test_the_table_says_what_was_measured(

@@ -14,6 +14,7 @@ from runtime import Engine
 from runtime.bundle import Bundle, EnergySpec, sign_bundle
 from runtime.cli import calibrate as command
 from runtime.cli import main
+from spikehalt import commands
 from tests.runtime.conftest import MakeBundle
 
 ENERGY = EnergySpec(once_mj=1.0, per_timestep_mj=0.5, per_token_mj=(0.1, 0.01), source="tests")
@@ -87,7 +88,7 @@ def test_curves_are_plotted_with_time_and_energy(
     root = ElementTree.fromstring(plot.read_text(encoding="utf-8"))
 
     titles = [each.get("aria-label", "") for each in root.iter("{http://www.w3.org/2000/svg}svg")]
-    for what in ("timesteps", "tokens", "time per image (ms", "energy per image (mJ"):
+    for what in ("timesteps", "tokens", "time per image (ms", "energy per image ("):
         assert any(what in title for title in titles)
 
 
@@ -143,7 +144,7 @@ def test_a_bundle_replaced_meanwhile_is_not_touched(
 
 @pytest.mark.parametrize(("text", "value"), [("0.5%", 0.005), ("0.02", 0.02), ("1%", 0.01)])
 def test_drops_are_shares_or_percentages(text: str, value: float) -> None:
-    assert command.percentage(text) == pytest.approx(value)
+    assert commands.share(text) == pytest.approx(value)
 
 
 def test_classes_without_files_are_named(

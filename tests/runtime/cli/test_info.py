@@ -59,6 +59,7 @@ def test_json_is_the_manifest(bundle: Bundle, capsys: pytest.CaptureFixture[str]
     data = json.loads(capsys.readouterr().out)
 
     assert data.pop("fingerprint") == bundle.fingerprint
+    assert data.pop("signature") == "none"
     assert data == json.loads(bundle.manifest.to_json())
 
 

@@ -139,7 +139,7 @@ def test_a_number_that_is_none_is_quoted(
     [
         ([], "the following arguments are required: COMMAND; python -m runtime --help lists the"),
         (["fly"], "invalid choice: 'fly' (choose from"),
-        (["run"], "are required: BUNDLE, PATH; python -m runtime run --help lists the arguments"),
+        (["run"], "are required: BUNDLE, SOURCE; python -m runtime run --help lists the arguments"),
     ],
 )
 def test_wrong_arguments_are_one_line_that_names_the_help(
@@ -185,3 +185,23 @@ def test_what_is_left_out_is_noted(
     (folder / "x.psd").write_bytes(b"")
     assert main(["run", str(bundle.root), str(folder), "--json"]) == 0
     assert f"note: {folder}: 12 of 13 files read; skipped: 1 .psd" in capsys.readouterr().err
+
+
+def test_labelled_folders_give_an_accuracy(
+    bundle: Bundle, images: Images, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Engine(bundle) as engine:
+        labels = engine(images).labels
+    labels[:3] = (labels[:3] + 1) % 3
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        place = tmp_path / "data" / bundle.manifest.classes[label] / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place)
+
+    assert main(["run", str(bundle.root), str(tmp_path / "data")]) == 0
+    assert "75.00% right by the folders' names" in capsys.readouterr().out
+    assert main(["run", str(bundle.root), str(tmp_path / "data"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["accuracy"] == 0.75
+    (tmp_path / "data" / "red").rename(tmp_path / "data" / "no class")
+    assert main(["run", str(bundle.root), str(tmp_path / "data"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["accuracy"] is None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from runtime import Engine
 from runtime.bundle.read import Bundle
 from runtime.early_exit.stream import frames_of
 from runtime.errors import EngineStateError, InputError
+from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.errors import ConfigError
 from tests.runtime.conftest import MakeBundle
+from tests.runtime.toy import toy_manifest
 
 Images = NDArray[np.uint8]
 
@@ -164,6 +167,16 @@ def test_a_capture_is_read_to_its_end_and_its_colours_are_swapped(engine: Engine
     assert [each.result.name for each in streamed] == ["blue", "blue"]
 
 
+def test_a_captures_colours_stay_where_the_bundle_learned_opencvs_order(
+    make_bundle: MakeBundle,
+) -> None:
+    first = np.zeros((4, 4, 3), np.uint8)
+    first[..., 0] = 250
+    spec = replace(toy_manifest().input, preprocessing=Preprocessing(channel_order="bgr"))
+    with Engine(make_bundle(input=spec)) as engine:
+        assert [each.result.name for each in engine.stream(Capture([first]))] == ["red"]
+
+
 def test_other_sources_are_refused() -> None:
     with pytest.raises(ConfigError, match="cannot read frames from int"):
         frames_of(3)
@@ -173,8 +186,8 @@ def test_other_sources_are_refused() -> None:
     ("options", "message"),
     [
         ({"drop": "newest"}, "drop must be None or 'oldest'"),
-        ({"queue": 0}, "at least 1"),
-        ({"batch": 0}, "at least 1"),
+        ({"queue": 0}, "positive integer"),
+        ({"batch": 0}, "positive integer"),
         ({"policy": "x"}, "unknown exit policy"),
     ],
 )

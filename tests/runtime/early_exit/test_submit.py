@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from runtime import Engine, ImageResult
 from runtime.backends.registry import ChunkOutputs
 from runtime.bundle.read import Bundle
+from runtime.early_exit.submit import Batcher
 from runtime.errors import BackendError, EngineStateError, InputError
 from runtime.testing import ReplaySession
 from spikehalt.errors import ConfigError
@@ -172,3 +173,16 @@ def test_a_callback_may_submit_although_the_queue_is_full(
             each.join(10)
             assert not each.is_alive()
         assert again[0].result(10).timesteps >= 1
+
+
+def test_a_worker_that_ends_fails_all_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Batcher) -> None:
+        raise OverflowError("timestamp too large")
+
+    monkeypatch.setattr(Batcher, "_collect", broken)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    batcher = Batcher(lambda data, settings: None, 4, 1.0)  # type: ignore[arg-type, return-value]
+    batcher._worker.join()
+
+    with pytest.raises(EngineStateError):
+        batcher.submit(np.zeros(1), None)  # type: ignore[arg-type]

@@ -14,18 +14,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime import Engine
 from runtime.backends.onnxruntime.files import external_files
+from runtime.backends.onnxruntime.inline import with_names_in_memory, with_weights
 from runtime.bundle import Bundle, FileEntry, Manifest, write_bundle
 from runtime.errors import BundleError, InputError
 from runtime.inputs.files import decode_frames, decode_image
 from runtime.inputs.npz import read_array
 from runtime.results.trajectory import MAX_RECORDING_BYTES, Trajectory
 from spikehalt.datasets.preprocessing import Preprocessing
+from tests.runtime.backends.onnxruntime.smuggling import (
+    SMUGGLED,
+    external_locations,
+    nested_model,
+)
 from tests.runtime.fuzz.conftest import fuzz
 from tests.runtime.fuzz.mutations import changed_json, damaged
 from tests.runtime.fuzz.seeds import (
@@ -41,6 +49,7 @@ from tests.runtime.fuzz.seeds import (
 )
 from tests.runtime.toy import toy_files, toy_manifest
 
+NESTED = nested_model("w.bin").SerializeToString()
 HEADER = b"\x93NUMPY\x01\x00"
 
 
@@ -91,13 +100,19 @@ def test_bundles(toy: Path) -> None:
 
 
 @fuzz("graph")
-@given(damaged(GRAPH))
-def test_graphs_are_scanned_for_other_files(model: bytes) -> None:
+@given(st.sampled_from([GRAPH, NESTED, *SMUGGLED.values()]).flatmap(damaged))
+def test_no_parser_finds_another_file_in_a_graph_that_is_accepted(model: bytes) -> None:
+    """The package onnx's parser is the other one."""
     try:
-        names = external_files(model, "x.onnx")
+        contents = dict.fromkeys(external_files(model, "x.onnx"), bytes(16))
+        inside = with_weights(model, contents, "x.onnx")
+        outside, memory = with_names_in_memory(model, contents, "x.onnx")
     except BundleError:
         return
-    assert all(isinstance(name, str) for name in names)
+    with contextlib.suppress(DecodeError):  # such as a text that is not UTF-8
+        assert not list(external_locations(onnx.load_model_from_string(inside)))
+        found = onnx.load_model_from_string(outside)
+        assert set(external_locations(found)) <= set(memory)
 
 
 @fuzz("image")

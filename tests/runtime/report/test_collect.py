@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime import Engine
-from runtime.bundle.read import Bundle
+from runtime.bundle import Bundle, EnergySpec
 from runtime.cli import main
 from runtime.inputs.files import Sample, find_samples
 from runtime.report import collect, render
@@ -95,7 +95,7 @@ def test_what_cannot_be_shown_has_a_reason(
     assert collected.data["summary"]["accuracy"] is None and collected.data["curves"] is None
     assert collected.data["summary"]["energy_mj"] is None
     assert "'crimson'" in collected.data["reasons"]["accuracy"]
-    assert "Not shown: the bundle was exported without live masks" in page
+    assert "Not shown: toy was exported without live masks" in page
     assert "no energy constants" in page
 
 
@@ -137,3 +137,46 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(
 
     assert main(["report", str(bundle.root), str(tmp_path / "no data"), *output]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_every_figure_stands_beside_that_of_all_timesteps(
+    make_bundle: MakeBundle, samples: list[Sample], images: NDArray[np.uint8]
+) -> None:
+    energy = EnergySpec(once_mj=1e-3, per_timestep_mj=1e-3, per_token_mj=(1e-6,) * 2, source="x")
+    bundle = make_bundle(energy=energy)
+    with Engine(bundle, **EXIT) as engine:
+        collected = collect(engine, samples, [])
+        full = engine(images[order(samples)], policy="never")
+    data, page = collected.data, render(collected)
+
+    base = data["all_timesteps"]
+    assert base["average_timesteps"] == 4.0 > data["summary"]["average_timesteps"]
+    assert full.energy_mj is not None
+    assert base["energy_mj"] == pytest.approx(full.energy_mj.mean())
+    assert base["average_tokens"] == pytest.approx(full.average_tokens.mean())
+    ratio = data["summary"]["energy_mj"] / base["energy_mj"]
+    assert f"{ratio:.2f} × all timesteps" in page and " µJ</b>" in page
+    assert data["single"]["calls"] == 12 and "a call with one image" in page
+    assert data["single"]["latency_ms"] > 0 < data["single"]["all_timesteps_latency_ms"]
+
+
+def test_the_setting_in_use_is_marked_on_its_curve(bundle: Bundle, samples: list[Sample]) -> None:
+    with Engine(bundle, **EXIT) as engine:
+        data = collect(engine, samples, []).data
+        page = render(collect(engine, samples, []))
+    used = data["operating_point"]
+    assert (used["policy"], used["threshold"]) == ("halting", 1.5)
+    assert used in data["curves"]["halting"] and used not in data["curves"]["entropy"]
+    assert used["average_timesteps"] == pytest.approx(data["summary"]["average_timesteps"])
+    assert "The dot is the setting in use" in page and "<circle" in page
+    with Engine(bundle, policy="never") as engine:
+        collected = collect(engine, samples, [])
+    assert collected.data["operating_point"] is None
+    assert "<circle" not in render(collected)
+
+
+def test_the_conditions_are_named(bundle: Bundle, samples: list[Sample]) -> None:
+    with Engine(bundle, **EXIT, threads=1) as engine:
+        rows = dict(collect(engine, samples, [], batch=5).data["conditions"])
+    assert {"machine", "backend", "threads", "native ops", "batch", "date"} <= rows.keys()
+    assert rows["threads"] == "1" and rows["batch"] == "5 images at once"

@@ -53,3 +53,11 @@ def test_a_window_with_a_failed_reading_stays_without_a_number() -> None:
 
     sensor.problem = ""
     assert meter.energy_mj() == (None, "may have wrapped unnoticed")
+
+
+def test_whatever_a_sensor_raises_is_a_reason() -> None:
+    sensor = Sensor()
+    meter = EnergyMeter(sensor, Clock())
+    sensor.energy_mj = lambda: 1 / 0  # type: ignore[assignment, method-assign, return-value]
+
+    assert meter.energy_mj() == (None, "fake cannot be read: division by zero")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runtime.sensors import SensorError
-from runtime.sensors.ina3221 import Ina3221Sensor
+from runtime.sensors.ina3221 import Ina3221Sensor, find_rails, total_rails
 from tests.runtime.sensors.fakes import Clock
 
 
@@ -95,7 +95,7 @@ def test_the_background_sampler_starts_and_stops(tmp_path: Path) -> None:
 
 
 def test_a_board_without_the_monitor_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SensorError, match="no INA3221 power monitor"):
+    with pytest.raises(SensorError, match="no INA3221 or INA238 power monitor"):
         Ina3221Sensor(tmp_path)
 
 
@@ -106,3 +106,33 @@ def test_a_monitor_that_disappears_is_a_reason(tmp_path: Path) -> None:
 
     with pytest.raises(SensorError, match="curr1_input cannot be read"):
         sensor.energy_mj()
+
+
+def test_thors_input_is_the_total(tmp_path: Path) -> None:
+    for name, text in {
+        "ina3221/1-0040/hwmon/hwmon3/in1_label": "VDD_GPU",
+        "ina3221/1-0040/hwmon/hwmon3/in1_input": "5000",
+        "ina3221/1-0040/hwmon/hwmon3/curr1_input": "1000",
+        "ina238/2-0044/hwmon/hwmon4/power1_input": "42000000",
+        "ina238/2-0044/hwmon/hwmon4/in1_label": "VIN",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    (rail,) = total_rails(find_rails(tmp_path))
+    assert (rail.label, rail.monitor, rail.read_mw()) == ("VIN", "INA238", 42_000.0)
+
+
+def test_a_label_that_may_not_be_read_is_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "ina3221/1-0040/hwmon/hwmon3"
+    folder.mkdir(parents=True)
+    (folder / "in1_label").write_text("VDD_IN")
+
+    def closed(self: Path, **_: object) -> str:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_text", closed)
+    with pytest.raises(SensorError, match="in1_label cannot be read: Permission denied"):
+        Ina3221Sensor(tmp_path, start=False)

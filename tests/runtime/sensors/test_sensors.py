@@ -22,6 +22,9 @@ class Nvml:
         if self.init:
             raise self.init
 
+    def nvmlDeviceGetHandleByPciBusId(self, bus_id: str) -> int:  # noqa: N802
+        return 0
+
     def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
         return index
 
@@ -34,23 +37,27 @@ class Nvml:
         return int(self.energy_mj)
 
 
+def nvml_sensor(library: Any, bus_id: str | None = "0000:65:00.0") -> NvmlSensor:
+    return NvmlSensor(library, lambda: bus_id, start=False)
+
+
 def test_nvml_reads_the_counter() -> None:
     library = Nvml()
-    sensor = NvmlSensor(0, library)
+    sensor = nvml_sensor(library)
     library.energy_mj = 1500
 
-    assert sensor.name == "NVML (GPU 0, H200)"
+    assert sensor.name == "NVML (H200)"
     assert sensor.energy_mj() == 1500.0
 
 
 def test_nvml_is_not_chosen_by_initialising_alone() -> None:
     with pytest.raises(SensorError, match="counter cannot be read: Not Supported"):
-        NvmlSensor(0, Nvml(RuntimeError("Not Supported")))  # as on a Jetson
+        nvml_sensor(Nvml(RuntimeError("Not Supported")))  # as on a Jetson
 
 
 def test_nvml_without_a_driver_says_so() -> None:
     with pytest.raises(SensorError, match="Driver Not Loaded"):
-        NvmlSensor(0, Nvml(init=RuntimeError("Driver Not Loaded")))
+        nvml_sensor(Nvml(init=RuntimeError("Driver Not Loaded")))
 
 
 class Zeus:

@@ -45,7 +45,10 @@ def test_help_names_every_command(word: str, capsys: pytest.CaptureFixture[str])
         (["sweep", "digits", "--over", "seed=1", "-h"], "(default: runs/digits)"),
         (["import", "--help"], "--merge-gamma INT"),
         (["import", "x.pth", "--arch", "sdt-8-768", "--help"], "(default: 768)"),
-        (["figure", "heatmap", "--help"], "heatmap, tokens, tradeoff, energy or curves"),
+        (
+            ["figure", "heatmap", "--help"],
+            "heatmap, tokens, tradeoff, energy, curves, redundancy or rates",
+        ),
         (["evaluate", "--help"], "--max-drop SHARE"),
         (["energy", "--help"], "--constants.mac-pj FLOAT"),
     ],

@@ -27,7 +27,11 @@ def test_static_and_halting_are_compared_per_module(
     said = capsys.readouterr().out
     assert "4.6 pJ per multiply-accumulate, 0.9 pJ per accumulate" in said
     assert "memory access is left out, as in the papers" in said
+    assert "dense int8" in said and "2.5 pJ per byte of SRAM" in said
     static, halting = json.loads(out.read_text())["reports"]
+    assert static["with_memory"]["int8"]["operations_mj"] > 0
+    assert static["dense_with_memory"]["fp32"]["membranes_mj"] == 0
+    assert [row["block"] for row in halting["overhead"]] == [1, 2] and static["overhead"] == []
     names = [module["module"] for module in static["modules"]]
     assert names == ["SPS", "SSA", "MLP", "halting", "head"]
     assert static["modules"][3]["energy_mj"] == 0 < halting["modules"][3]["energy_mj"]

@@ -48,6 +48,23 @@ def test_figures_are_those_of_the_test_images(
     assert rows[0]["average_tokens"] == pytest.approx(expected.average_tokens)
     assert rows[4]["average_tokens"] < rows[0]["average_tokens"]
     assert rows[1]["average_timesteps"] == 1.0  # any loss of accuracy was allowed
+    assert rows[1]["exits"] == [1.0, 0.0]
+    assert rows[0]["accuracy_at_t"] == pytest.approx(list(expected.accuracy))
+
+
+def test_how_hard_an_image_is_says_the_static_network_beside_the_checkpoint_or_named(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = str(shutil.copy(trained / "halting.pt", tmp_path))
+    options = ["--policy", "never", "--json"]
+    assert main(["evaluate", str(trained / "halting.pt"), *options]) == 0
+    (beside,) = json.loads(capsys.readouterr().out)
+    assert beside["adaptivity"]["ratio"] > 0
+    assert main(["evaluate", moved, *options]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)[0]["adaptivity"] is None and "--static" in said.err
+    assert main(["evaluate", moved, "--static", str(trained / "static.pt"), *options]) == 0
+    assert json.loads(capsys.readouterr().out) == [beside]
 
 
 def test_a_static_network_has_no_halting_score(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,8 @@ from tests.train.cli.calling import call
 from tests.train.samples import quick_run
 from train.cli import main
 from train.loop.run import run
+from train.measure import energy_report
+from train.measure.evaluate import evaluate
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +29,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("tradeoff", ["static.pt"]),
         ("energy", ["static.pt", "halting.pt"]),
         ("curves", [""]),
+        ("redundancy", ["static.pt", "static.pt"]),
+        ("rates", ["halting.pt"]),
     ],
 )
 def test_each_figure_is_drawn_from_a_trained_model(
@@ -35,6 +40,21 @@ def test_each_figure_is_drawn_from_a_trained_model(
     paths = [str(trained / name) for name in files]
     assert main(["figure", kind, *paths, "--out", str(out), "--count", "8"]) == 0
     assert out.stat().st_size > 2000
+
+
+def test_the_count_bounds_all_work_of_the_energy_figure(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+
+    def counted(network: Any, images: Any, **options: Any) -> Any:
+        taken.append(len(images))
+        return evaluate(network, images, **options)
+
+    monkeypatch.setattr(energy_report, "evaluate", counted)
+    command = ["figure", "energy", str(trained / "static.pt"), "--out", str(tmp_path / "e.png")]
+    assert main([*command, "--count", "8"]) == main(command) == 0
+    assert taken[0] == 8 < taken[1]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from train.config import AugmentConfig
-from train.data.augment import augmenter, mixer
+from train.data.augment import augmenter, mixer, scaled_to
 
 SIZE = (12, 16)
 
@@ -25,6 +25,16 @@ def test_nothing_configured_leaves_the_images_as_they_are() -> None:
     images = pictures()
     assert augmenter(AugmentConfig(), SIZE)(images) is images
     assert mixer(AugmentConfig(), 5) is None
+
+
+def test_scaled_images_average_the_pixels_that_they_cover() -> None:
+    images, _ = flat_pictures()
+    scaled = scaled_to(6, images)
+    assert scaled.shape == (16, 3, 6, 6)
+    torch.testing.assert_close(scaled[:, 0, 0, 0], images[:, 0, 0, 0])
+    checks = torch.tensor([0.0, 200.0]).repeat(8).expand(1, 1, 16, 16)
+    assert (scaled_to(4, checks) - 100).abs().max() < 15
+    assert scaled_to(None, images) is images
 
 
 def test_flips_are_flips_of_some_images() -> None:

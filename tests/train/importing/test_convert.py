@@ -152,6 +152,20 @@ def having(key: str, value: Tensor) -> Callable[[Weights], Weights]:
             having("block.0.attn.q_linear.weight", torch.full((DIM, DIM), float("nan"))),
             "'block.0.attn.q_linear.weight' holds NaN",
         ),
+        (
+            having(
+                "block.0.attn.q_linear.weight", torch.full((DIM, DIM), 1e300, dtype=torch.float64)
+            ),
+            "'block.0.attn.q_linear.weight' holds NaN or infinity",
+        ),
+        (
+            having("block.0.attn.q_linear.weight", torch.ones(DIM, DIM, dtype=torch.complex64)),
+            "'block.0.attn.q_linear.weight' is complex64, not float32 or float16",
+        ),
+        (
+            having("block.1.attn.q_bn.running_var", torch.full((DIM,), -1.0)),
+            "'block.1.attn.q_bn.running_var' holds a negative variance",
+        ),
         (having("block.0.attn.q_lif.w", torch.zeros(())), "no place for block.0.attn.q_lif.w"),
         (having("extra", torch.zeros(3)), "no place for extra"),
         (

@@ -23,7 +23,8 @@ from train.config import PhaseConfig, TrainConfig
 from train.errors import CheckpointError, DivergedError
 from train.loop.phase import steps as loop
 from train.loop.reports.log import CsvLog
-from train.loop.run import phases_left, resume, run
+from train.loop.run import resume, run
+from train.loop.starting import phases_left
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,24 @@ def test_a_resumed_run_equals_an_unbroken_one(
         assert same_tensors(ours.weights, theirs.weights)
         assert ours.metrics == theirs.metrics
     assert figures(tmp_path) == figures(unbroken)
+
+
+def test_the_first_epochs_see_images_of_their_own_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    scaled_to = loop.scaled_to
+
+    def observed(side, images):  # type: ignore[no-untyped-def]
+        scaled = scaled_to(side, images)
+        seen.append(scaled.shape[-1])
+        return scaled
+
+    monkeypatch.setattr(loop, "scaled_to", observed)
+    static = {"epochs": 2, "image_sizes": [12]}
+    run(quick_run(tmp_path, static=static, halting={"epochs": 0}))
+    steps = len(seen) // 2
+    assert seen == [12] * steps + [8] * steps
 
 
 def test_a_run_that_begins_with_fewer_timesteps_resumes_as_unbroken(
@@ -202,8 +221,11 @@ def test_a_run_stopped_between_its_phases_goes_on(
 
 
 def test_the_static_checkpoint_starts_a_halting_phase_alone(unbroken: Path, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_bytes((unbroken / "log.csv").read_bytes())
     result = run(two_epochs(tmp_path), start=load_checkpoint(unbroken / "static.pt"))
     assert list(result.checkpoints) == ["halting"]
+    phases = [(row["phase"], row["epoch"]) for row in figures(tmp_path)]
+    assert phases == [("static", "1"), ("static", "2"), ("halting", "1")]
 
 
 def test_which_phases_are_left() -> None:

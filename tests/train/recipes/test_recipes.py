@@ -75,6 +75,8 @@ SHORT_ALREADY = {  # minutes to hours on two CPU cores as they are
     "digits",
     "cifar10-small",
     "cifar10-small-merging",
+    "cifar10-medium",
+    "dvs128-objects",
 }
 
 

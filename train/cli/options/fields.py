@@ -41,7 +41,11 @@ def add_fields(parser: argparse.ArgumentParser, kind: type) -> None:
 
 
 def add_changes(
-    parser: argparse.ArgumentParser, kind: type, *, without: tuple[str, ...] = ()
+    parser: argparse.ArgumentParser,
+    kind: type,
+    *,
+    without: tuple[str, ...] = (),
+    shown: str | None = None,
 ) -> None:
     """Declare options that change an instance, such as the one that an `Original` names.
 
@@ -49,9 +53,14 @@ def add_changes(
         parser: what to add to.
         kind: the dataclass.
         without: fields that have no option.
+        shown: as the default of all, in place of the dataclass's.
     """
     parser.allow_abbrev = False
     _add(parser, kind, "", opposites=True, without=without)
+    if shown is not None:
+        for action in parser._actions:
+            if "shown" in vars(action):
+                _show(action, shown)
 
 
 class Original(argparse.Action):

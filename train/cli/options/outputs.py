@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from spikehalt.console import json_text, note, say, speaks, write_json
 from spikehalt.errors import ConfigError
+from spikehalt.files import put_file
 
 if TYPE_CHECKING:
     from train.loop.run import RunResult
@@ -50,7 +51,7 @@ def give_figures(
         out: also write that JSON to this file.
     """
     if out is not None and speaks():
-        out.write_text(json_text(figures))
+        put_file(out, json_text(figures), "figures")
     if as_json:
         write_json(figures)
     else:

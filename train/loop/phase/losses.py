@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
 
 from train.config import LossConfig
-from train.halting import ponder_loss
+from train.loop.phase.prices import ponder_loss, true_class_probability
 from train.models.network import ModelOutput
 
 
@@ -57,8 +57,8 @@ def total_loss(
     """Task loss + delta_p * ponder (AT-SNN eq. 9), + the surrogate modules' task losses."""
     loss = task_loss(output.logits, targets, config)
     if ponder_weight and output.steps:
-        ponder = ponder_loss(output.steps, weight_by_time=config.weight_by_time)
-        loss = loss + ponder_weight * ponder
+        certainty = true_class_probability(output.logits[-1], targets)
+        loss = loss + ponder_weight * ponder_loss(output.steps, certainty, config)
     for logits in output.surrogate_logits:
         extra = cross_entropy(logits.float(), targets, label_smoothing=config.label_smoothing)
         loss = loss + config.surrogate_modules * extra / len(output.surrogate_logits)

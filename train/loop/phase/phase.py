@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -43,6 +44,7 @@ class Phase:
         data: the images.
         log: rows of figures.
         interrupt: set by Ctrl-C.
+        history: where the run was continued with other settings (`train.loop.starting.history`).
     """
 
     name: str
@@ -53,6 +55,7 @@ class Phase:
     data: Dataset
     log: CsvLog
     interrupt: Interrupt
+    history: list[dict[str, Any]] = field(default_factory=list)
     saved_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -96,6 +99,12 @@ class Phase:
         fewer = self.settings.timesteps
         all_of_them = (self.config.model.timesteps,)
         return fewer + all_of_them * (self.settings.epochs - len(fewer))
+
+    @property
+    def image_side(self) -> int | None:
+        """Pixels of a side of the current epoch's images; None: the model's own size."""
+        sides = self.settings.image_sizes
+        return sides[self.position.epoch] if self.position.epoch < len(sides) else None
 
     @property
     def mix(self) -> Mixer | None:

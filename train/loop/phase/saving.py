@@ -16,6 +16,7 @@ import torch
 from lightning_fabric import seed_everything
 from torch import Tensor
 
+from spikehalt.console import note
 from spikehalt.strict import to_dict
 from train.baselines.sml import WithSurrogateModules
 from train.checkpoint import Checkpoint, random_states, restore_random_states, save_checkpoint
@@ -42,8 +43,10 @@ def state(phase: Phase) -> dict[str, Any]:
         "epoch": phase.position.epoch,
         "step": phase.position.step,
         "loss_sum": float(phase.position.loss_sum),
+        "batch_size": phase.config.batch_size,
+        "images": len(phase.data.train),
+        "history": phase.history,
         "optimizer": phase.optimizer.state_dict(),
-        "scheduler": phase.scheduler.state_dict(),
         "surrogate_modules": _surrogates(phase),
         "precision": phase.fabric.strategy.precision.state_dict(),
         "random": gather(random_states()),
@@ -51,17 +54,49 @@ def state(phase: Phase) -> dict[str, Any]:
 
 
 def restore(phase: Phase, saved: dict[str, Any]) -> None:
-    """Continue from what `state` gave, as an unbroken run would."""
+    """Continue from what `state` gave, as an unbroken run would, under the settings of now.
+
+    With another batch size the position stays the same in images: a batch that was begun only in
+    part is taken again.
+    """
     phase.start_epoch(saved["epoch"])
-    phase.position.step = saved["step"]
-    phase.position.loss_sum += saved.get("loss_sum", 0.0)
+    _stand(phase, saved)
     if isinstance(phase.trainee, WithSurrogateModules):
         phase.trainee.surrogates.load_state_dict(saved["surrogate_modules"])
-    phase.optimizer.load_state_dict(saved["optimizer"])
-    phase.scheduler.load_state_dict(saved["scheduler"])
-    phase.fabric.strategy.precision.load_state_dict(saved.get("precision", {}))
+    _restore_optimizer(phase, saved["optimizer"])
+    precision = phase.fabric.strategy.precision
+    if saved.get("precision") and precision.state_dict():  # only fp16 has a loss scaler
+        precision.load_state_dict(saved["precision"])
     phase.log.drop_after(phase.name, saved["epoch"])
     _restore_random(phase, saved["random"])
+
+
+def _stand(phase: Phase, saved: dict[str, Any]) -> None:
+    """Stand within the epoch where the saved run stood."""
+    taken, size = saved["step"], phase.config.batch_size
+    step = min(taken * saved.get("batch_size", size) // size, phase.steps_per_epoch)
+    phase.position.step = step
+    phase.position.loss_sum += saved.get("loss_sum", 0.0) * (step / taken if taken else 1.0)
+    if saved.get("images", len(phase.data.train)) != len(phase.data.train):
+        note(
+            f"there are {len(phase.data.train)} training images, {saved['images']} when the run "
+            "was stopped: unless the data have a val part, others are held out now"
+        )
+
+
+def _restore_optimizer(phase: Phase, saved: dict[str, Any]) -> None:
+    """Its moments; rates and decay are the configured ones, at this point of the schedule."""
+    groups = phase.optimizer.param_groups
+    now = [{key: group[key] for key in group if key != "params"} for group in groups]
+    phase.optimizer.load_state_dict(saved)
+    scheduler, done = phase.scheduler, phase.steps_done
+    rates = [
+        base * factor(done)
+        for base, factor in zip(scheduler.base_lrs, scheduler.lr_lambdas, strict=True)
+    ]
+    for group, settings, rate in zip(phase.optimizer.param_groups, now, rates, strict=True):
+        group.update({**settings, "lr": rate})
+    scheduler.last_epoch, scheduler._last_lr = done, rates
 
 
 def _surrogates(phase: Phase) -> dict[str, Tensor]:
@@ -81,8 +116,9 @@ def _restore_random(phase: Phase, saved: Any) -> None:
     _seed(phase, rank)
 
 
-def draw_apart(phase: Phase) -> None:
-    """Let several processes draw different augmentations."""
+def begin(phase: Phase) -> None:
+    """Begin the phase: its rows are written anew, and processes draw different augmentations."""
+    phase.log.drop_after(phase.name, 0)
     rank, world = rank_and_world()
     if world > 1:
         _seed(phase, rank)
@@ -128,8 +164,22 @@ def check_finite(phase: Phase, loss: float) -> None:
     if math.isfinite(loss):
         return
     path = last_path(phase)
-    kept = f"{path} is the last good state" if path.exists() else "none was saved"
-    raise DivergedError(
+    where = (
         f"loss or weights became {loss} in phase {phase.name}, epoch {phase.position.epoch + 1}, "
-        f"step {phase.position.step}; {kept}. Lower learning_rate or clip_norm, or use fp32"
+        f"step {phase.position.step}"
     )
+    if not path.exists():
+        raise DivergedError(f"{where}; none was saved. Train anew with {_gentler(phase)}")
+    raise DivergedError(
+        f"{where}; {path} is the last good state. Go on from there: python -m train resume {path} "
+        f"{_gentler(phase)}"
+    )
+
+
+def _gentler(phase: Phase) -> str:
+    """Options under which the phase is less likely to diverge."""
+    rate = f"--{phase.name}.learning-rate {phase.settings.learning_rate / 10:g}"
+    clip = phase.config.clip_norm
+    norm = f", or --clip-norm {clip / 10 if clip else 1:g}"
+    mixed = phase.fabric.strategy.precision.precision != "32-true"
+    return rate + norm + (", or --precision fp32" if mixed else "")

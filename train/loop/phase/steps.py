@@ -9,8 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from spikehalt.console import is_quiet
 from spikehalt.errors import OutOfMemoryError
 from train.data import Split
+from train.data.augment import scaled_to
 from train.loop.phase import saving
 from train.loop.phase.losses import total_loss
 from train.loop.phase.memory import is_out_of_memory, largest_fitting_batch
@@ -18,6 +20,7 @@ from train.loop.phase.phase import Phase
 from train.loop.reports.progress import Extent, progress
 from train.measure.evaluate import evaluate
 from train.parallel.distributed import rank_and_world, sum_over_processes
+from train.silence import listening, silence_loss
 
 
 class Report(NamedTuple):
@@ -49,7 +52,7 @@ def train_phase(phase: Phase) -> None:
         phase.config.batch_size,
         phase.timesteps_of_epochs,
     )
-    with progress(extent, shown=phase.fabric.is_global_zero) as reporter:
+    with progress(extent, shown=phase.fabric.is_global_zero and not is_quiet()) as reporter:
         while phase.position.epoch < phase.settings.epochs:
             for report in epoch(phase):
                 reporter.step(phase.steps_done, report.loss)
@@ -57,7 +60,8 @@ def train_phase(phase: Phase) -> None:
                 if report.save or report.stop:
                     saving.save(phase)
                 if report.stop:
-                    raise KeyboardInterrupt
+                    path = saving.last_path(phase)
+                    raise KeyboardInterrupt(f"stopped; to go on: python -m train resume {path}")
             figures = finish_epoch(phase)
             reporter.epoch(phase.position.epoch, figures.loss, figures.accuracy)
 
@@ -151,13 +155,16 @@ def advance_schedule(phase: Phase) -> None:
 
 def batch_loss(phase: Phase, batch: Split) -> Tensor:
     """Loss of a batch, augmented and mixed as configured."""
-    images, targets = phase.augment(batch.images), batch.labels
+    images, targets = scaled_to(phase.image_side, phase.augment(batch.images)), batch.labels
     mix = phase.mix
     if mix is not None:
         images, targets = mix(images, targets)
-    with phase.network.first_timesteps(phase.timesteps):
+    config = phase.config.loss
+    timesteps = phase.network.first_timesteps(phase.timesteps)
+    with timesteps, listening(phase.network, wanted=config.silence > 0) as heard:
         output = phase.model(images)
-    return total_loss(output, targets, phase.config.loss, phase.settings.ponder_weight)
+    loss = total_loss(output, targets, config, phase.settings.ponder_weight)
+    return loss + config.silence * silence_loss(heard) if heard else loss
 
 
 def _read(said: Tensor) -> Report:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spikehalt.datasets.errors import DataFileError
 from spikehalt.datasets.texts import read_text
 from spikehalt.errors import ConfigError
+from spikehalt.files import put_file
 
 COLUMNS = (
     "phase",
@@ -55,12 +56,16 @@ def _is_number(text: str | None) -> bool:
 
 
 class CsvLog:
-    """Appends rows to `path`; the header is written once.
+    """Rows of figures in `path`, which is whole at every moment.
 
     Args:
         path: the file.
         keep: keep the rows that are there (a resumed run) or start anew.
         writes: whether this process is the one that writes.
+
+    Raises:
+        ConfigError: rows are to be kept of a file that is no log.
+        OutputError: the disk refused.
     """
 
     def __init__(self, path: Path, *, keep: bool, writes: bool = True) -> None:
@@ -68,21 +73,23 @@ class CsvLog:
         self.writes = writes
         if not writes:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         if not (keep and path.exists()):
             self._rewrite([])
+        elif self._header() != list(COLUMNS):
+            raise ConfigError(f"{path} is no log of a run; move it away, or name another --out")
 
     def write(self, **row: object) -> None:
-        """Append one row; its keys must be COLUMNS."""
-        if not self.writes:
-            return
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, COLUMNS).writerow(row)
+        """Append one row; its keys must be COLUMNS.
+
+        Raises:
+            OutputError: the disk refused; the rows before it are intact.
+        """
+        if self.writes:
+            self._rewrite([*self.rows(), row])
 
     def rows(self) -> list[dict[str, str]]:
         """Every row as text by column."""
-        with self.path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        return list(csv.DictReader(io.StringIO(self._text(), newline="")))
 
     def drop_after(self, phase: str, epoch: int) -> None:
         """Forget rows of `phase` beyond `epoch`: a run that resumes there writes them again."""
@@ -91,8 +98,18 @@ class CsvLog:
         rows = [r for r in self.rows() if r["phase"] != phase or int(r["epoch"]) <= epoch]
         self._rewrite(rows)
 
-    def _rewrite(self, rows: list[dict[str, str]]) -> None:
-        with self.path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
+    def _header(self) -> list[str]:
+        return next(csv.reader(io.StringIO(self._text(), newline="")), [])
+
+    def _text(self) -> str:
+        try:
+            return read_text(self.path)
+        except DataFileError as error:
+            raise ConfigError(f"{self.path} is no log of a run ({error})") from None
+
+    def _rewrite(self, rows: Sequence[Mapping[str, object]]) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+        put_file(self.path, text.getvalue(), "log")

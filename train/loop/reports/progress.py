@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -159,8 +159,14 @@ def progress(
     else:
         yield Lines(
             extent,
-            lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+            lambda line: _print(console, line),
         )
+
+
+def _print(console: Console, line: str) -> None:
+    """A line, as far as the output takes it: training goes on where that is full."""
+    with suppress(OSError):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _bar(console: Console) -> Progress:

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
-import numpy as np
+import contextlib
+from typing import Any
+
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError
 
 from runtime.backends.onnxruntime.files import external_files
+from runtime.backends.onnxruntime.messages import MESSAGES
+from runtime.backends.onnxruntime.protobuf import BYTES, FIXED32, FIXED64, VARINT
 from runtime.errors import BundleFormatError
+from tests.runtime.backends.onnxruntime.smuggling import (
+    HIDDEN,
+    SMUGGLED,
+    SMUGGLED_PLAINLY,
+    external_locations,
+    nested_model,
+)
 from tests.runtime.toy import toy_files, toy_manifest
-
-
-def external(name: str, location: str) -> onnx.TensorProto:
-    tensor = numpy_helper.from_array(np.zeros(4, np.float32), name)
-    tensor.ClearField("raw_data")
-    tensor.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", location), ("offset", "0"), ("length", "16")):
-        tensor.external_data.add(key=key, value=value)
-    return tensor
 
 
 def test_a_model_with_its_weights_inside_refers_to_nothing() -> None:
@@ -24,21 +27,56 @@ def test_a_model_with_its_weights_inside_refers_to_nothing() -> None:
 
 
 def test_references_are_found_wherever_a_tensor_may_stand() -> None:
-    inner = helper.make_graph([], "inner", [], [], initializer=[external("c", "c.bin")])
-    nodes = [
-        helper.make_node("Constant", [], ["k"], value=external("k", "k.bin")),
-        helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner),
-    ]
-    graph = helper.make_graph(nodes, "g", [], [], initializer=[external("w", "../w.bin")])
-    sparse = onnx.SparseTensorProto(values=external("s", "s.bin"), dims=[4])
-    graph.sparse_initializer.append(sparse)
-    body = [helper.make_node("Constant", [], ["f"], value=external("f", "/f.bin"))]
-    function = helper.make_function("d", "F", [], ["f"], body, [helper.make_opsetid("", 17)])
-    model = helper.make_model(graph, functions=[function])
+    assert external_files(nested_model("../w.bin").SerializeToString(), "x") == {"../w.bin"}
 
-    names = external_files(model.SerializeToString(), "x")
 
-    assert names == {"../w.bin", "c.bin", "k.bin", "s.bin", "/f.bin"}
+_WIRES = {
+    **dict.fromkeys((FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES), BYTES),
+    FieldDescriptor.TYPE_MESSAGE: BYTES,
+    FieldDescriptor.TYPE_FLOAT: FIXED32,
+    FieldDescriptor.TYPE_DOUBLE: FIXED64,
+}
+
+
+def _stated(message: Any, name: str, found: dict[str, Any]) -> None:
+    """Compare what we know of a message, and of those in it, with onnx's own description."""
+    found[name] = message.full_name
+    tags = set()
+    for field in message.fields:
+        wire = _WIRES.get(field.type, VARINT)
+        known = MESSAGES[name][field.number << 3 | wire]
+        tags |= {field.number << 3 | wire}
+        if field.is_repeated and wire != BYTES:
+            tags |= {field.number << 3 | BYTES}
+        assert known.once != field.is_repeated, field.full_name
+        assert bool(known.child) == (field.message_type is not None), field.full_name
+        if known.child not in ("", *found):
+            _stated(field.message_type, known.child, found)
+        if known.child:
+            assert found[known.child] == field.message_type.full_name
+    assert tags == MESSAGES[name].keys(), name
+
+
+def test_the_messages_are_those_of_onnx() -> None:
+    found: dict[str, Any] = {}
+    _stated(onnx.ModelProto.DESCRIPTOR, "Model", found)
+    assert found.keys() == MESSAGES.keys()
+
+
+@pytest.mark.parametrize("name", SMUGGLED)
+def test_what_another_parser_might_read_otherwise_is_refused(name: str) -> None:
+    with pytest.raises(BundleFormatError, match="is not an ONNX model"):
+        external_files(SMUGGLED[name], "x")
+
+
+def test_the_smuggled_file_is_one_that_other_parsers_see() -> None:
+    assert external_files(SMUGGLED_PLAINLY, "x") == {HIDDEN}
+    seen = set()
+    for name, model in SMUGGLED.items():
+        with contextlib.suppress(DecodeError):  # this parser refuses the same as ours
+            if HIDDEN in external_locations(onnx.load_model_from_string(model)):
+                seen.add(name)
+    assert {"an attribute in two halves", "a tag with a needless byte"} <= seen
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,13 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from runtime.backends.onnxruntime.inline import with_weights
+from runtime.backends.onnxruntime.inline import with_names_in_memory, with_weights
 from runtime.errors import BundleFormatError
-from tests.runtime.backends.onnxruntime.test_files import external
+from tests.runtime.backends.onnxruntime.smuggling import (
+    external,
+    external_locations,
+    nested_model,
+)
 from tests.runtime.toy import toy_files, toy_manifest
 
 VALUES = np.arange(4, dtype=np.float32)
@@ -21,28 +25,41 @@ def test_a_model_with_its_weights_inside_stays_as_it_is() -> None:
 
 
 def test_weights_come_in_wherever_a_tensor_may_stand() -> None:
-    inner = helper.make_graph([], "inner", [], [], initializer=[external("c", "w.bin")])
-    nodes = [
-        helper.make_node("Constant", [], ["k"], value=external("k", "w.bin")),
-        helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner),
-    ]
-    kept = numpy_helper.from_array(np.ones(3, np.float32), "kept")
-    graph = helper.make_graph(nodes, "g", [], [], initializer=[external("w", "w.bin"), kept])
-    graph.sparse_initializer.append(onnx.SparseTensorProto(values=external("s", "w.bin"), dims=[4]))
-    model = helper.make_model(graph).SerializeToString()
+    model = nested_model("w.bin")
+    assert set(external_locations(model)) == {"w.bin"}
 
-    found = onnx.load_from_string(with_weights(model, {"w.bin": WEIGHTS}, "x")).graph
+    content = with_weights(model.SerializeToString(), {"w.bin": WEIGHTS}, "x")
 
-    tensors = [
-        found.initializer[0],
-        found.node[0].attribute[0].t,
-        found.node[1].attribute[0].g.initializer[0],
-        found.node[1].attribute[1].g.initializer[0],
-        found.sparse_initializer[0].values,
-    ]
-    for tensor in tensors:
+    found = onnx.load_from_string(content)
+    assert not set(external_locations(found))
+    assert found == onnx.load_from_string(with_weights(content, {}, "x"))
+    for tensor in (found.graph.initializer[0], found.graph.node[0].attribute[0].t):
         np.testing.assert_array_equal(numpy_helper.to_array(tensor), VALUES)
-    assert found.initializer[1] == kept
+
+
+def test_the_main_graphs_weights_get_names_that_no_file_has() -> None:
+    model = nested_model("w.bin").SerializeToString()
+
+    content, memory = with_names_in_memory(model, {"w.bin": WEIGHTS}, "x")
+
+    found = onnx.load_from_string(content)
+    assert list(memory.values()) == [WEIGHTS]
+    assert list(external_locations(found)) == list(memory)  # one of many, and made up
+    assert found.graph.initializer[0].external_data[0].value not in model.decode(errors="replace")
+    assert with_names_in_memory(model, {"w.bin": WEIGHTS}, "x")[1].keys() != memory.keys()
+
+
+def test_a_place_that_does_not_count_is_left_out() -> None:
+    tensor = external("w", "w.bin")
+    tensor.data_location = onnx.TensorProto.DEFAULT
+    tensor.raw_data = WEIGHTS
+    model = helper.make_model(helper.make_graph([], "g", [], [], initializer=[tensor]))
+
+    content = with_weights(model.SerializeToString(), {"w.bin": WEIGHTS}, "x")
+
+    (found,) = onnx.load_from_string(content).graph.initializer
+    np.testing.assert_array_equal(numpy_helper.to_array(found), VALUES)
+    assert not found.external_data
 
 
 def test_a_tensor_takes_its_part_of_the_file() -> None:

@@ -11,10 +11,11 @@ import pytest
 from plugins.libraries import FOLDER_VARIABLE as PLUGINS_VARIABLE
 from plugins.libraries import library_folder, plugins_name
 from runtime import Engine
-from runtime.backends.plugin_library import FOLDER_VARIABLE, library_path
+from runtime.backends.plugin_library import library_path
 from runtime.backends.registry import names
 from runtime.bundle.read import Bundle
 from runtime.errors import BackendMissingError, DeviceError
+from spikehalt.places import PLUGIN_FOLDER_VARIABLE as FOLDER_VARIABLE
 from tests.export.dyadic import pictures
 from tests.fakes.install import install
 from tests.runtime.backends.tensorrt.test_session import prepared
@@ -40,7 +41,7 @@ def test_auto_takes_the_engines_and_says_so(
     [
         ("version", r"first\.tensorrt-\S+ was built by TensorRT 10\.13\.3\.9, installed is 10\.3"),
         ("gpu", "no NVIDIA driver"),
-        ("library", "needs the plugin library .*python -m plugins build"),
+        ("library", "needs a plugin library.*python -m plugins build"),
         ("other library", "was built with another plugin library than .*build the engines again"),
         ("device", "device 'cpu' was asked for"),
     ],
@@ -93,7 +94,7 @@ def test_without_tensorrt_the_error_says_what_to_install(
 ) -> None:
     _, bundle = prepared(monkeypatch, tmp_path)
     install(monkeypatch, tmp_path, flavour="tensorrt-rtx", version="1.7.1.116")
-    with pytest.raises(BackendMissingError, match=r"pip install 'spikehalt\[tensorrt\]'"):
+    with pytest.raises(BackendMissingError, match=r"needs tensorrt, .*\[tensorrt\]"):
         Engine(bundle, backend="tensorrt")
 
 

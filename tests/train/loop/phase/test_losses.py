@@ -6,7 +6,7 @@ from torch.nn.functional import cross_entropy
 
 from tests.train.samples import lively_network, random_images, tiny_model
 from train.config import LossConfig
-from train.halting import ponder_loss
+from train.halting import ponder_cost
 from train.loop.phase.losses import own_logits, task_loss, total_loss
 
 LOGITS = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
@@ -56,7 +56,7 @@ def test_the_ponder_loss_enters_with_its_weight_where_tokens_halt() -> None:
     output = lively_network(config)(random_images(config, 5))
     task = task_loss(output.logits, TARGETS, LossConfig())
     total = total_loss(output, TARGETS, LossConfig(), 0.1)
-    assert total.item() == pytest.approx((task + 0.1 * ponder_loss(output.steps)).item())
+    assert total.item() == pytest.approx((task + 0.1 * ponder_cost(output.steps).mean()).item())
     static = lively_network(tiny_model())(random_images(config, 5))
     assert total_loss(static, TARGETS, LossConfig(), 0.1) == task_loss(
         static.logits, TARGETS, LossConfig()

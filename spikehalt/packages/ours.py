@@ -11,7 +11,7 @@ from types import ModuleType
 
 from spikehalt.errors import SpikehaltError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 OURS = ("export", "plugins", "runtime", "train")
 
 

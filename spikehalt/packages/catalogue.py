@@ -33,14 +33,22 @@ _ROWS = (
     ("export", "export.to_trt", "export", "a checkpoint to an ONNX bundle and engines"),
     ("compare", "export.comparison.command", "compare", "do all ways of running a bundle agree?"),
     ("trtexec", "export.engines.trtexec", "export", "trtexec commands for a bundle's graphs"),
-    ("run", "runtime.cli.run", "cli", "classify images, folders or zips"),
+    ("run", "runtime.cli.run", "cli", "classify images, videos, cameras or streams"),
     ("info", "runtime.cli.info", "cli", "show what a bundle is"),
     ("bench", "runtime.cli.bench", "onnxruntime", "measure speed and energy"),
     ("calibrate", "runtime.cli.calibrate", "onnxruntime", "find exit thresholds on labelled files"),
     ("serve", "runtime.cli.serve", "serve", "answer over HTTP (Open Inference Protocol)"),
     ("triton", "runtime.cli.triton", "serve", "a model repository for Triton"),
     ("report", "runtime.cli.report", "onnxruntime", "one HTML page about a bundle on some files"),
+    ("explain", "runtime.cli.explain", "figures", "draw which patches of an image lived how long"),
+    ("verify", "runtime.cli.verify", "sign", "is a bundle whole, and signed by the key's owner?"),
     ("sign", "runtime.cli.sign", "sign", "sign a bundle"),
+    (
+        "doctor",
+        "spikehalt.doctor.command",
+        "cli",
+        "what works on this machine, what brings the rest",
+    ),
     ("plugins", "plugins.__main__", "onnxruntime", "build, list and test op libraries"),
 )
 COMMANDS = {name: Command(purpose, module, extra) for name, module, extra, purpose in _ROWS}

@@ -1,0 +1,46 @@
+"""The variants that benchmarks.adaptivity compares, each a change of the recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A halting run.
+
+    Attributes:
+        name: of its row and its folder.
+        what: its difference to the recipe, in words.
+        changes: the same, of the run's configuration.
+    """
+
+    name: str
+    what: str
+    changes: dict[str, Any]
+
+
+def _loss(**changes: Any) -> dict[str, Any]:
+    return {"loss": changes}
+
+
+def _budget(target: float, spread: float, weight: float, **loss: Any) -> dict[str, Any]:
+    price = {"price": "budget", "token_target": target, "token_spread": spread}
+    return {"loss": {**price, **loss}, "halting": {"ponder_weight": weight}}
+
+
+VARIANTS = (
+    Variant("one", "one price for all, the recipe", {}),
+    Variant("one-through", "one price, straight through", _loss(straight_through=0.25)),
+    Variant("certainty", "price p²", _loss(price="certainty")),
+    Variant(
+        "certainty-through", "price p², straight through",
+        _loss(price="certainty", straight_through=0.25),
+    ),
+    Variant("budget", "budget 0.48 ± 40 %", _budget(0.48, 0.4, 0.15)),
+    Variant(
+        "budget-through", "budget 0.48 ± 40 %, straight through",
+        _budget(0.48, 0.4, 0.15, straight_through=0.25),
+    ),
+)  # fmt: skip

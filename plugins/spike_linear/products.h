@@ -1,0 +1,171 @@
+//! Rows of activations times the weights of a layer: each row is listed or multiplied, as is cheaper.
+#ifndef SPIKEHALT_PRODUCTS_H
+#define SPIKEHALT_PRODUCTS_H
+
+#include "weights.h"
+
+#include <algorithm>
+
+namespace spikehalt
+{
+
+//! Lists of rows of one length.
+template <typename Kind>
+class Lists
+{
+public:
+    Lists(Scratch& scratch, int64_t rows, int64_t inputs)
+        : mLists(scratch.take<typename Kind::List>(rows))
+    {
+        for (int64_t row = 0; row < rows; ++row)
+        {
+            mLists[row] = Kind::emptyList(scratch, inputs);
+        }
+    }
+
+    typename Kind::List& operator[](int64_t row) { return mLists[row]; }
+
+private:
+    typename Kind::List* mLists;
+};
+
+//! Rows that a thread takes at once, which share the weights in its caches: a multiple of kDENSE_ROWS.
+constexpr int64_t kROWS_AT_ONCE = 24;
+
+//! Outputs of a layer that are sorted into listed and dense ones, and the memory to compute them.
+template <typename Kind>
+class Batch
+{
+public:
+    using X = typename Kind::X;
+    using Sum = typename Kind::Sum;
+    using ListTap = typename Weights<Kind>::ListTap;
+
+    //! Of up to `rows` outputs, each with up to `taps` lists.
+    Batch(Scratch& scratch, Weights<Kind> const& weights, int64_t rows, int64_t taps)
+        : mWeights(weights)
+        , mSums(scratch.take<Sum>(weights.listedTile(0).count))
+        , mDenseSums(scratch.take<Sum>(rows * weights.denseTile(0).count))
+        , mTaps(scratch.take<ListTap>(rows * taps))
+        , mListed(scratch.take<Listed>(rows))
+        , mDense(scratch.take<X const*>(rows))
+        , mDenseRows(scratch.take<int64_t>(rows))
+    {
+    }
+
+    void clear()
+    {
+        mTapCount = 0;
+        mListedCount = 0;
+        mDenseCount = 0;
+        mLargest = 0;
+    }
+
+    //! Begin an output whose taps are added next.
+    void list(int64_t row)
+    {
+        mListed[mListedCount] = {row, mTapCount, mTapCount};
+        ++mListedCount;
+    }
+
+    //! Add the weights from `input` on of a list to the output begun last.
+    void addTap(typename Kind::List const* list, int64_t input)
+    {
+        mTaps[mTapCount] = {list, mWeights.row(input)};
+        ++mTapCount;
+        mListed[mListedCount - 1].end = mTapCount;
+    }
+
+    void multiply(int64_t row, X const* x, int32_t largest)
+    {
+        mDense[mDenseCount] = x;
+        mDenseRows[mDenseCount] = row;
+        ++mDenseCount;
+        mLargest = std::max(mLargest, largest);
+    }
+
+    //! Compute all; `finish(row, columns, sums)` gets the sums of each row and tile.
+    template <typename Finish>
+    void run(Finish const& finish)
+    {
+        runListed(finish);
+        runDense(finish);
+    }
+
+private:
+    //! An output that is added up from lists.
+    struct Listed
+    {
+        int64_t row;
+        int64_t first; //!< of its taps
+        int64_t end;
+    };
+
+    template <typename Finish>
+    void runListed(Finish const& finish)
+    {
+        for (int64_t first = 0; mListedCount > 0 && first < mWeights.columns();)
+        {
+            Columns const tile = mWeights.listedTile(first);
+            for (int64_t i = 0; i < mListedCount; ++i)
+            {
+                Listed const& each = mListed[i];
+                mWeights.addListed(mTaps + each.first, each.end - each.first, tile, mSums);
+                finish(each.row, real(tile), mSums);
+            }
+            first += tile.count;
+        }
+    }
+
+    template <typename Finish>
+    void runDense(Finish const& finish)
+    {
+        for (int64_t first = 0; mDenseCount > 0 && first < mWeights.columns();)
+        {
+            Columns const tile = mWeights.denseTile(first);
+            for (int64_t input = 0; input < mWeights.denseInputs();)
+            {
+                Range const inputs = mWeights.denseRange(input);
+                multiplyAll(inputs, tile);
+                input = inputs.end;
+            }
+            for (int64_t i = 0; i < mDenseCount; ++i)
+            {
+                finish(mDenseRows[i], real(tile), mDenseSums + i * tile.count);
+            }
+            first += tile.count;
+        }
+    }
+
+    void multiplyAll(Range const& inputs, Columns const& tile)
+    {
+        for (int64_t row = 0; row < mDenseCount; row += kDENSE_ROWS)
+        {
+            int64_t const count = std::min(kDENSE_ROWS, mDenseCount - row);
+            mWeights.multiply(
+                mDense + row, count, mLargest, inputs, tile, mDenseSums + row * tile.count, tile.count);
+        }
+    }
+
+    //! Without the columns that are padding.
+    Columns real(Columns const& tile) const
+    {
+        return {tile.first, std::min(tile.count, mWeights.columns() - tile.first)};
+    }
+
+    Weights<Kind> const& mWeights;
+    Sum* mSums;
+    Sum* mDenseSums;
+    ListTap* mTaps;
+    Listed* mListed;
+    X const** mDense;
+    int64_t* mDenseRows;
+    int64_t mTapCount = 0;
+    int64_t mListedCount = 0;
+    int64_t mDenseCount = 0;
+    int32_t mLargest = 0;
+};
+
+} // namespace spikehalt
+
+#endif

@@ -1,0 +1,156 @@
+//! SpikeLinear and SpikeLinearInteger in ONNX Runtime on a CPU: rows of spikes or small integers times
+//! weights. What is zero costs nothing in rows that have enough of it.
+#include "finish_loops.h"
+#include "layer.h"
+
+namespace spikehalt
+{
+namespace
+{
+
+using namespace ort;
+
+constexpr size_t kSCALE = 2;
+constexpr size_t kCURRENT = 0;
+//! A listed row takes about a sixteenth of its products.
+constexpr int64_t kPRODUCTS_PER_ELEMENT = 16;
+
+template <typename Kind>
+constexpr auto inputPorts()
+{
+    if constexpr (std::is_same<Kind, Bytes>::value)
+    {
+        return std::array<Port, 4>{
+            {{"x", Type::kUINT8}, {"weight", Type::kINT8}, {"scale", Type::kFLOAT}, {"bias", Type::kFLOAT}}};
+    }
+    else
+    {
+        return std::array<Port, 3>{{{"x", Type::kFLOAT}, {"weight", Type::kFLOAT}, {"bias", Type::kFLOAT}}};
+    }
+}
+
+template <typename Kind>
+class LinearKernel
+{
+public:
+    static constexpr bool kINTEGER = std::is_same<Kind, Bytes>::value;
+    static constexpr char const* kNAME = kINTEGER ? "SpikeLinearInteger" : "SpikeLinear";
+    static constexpr auto kINPUTS = inputPorts<Kind>();
+    static constexpr Port kOUTPUTS[] = {{"current", Type::kFLOAT}};
+
+    explicit LinearKernel(Attributes const& attributes)
+        : mLayer(attributes, 1)
+    {
+    }
+
+    static void infer(Inference const& inference)
+    {
+        Dims const x = inference.input(kX);
+        Dims const weight = inference.input(kWEIGHT);
+        if (x.size() == 2 && weight.size() == 2)
+        {
+            inference.setOutput(kCURRENT, Type::kFLOAT, {x[0], weight[1]});
+        }
+    }
+
+    void compute(Context const& context) const
+    {
+        Input const x = context.input(kX);
+        auto const* const rows = context.data<typename Kind::X>(kX, x);
+        context.requireRank(kX, x.shape, 2, "[M, inputs]");
+        mLayer.withWeights(context, x.shape[1], [&](Weights<Kind> const& weights) {
+            Shape const columns{weights.columns()};
+            float const* const scale = kINTEGER ? context.data<float>(kSCALE, columns) : nullptr;
+            float const* const bias = context.data<float>(std::size(kINPUTS) - 1, columns);
+            float* const current = context.output<float>(kCURRENT, Shape{x.shape[0], weights.columns()});
+            if (x.shape[0] == 0 || weights.columns() == 0)
+            {
+                return;
+            }
+            int64_t const groups = (x.shape[0] + kROWS_AT_ONCE - 1) / kROWS_AT_ONCE;
+            int64_t const work = kROWS_AT_ONCE * weights.inputs() * weights.columns() / kPRODUCTS_PER_ELEMENT;
+            context.split(groups, work, [&](int64_t, int64_t first, int64_t end) {
+                int64_t const start = groupStart(first, groups, x.shape[0]);
+                int64_t const stop = groupStart(end, groups, x.shape[0]);
+                multiplyRows(weights, rows, start, stop, [&](int64_t row, Columns const& tile, auto const* sums) {
+                    finish(sums, scale, bias, tile, current + row * weights.columns());
+                });
+            });
+        });
+    }
+
+private:
+    using X = typename Kind::X;
+
+    static void finish(int32_t const* sums, float const* scale, float const* bias, Columns const& tile, float* row)
+    {
+        scaleAndShift(sums, scale + tile.first, bias + tile.first, row + tile.first, tile.count);
+    }
+
+    static void finish(float const* sums, float const*, float const* bias, Columns const& tile, float* row)
+    {
+        shift(sums, bias + tile.first, row + tile.first, tile.count);
+    }
+
+    //! The first row of a group, of groups nearly as long as each other.
+    static int64_t groupStart(int64_t group, int64_t groups, int64_t rows)
+    {
+        return std::min((rows * group / groups + kDENSE_ROWS - 1) / kDENSE_ROWS * kDENSE_ROWS, rows);
+    }
+
+    template <typename Finish>
+    static void multiplyRows(
+        Weights<Kind> const& weights, X const* x, int64_t first, int64_t end, Finish const& finish)
+    {
+        int64_t const together = std::min(kROWS_AT_ONCE, end - first);
+        bool const padded = weights.denseInputs() != weights.inputs();
+        Scratch& scratch = Scratch::empty();
+        Batch<Kind> batch(scratch, weights, together, 1);
+        Lists<Kind> lists(scratch, together, weights.inputs());
+        X* const copies = scratch.take<X>(padded ? together * weights.denseInputs() : 0);
+        for (int64_t start = first; start < end; start += together)
+        {
+            batch.clear();
+            for (int64_t row = start; row < std::min(start + together, end); ++row)
+            {
+                X const* const values = x + row * weights.inputs();
+                Count const count = Kind::count(weights.loops(), values, weights.inputs());
+                if (weights.lists(count, weights.inputs()))
+                {
+                    typename Kind::List& list = lists[row - start];
+                    weights.loops().list(values, weights.inputs(), weights.stride(), list);
+                    batch.list(row);
+                    batch.addTap(&list, 0);
+                    continue;
+                }
+                batch.multiply(row, padded ? copyRow(weights, values, copies, row - start) : values, count.largest);
+            }
+            batch.run(finish);
+        }
+    }
+
+    //! The row among copies that have zeros behind.
+    static X const* copyRow(Weights<Kind> const& weights, X const* values, X* copies, int64_t row)
+    {
+        X* const copy = copies + row * weights.denseInputs();
+        std::copy(values, values + weights.inputs(), copy);
+        std::fill(copy + weights.inputs(), copy + weights.denseInputs(), X{0});
+        return copy;
+    }
+
+    Layer<Kind> mLayer;
+};
+
+} // namespace
+
+ort::CustomOp const* ort::spikeLinearOp()
+{
+    return Op<LinearKernel<Floats>>::get();
+}
+
+ort::CustomOp const* ort::spikeLinearIntegerOp()
+{
+    return Op<LinearKernel<Bytes>>::get();
+}
+
+} // namespace spikehalt

@@ -1,0 +1,68 @@
+"""Graphs of standard ops alone, and other programs that run and rewrite them."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+
+from export.errors import UnsupportedError
+from export.fold.network import make_plan
+from export.graph.unroll import unroll
+from export.options import ExportOptions
+from spikehalt.extras import install_command
+from tests.export.dyadic import dyadic_config, dyadic_network, pictures
+from tests.export.running import run_first
+
+WITHOUT = f"OpenVINO and onnxslim are missing: {install_command('openvino')}"
+LAYOUTS = ("packed", "dense", "lagged")
+
+
+def graphs(layout: str, gamma: int = 3, **options: object) -> dict[str, onnx.ModelProto]:
+    network = dyadic_network(dyadic_config("spikformer", "isps", "block_time", gamma))
+    chosen = ExportOptions(layout=layout, **{"chunk": 4, **options})  # type: ignore[arg-type]
+    return unroll(make_plan(network), chosen)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_node_is_standard(layout: str) -> None:
+    for model in graphs(layout, chunk=1, inline_functions=True).values():
+        onnx.checker.check_model(model, full_check=True)
+        assert not model.functions
+        assert {each.domain for each in (*model.graph.node, *model.opset_import)} == {""}
+
+
+def test_nodes_without_a_body_are_named() -> None:
+    with pytest.raises(UnsupportedError, match=r"MatMulIntegerToFloat .*--qdq"):
+        graphs("packed", precision="int8", inline_functions=True)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_openvino_runs_them_as_onnx_runtime_runs_the_ops(layout: str) -> None:
+    """Without merging, whose ties are decided in float64: OpenVINO computes that in float32."""
+    openvino = pytest.importorskip("openvino", reason=WITHOUT)
+    images, epsilon = pictures(3), np.float32(0.25)
+    (functions,) = graphs(layout, gamma=0).values()
+    (inlined,) = graphs(layout, gamma=0, inline_functions=True).values()
+
+    expected = run_first(functions, images, float(epsilon)).outputs
+    model = openvino.Core().read_model(inlined.SerializeToString())
+    found = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(
+        {"image": images, "epsilon": epsilon}
+    )
+    assert set(expected) == {name for port in model.outputs for name in port.names} >= {"logits"}
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-5, err_msg=name)
+
+
+def test_onnxslim_rewrites_them_to_the_same_answers() -> None:
+    """Without its folding of constants, which makes floats of some of them doubles (0.1.98)."""
+    onnxslim = pytest.importorskip("onnxslim", reason=WITHOUT)
+    images = pictures(3)
+    (inlined,) = graphs("packed", inline_functions=True).values()
+    expected = run_first(inlined, images, 0.25).outputs
+
+    slim = onnxslim.slim(inlined, skip_optimizations=["constant_folding"])
+    assert len(slim.graph.node) < len(inlined.graph.node)
+    for name, value in run_first(slim, images, 0.25).outputs.items():
+        np.testing.assert_allclose(value, expected[name], rtol=0, atol=1e-6, err_msg=name)

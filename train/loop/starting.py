@@ -1,0 +1,180 @@
+"""What a run takes from the checkpoint that it starts from, and what it may change.
+
+A resumable checkpoint (`last.pt`) is continued: changed settings hold from its position on, which
+is kept in epochs; what cannot change in the middle is refused. A finished one lends its weights to
+the phases after its own, whose settings are recorded as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from spikehalt.console import note
+from spikehalt.errors import ConfigError
+from spikehalt.strict import build, to_dict
+from train.checkpoint import Checkpoint
+from train.config import PhaseConfig, TrainConfig
+
+PHASES = ("static", "halting")
+
+# What no continued run can change, and why.
+_FIXED = {
+    "seed": "it decides which images are held out, and these would have been trained on",
+    "data.validation_fraction": "the images held out would have been trained on",
+    "data.test_fraction": "the images held out would have been trained on",
+}
+HEAD = ("head.weight", "head.bias")
+
+
+def is_resumable(start: Checkpoint | None) -> bool:
+    """Whether the run continues where `start` stopped."""
+    return start is not None and start.training is not None
+
+
+def phases_left(config: TrainConfig, start: Checkpoint | None) -> list[str]:
+    """Configured phases that are still to run.
+
+    Raises:
+        ConfigError: there are none, or not the one in which `start` stopped.
+    """
+    names = [name for name in PHASES if getattr(config, name).epochs > 0]
+    if start is not None and start.training is not None:
+        stopped = start.training["phase"]
+        if stopped not in names:
+            raise ConfigError(
+                f"the start checkpoint stopped in phase {stopped!r}, which this run leaves out: "
+                f"set {stopped}.epochs above 0, or start from a finished one such as static.pt"
+            )
+        names = names[names.index(stopped) :]
+    elif start is not None and start.phase in PHASES:
+        names = [name for name in names if name == "halting"]
+    if not names:
+        raise ConfigError("no phase is left to train: set static.epochs or halting.epochs above 0")
+    return names
+
+
+def with_new_head(start: Checkpoint) -> Checkpoint:
+    """Its weights without the classifier's, to be trained in every phase on other classes."""
+    weights = {name: value for name, value in start.weights.items() if name not in HEAD}
+    return replace(start, weights=weights, classes=(), phase="imported", training=None)
+
+
+def prepared(config: TrainConfig, start: Checkpoint | None) -> TrainConfig:
+    """The configuration that the run really has.
+
+    Raises:
+        ConfigError: `start` cannot be continued so; the reason is given.
+    """
+    if start is None or not start.run:
+        return config
+    if start.training is not None:
+        _check_continues(config, start)
+    if not _has_static_behind(start):
+        return config
+    static = build(PhaseConfig, start.run["static"], "static")
+    if config.static not in (static, PhaseConfig(epochs=0)):
+        note("the static phase is behind the start checkpoint, and recorded as it was there")
+    return replace(config, static=static)
+
+
+def check_asked(keys: Iterable[str], start: Checkpoint) -> None:
+    """Refuse settings of a phase that is over.
+
+    Args:
+        keys: dotted, that the user gave.
+        start: the checkpoint.
+
+    Raises:
+        ConfigError: one is the static phase's, which `start` has behind it.
+    """
+    for key in keys:
+        if key.startswith("static.") and _has_static_behind(start):
+            raise ConfigError(
+                f"{key} can change nothing: the start checkpoint has the static phase behind it; "
+                "leave it out, or train anew without --start"
+            )
+
+
+def _has_static_behind(start: Checkpoint) -> bool:
+    """Whether the static phase is over, as the start's own run had it."""
+    if start.training is not None:
+        return start.phase == "halting"
+    return start.phase in PHASES
+
+
+def _check_continues(config: TrainConfig, start: Checkpoint) -> None:
+    changes = changes_since(start, config)
+    for key, reason in _FIXED.items():
+        if key in changes:
+            before, now = changes[key]
+            raise ConfigError(
+                f"{key} is {now}, and was {before} in the run that is continued: {reason}; keep "
+                f"{before}, or start from a finished checkpoint such as static.pt"
+            )
+    with_modules = [bool(run["loss"]["surrogate_modules"]) for run in (start.run, to_dict(config))]
+    if with_modules[0] != with_modules[1]:
+        raise ConfigError(
+            "loss.surrogate_modules adds or removes networks, which cannot be done while a phase "
+            "is continued; start from a finished checkpoint such as static.pt"
+        )
+    training: Mapping[str, Any] = start.training or {}
+    name, epoch, step = training["phase"], training["epoch"], training["step"]
+    if (epoch, step > 0) > (getattr(config, name).epochs, False):
+        raise ConfigError(
+            f"{name}.epochs is {getattr(config, name).epochs}, but epoch {epoch + bool(step)} of "
+            "the run that is continued has begun: give more"
+        )
+
+
+def check_classes(config: TrainConfig, start: Checkpoint | None) -> None:
+    """Refuse another number of classes than the start's head has.
+
+    Raises:
+        ConfigError: with both ways on.
+    """
+    if start is None or not start.classes or len(start.classes) == config.model.classes:
+        return
+    raise ConfigError(
+        f"the start checkpoint knows {len(start.classes)} classes, and model.classes is "
+        f"{config.model.classes}: set model.classes={len(start.classes)}, or train a new head with "
+        "--new-head, which keeps all other weights"
+    )
+
+
+def history(config: TrainConfig, start: Checkpoint | None) -> list[dict[str, Any]]:
+    """Where the run was continued with other settings so far, this time included.
+
+    Returns:
+        One `{"phase", "epoch", "step", "changed": {key: [before, now]}}` each, as finished
+        checkpoints have it in their metrics.
+    """
+    if start is None or start.training is None:
+        return []
+    before = list(start.training.get("history", []))
+    changes = changes_since(start, config)
+    if not changes:
+        return before
+    said = ", ".join(f"{key} {now} (was {old})" for key, (old, now) in changes.items())
+    note(f"continued with other settings: {said}")
+    at = {name: start.training[name] for name in ("phase", "epoch", "step")}
+    return [*before, {**at, "changed": changes}]
+
+
+def changes_since(start: Checkpoint, config: TrainConfig) -> dict[str, list[Any]]:
+    """Dotted keys whose values differ from the start's run, and both values; `out` is none."""
+    before, now = dict(_leaves(start.run, "")), dict(_leaves(to_dict(config), ""))
+    return {
+        key: [before[key], now[key]]
+        for key in now
+        if key != "out" and key in before and before[key] != now[key]
+    }
+
+
+def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value

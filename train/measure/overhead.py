@@ -1,0 +1,79 @@
+"""What halting and merging themselves cost, per block: operations, bytes moved and energy.
+
+score       alpha x[0] / size + beta and its sigmoid, two sums and a comparison: 3 MACs a token
+readout     p-weighted sum of tokens into the answer: D MACs a token
+similarity  cosines of even with odd tokens: K_even * K_odd * D MACs a timestep, where tokens merge
+packing     rows of live tokens moved to stand together: D words read and written a token
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from train.config import ModelConfig
+from train.measure.constants import MemoryConstants
+from train.measure.energy_with_memory import MAC_PJ, WORD_BYTES
+
+_PJ_PER_UJ = 1e6
+_SCORE_MACS = 3
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """Of one block and an average image, all executed timesteps together.
+
+    Attributes:
+        block: from 1.
+        score_macs: of the halting scores.
+        readout_macs: of the weighted readout.
+        similarity_macs: of merging.
+        packed_bytes: moved by packing, read and written.
+        energy_uj: of all of it, in float32.
+    """
+
+    block: int
+    score_macs: float
+    readout_macs: float
+    similarity_macs: float
+    packed_bytes: float
+    energy_uj: float
+
+
+def overheads(
+    config: ModelConfig, tokens_per_block: Tensor, memory: MemoryConstants
+) -> list[Overhead]:
+    """One entry per block; empty for a network that neither halts nor merges.
+
+    Args:
+        config: of the network.
+        tokens_per_block: mean live tokens [T, L] over the executed timesteps.
+        memory: what a byte costs.
+    """
+    if config.halting.mode == "none" and config.merge_gamma == 0:
+        return []
+    return [_overhead(config, index, tokens_per_block, memory) for index in range(config.depth)]
+
+
+def _overhead(
+    config: ModelConfig, index: int, tokens_per_block: Tensor, memory: MemoryConstants
+) -> Overhead:
+    live = float(tokens_per_block[:, index].double().sum())
+    halts = config.halting.mode != "none"
+    score, readout = (_SCORE_MACS * live, config.dim * live) if halts else (0.0, 0.0)
+    similarity = tokens_per_block.shape[0] * _similarity_macs(config, index)
+    # Block 1 takes the tokens as they come; later ones those that are left.
+    moved = 2 * WORD_BYTES["fp32"] * config.dim * live if index > 0 else 0.0
+    operations_pj = (score + readout + similarity) * MAC_PJ["fp32"]
+    energy_uj = (operations_pj + moved * memory.sram_pj_per_byte) / _PJ_PER_UJ
+    return Overhead(index + 1, score, readout, similarity, moved, energy_uj)
+
+
+def _similarity_macs(config: ModelConfig, index: int) -> float:
+    """Of one timestep; tokens at even positions are compared with those at odd ones."""
+    gamma = config.gammas[index]
+    if gamma == 0:
+        return 0.0
+    tokens = config.tokens_per_block[index] + gamma
+    return float((tokens + 1) // 2 * (tokens // 2) * config.dim)
