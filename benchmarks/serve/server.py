@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -38,6 +39,7 @@ class Server:
         if not self._ready.wait(_START_S) or self._process.poll() is not None:
             self.stop()
             raise SpikehaltError(f"{bundle} could not be served; the command says why")
+        time.sleep(0.5)  # it listens a moment after it says that it has started
 
     def _read(self) -> None:
         assert self._process.stderr is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -74,7 +75,18 @@ class RunningServer:
         if self.process.poll() is not None:
             self.stop()
             raise AssertionError("".join(self.log))
+        self._wait_until_it_listens()
         return self
+
+    def _wait_until_it_listens(self) -> None:
+        """It does a moment after it says that it has started."""
+        host, port = self.address.split(":")
+        begin = time.monotonic()
+        while time.monotonic() - begin < START_S:
+            with socket.socket() as probe:
+                if probe.connect_ex((host, int(port))) == 0:
+                    return
+            time.sleep(0.02)
 
     def __exit__(
         self,
