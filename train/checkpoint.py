@@ -116,19 +116,36 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             "update spikehalt"
         )
     with reading(path, CheckpointError, "is damaged"):
+        model = build(ModelConfig, content["model"], f"{path} is damaged: model", CheckpointError)
         return Checkpoint(
-            model=build(
-                ModelConfig, content["model"], f"{path} is damaged: model", CheckpointError
-            ),
+            model=model,
             weights=check_weights(content["weights"], path),
-            classes=tuple(content["classes"]),
+            classes=_classes(content["classes"], model, path),
             phase=content["phase"],
-            metrics=content["metrics"],
-            run=content["run"],
+            metrics=_mapping(content, "metrics", path),
+            run=_mapping(content, "run", path),
             training=content["training"],
             preprocessing=_preprocessing(content),
             origin=_origin(content.get("origin")),
         )
+
+
+def _classes(names: Any, model: ModelConfig, path: str | Path) -> tuple[str, ...]:
+    """Names in label order; none where the checkpoint knows none."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CheckpointError(f"{path} is damaged: its classes are no list of names")
+    if len(names) not in (0, model.classes):
+        raise CheckpointError(
+            f"{path} is damaged: {len(names)} names for {model.classes} classes of the model"
+        )
+    return tuple(names)
+
+
+def _mapping(content: dict[str, Any], name: str, path: str | Path) -> dict[str, Any]:
+    value = content[name]
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} is damaged: {name} is a {type(value).__name__}, no mapping")
+    return value
 
 
 def _preprocessing(content: dict[str, Any]) -> Preprocessing:

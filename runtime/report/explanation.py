@@ -13,7 +13,7 @@ from runtime.early_exit.settings import Settings
 from runtime.engine import Engine
 from runtime.report.pictures import missing_heat_maps, pixels_of, token_grid
 from runtime.results.scores import softmax
-from spikehalt.exits import NEVER, POLICIES
+from spikehalt.exits import CONFIDENCE, NEVER, POLICIES
 from spikehalt.extras import require_extra
 
 _PANEL = 2.1  # inches
@@ -160,7 +160,7 @@ def _show_time(axis: Any, explanation: Explanation) -> None:
         label=f"probability of {explanation.answer}",
     )  # fmt: skip
     if policy.has_threshold and settings.threshold is not None:
-        if policy.name != "confidence":
+        if policy is not CONFIDENCE:
             axis.plot(points, explanation.scores, "s-", color="#15803d", label=policy.name)
         sign = "≥" if policy.direction == "at_least" else "≤"
         axis.axhline(

@@ -14,6 +14,10 @@ from spikehalt.extras import install_command
 EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "onnxruntime": ("bundles in ONNX Runtime", ("onnxruntime",)),
     "cli": ("image files, tables and progress", ("rich", "PIL")),
+    "serve": (
+        "answers over HTTP",
+        ("uvicorn", "httptools", "starlette", "pydantic", "prometheus_client", "PIL"),
+    ),
     "video": ("video files, cameras and streams", ("av", "PIL")),
     "figures": ("pictures and plots", ("matplotlib",)),
     "train": (

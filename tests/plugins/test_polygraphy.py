@@ -56,6 +56,30 @@ SAMPLES = {
         {"x": X, "at": np.array([[0.5], [1.0]], np.float32)}, {"weights": (1, 2), "unit": 0.25},
     ),
     "Patches": ({"x": np.ones((1, 3, 3, 2), np.uint8)}, {}),
+    "SpikeLinear": (
+        {
+            "x": np.ones((2, 4), np.float32), "weight": np.ones((4, 3), np.float32),
+            "bias": np.ones(3, np.float32),
+        },
+        {},
+    ),
+    "SpikeLinearInteger": (
+        {
+            "x": np.ones((2, 4), np.uint8), "weight": np.ones((4, 3), np.int8),
+            "scale": np.ones(3, np.float32), "bias": np.ones(3, np.float32),
+        },
+        {},
+    ),
+    "SpikeConv": (
+        {
+            "x": np.ones((1, 3, 3, 2), np.float32), "weight": np.ones((18, 3), np.float32),
+            "bias": np.ones(3, np.float32),
+        },
+        {},
+    ),
+    "SpikeConvInteger": (
+        {"x": np.ones((1, 3, 3, 2), np.uint8), "weight": np.ones((18, 3), np.int8)}, {},
+    ),
 }  # fmt: skip
 BODIES = plugins.Bodies(heads=2, dim=4, count_weights=(1, 2))
 

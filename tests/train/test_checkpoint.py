@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from spikehalt.datasets.preprocessing import Preprocessing
+from spikehalt.errors import ConfigError
 from tests.train.samples import lively_network, random_images, same_tensors, tiny_model
 from train.checkpoint import (
     Checkpoint,
@@ -30,7 +31,7 @@ def sample() -> Checkpoint:
     return Checkpoint(
         model=config,
         weights=dict(network.state_dict()),
-        classes=("a", "b"),
+        classes=tuple("abcdefghij"),
         phase="halting",
         metrics={"validation_accuracy": [0.5, 0.75]},
         run={"seed": 3},
@@ -42,7 +43,11 @@ def test_what_is_saved_loads_back(tmp_path: Path) -> None:
     saved = sample()
     save_checkpoint(tmp_path / "deep" / "c.pt", saved)
     loaded = load_checkpoint(tmp_path / "deep" / "c.pt")
-    assert (loaded.model, loaded.classes, loaded.phase) == (saved.model, ("a", "b"), "halting")
+    assert (loaded.model, loaded.classes, loaded.phase) == (
+        saved.model,
+        tuple("abcdefghij"),
+        "halting",
+    )
     assert loaded.metrics == saved.metrics and loaded.run == {"seed": 3}
     assert same_tensors(loaded.weights, saved.weights)
     images = random_images(saved.model, 2)
@@ -209,3 +214,31 @@ def test_older_checkpoints_were_trained_as_their_data_options_say(tmp_path: Path
     del content["preprocessing"]
     torch.save(content, tmp_path / "c.pt")
     assert load_checkpoint(tmp_path / "c.pt").preprocessing == Preprocessing(fit="crop")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"metrics": None}, "metrics is a NoneType, no mapping"),
+        ({"run": [1]}, "run is a list, no mapping"),
+        ({"classes": ["a"]}, "1 names for"),
+        ({"classes": [1, 2]}, "its classes are no list of names"),
+        ({"classes": None}, "its classes are no list of names"),
+    ],
+)
+def test_parts_of_a_wrong_kind_are_named(
+    change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.pt"
+    save_checkpoint(path, sample())
+    content = torch.load(path, weights_only=True)
+    torch.save({**content, **change}, path)
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("name", ["dim", "depth", "timesteps", "image_size"])
+def test_sizes_that_no_memory_holds_are_refused_before_a_network_is_built(name: str) -> None:
+    value = (2**20, 2**20) if name == "image_size" else 2**26
+    with pytest.raises(ConfigError, match=f"{name} is .*must be in 1..16,384"):
+        replace(tiny_model(), **{name: value})

@@ -12,6 +12,9 @@ from train.architectures.stages import StageConv, sizes
 from train.config.checks import require
 from train.config.tokens import DropConfig, HaltingConfig
 
+# No size of a network that anybody builds; a damaged file may name more than memory holds.
+MOST, MOST_CLASSES = 2**14, 2**17
+
 
 @dataclass(frozen=True)
 class LIFConfig:
@@ -113,8 +116,12 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for name in ("depth", "dim", "heads", "timesteps", "channels", "classes"):
-            require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}, must be >= 1")
-        require(min(self.image_size) >= 1, f"image_size is {self.image_size}, must be >= 1")
+            value, most = getattr(self, name), MOST_CLASSES if name == "classes" else MOST
+            require(1 <= value <= most, f"{name} is {value}, must be in 1..{most:,}")
+        require(
+            min(self.image_size) >= 1 and max(self.image_size) <= MOST,
+            f"image_size is {self.image_size}, must be in 1..{MOST:,}",
+        )
         require(
             self.attention_scale > 0,
             f"attention_scale is {self.attention_scale}, must be positive",

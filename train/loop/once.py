@@ -37,9 +37,14 @@ def train_once(config: TrainConfig, start: Checkpoint | None = None) -> Path:
 
 
 def _check_settings(path: Path, config: TrainConfig) -> None:
-    """Refuse a checkpoint that another configuration left where this one's belongs."""
+    """Refuse a checkpoint that another configuration left where this one's belongs.
+
+    A phase that this configuration leaves out is recorded as the run had it that it started from.
+    """
     stored, asked = load_checkpoint(path).run, to_dict(config)
-    differing = [key for key in asked if key != "out" and stored.get(key) != asked[key]]
+    left_out = {name for name in ("static", "halting") if asked[name]["epochs"] == 0}
+    compared = asked.keys() - left_out - {"out"}
+    differing = sorted(key for key in compared if stored.get(key) != asked[key])
     if differing:
         raise ConfigError(
             f"{path} is of a run with another {', '.join(differing)}: train into another --out"

@@ -185,4 +185,4 @@ def test_a_worker_that_ends_fails_all_who_wait(monkeypatch: pytest.MonkeyPatch) 
     batcher._worker.join()
 
     with pytest.raises(EngineStateError):
-        batcher.submit(np.zeros(1), None)  # type: ignore[arg-type]
+        batcher.submit(np.zeros(1), None, lambda result: result)  # type: ignore[arg-type]

@@ -44,7 +44,7 @@ def test_help_names_every_command(word: str, capsys: pytest.CaptureFixture[str])
         (["recipes", "--help"], "list the recipes"),
         (["sweep", "digits", "--over", "seed=1", "-h"], "(default: runs/digits)"),
         (["import", "--help"], "--merge-gamma INT"),
-        (["import", "x.pth", "--arch", "sdt-8-768", "--help"], "(default: 768)"),
+        (["import", "x.pth", "--from", "sdt-imagenet", "--help"], "[--from NAME]"),
         (
             ["figure", "heatmap", "--help"],
             "heatmap, tokens, tradeoff, energy, curves, redundancy or rates",
@@ -68,7 +68,7 @@ def test_help_lists_the_options_and_the_values_of_what_is_named(
         (["evalute"], "invalid choice: 'evalute'"),
         (["evalute"], "(did you mean evaluate?)"),
         ([], "the following arguments are required: COMMAND"),
-        (["import", "x.pth", "--arch", "--out", "y.pt"], "argument --arch: expected one argument"),
+        (["import", "x.pth", "--from", "--out", "y.pt"], "argument --from: expected one argument"),
         (["run", "digits", "--model.dpeth", "3"], "(did you mean --model.depth?)"),
     ],
 )
@@ -109,7 +109,7 @@ def test_the_recipes_are_listed_without_pytorch() -> None:
     [
         (["--help"], "COMMAND"),
         (["run", "digits", "--help"], "--static.learning-rate"),
-        (["run", "ε"], "error: argument RECIPE: no recipe '?'"),
+        (["run", "ε"], r"error: argument RECIPE: no recipe '\u03b5'"),
     ],
 )
 def test_letters_that_an_output_lacks_do_not_stop_a_command(

@@ -19,8 +19,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_static_and_halting_are_compared_per_module(
-    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     out = tmp_path / "energy.json"
     paths = [str(trained / "static.pt"), str(trained / "halting.pt")]
     assert main(["energy", *paths, "--out", str(out)]) == 0

@@ -36,7 +36,7 @@ def with_images(channels: int = 3, classes: int = 2, **augment: Any) -> dict[str
     [
         (ModelConfig, {"dim": 30}, "multiple of 8"),
         (ModelConfig, {"dim": 40, "heads": 3}, "not divisible by heads 3"),
-        (ModelConfig, {"depth": 0}, "depth is 0, must be >= 1"),
+        (ModelConfig, {"depth": 0}, "depth is 0, must be in 1"),
         (ModelConfig, {"mlp_ratio": 0.0}, "mlp_ratio is 0.0, must be positive"),
         (ModelConfig, {"mlp_ratio": 1e-4}, "leave the MLP at least one unit"),
         (ModelConfig, {"mlp_ratio": float("inf")}, "mlp_ratio is inf"),

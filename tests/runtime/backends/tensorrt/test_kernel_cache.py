@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from runtime import Engine
-from runtime.backends.tensorrt.kernel_cache import KernelCache, cache_folder
+from runtime.backends.tensorrt.kernel_cache import KernelCache
+from spikehalt.places import cache_folder
 from tests.export.dyadic import pictures
 from tests.fakes.tensorrt import IRuntimeConfig
 from tests.runtime.backends.tensorrt.test_session import prepared
@@ -88,12 +89,12 @@ def test_closing_a_tensorrt_rtx_engine_keeps_its_kernels(
         with Engine(bundle, backend="tensorrt-rtx") as engine:
             answers.append(engine(pictures(3)).logits)
     np.testing.assert_array_equal(*answers)
-    assert cache_folder() == tmp_path / "cache" / "spikehalt" / "kernels"
-    assert len(list(cache_folder().glob("*.kernels"))) == 2, "one per graph"
+    assert cache_folder("kernels") == tmp_path / "cache" / "spikehalt" / "kernels"
+    assert len(list(cache_folder("kernels").glob("*.kernels"))) == 2, "one per graph"
 
 
 def test_tensorrt_has_nothing_to_keep(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _, bundle = prepared(monkeypatch, tmp_path)
     with Engine(bundle, backend="tensorrt") as engine:
         engine(pictures(3))
-    assert not cache_folder().exists()
+    assert not cache_folder("kernels").exists()

@@ -169,7 +169,8 @@ def test_states_never_leave_the_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         engine(pictures(4))
         image, epsilon, alive = 4 * 8 * 8 * 3, 4, 4 * 8
         assert sorted(cuda.uploaded) == sorted([image, epsilon, *[alive, epsilon] * 3])
-        answers = [4 * 5 * 4, 4 * 4, 4 * 2 * 4]  # logits, score, live tokens
+        masks = [4 * 64 * 4] * 2  # of two blocks
+        answers = [4 * 5 * 4, 4 * 4, 4 * 2 * 4, *masks]  # logits, score, live tokens
         assert sorted(cuda.downloaded) == sorted(answers * 4)
 
 
