@@ -7,3 +7,21 @@ unwrap      names without the prefixes of wrappers
 reader      the file, read without running code
 convert     all of it
 """
+
+from typing import TYPE_CHECKING
+
+from spikehalt.packages.lazy import lazily
+
+if TYPE_CHECKING:
+    from train.importing.convert import import_checkpoint
+    from train.importing.formats import FORMATS, Format, find_format
+
+__all__ = ["FORMATS", "Format", "find_format", "import_checkpoint"]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "import_checkpoint": "train.importing.convert",
+        **dict.fromkeys(["FORMATS", "Format", "find_format"], "train.importing.formats"),
+    },
+)
