@@ -24,6 +24,7 @@ from tests.train.samples import tiny_model
 from train.config import LIFConfig, ModelConfig
 from train.models import SpikingTransformer
 from train.models.neurons import LIF, Rate
+from train.models.stem import pool
 
 
 def numbered(blocks: int) -> Densities:
@@ -106,9 +107,9 @@ def test_a_shift_lets_the_share_of_currents_reach_the_threshold(share: float) ->
 def test_a_shift_before_a_pool_is_of_what_the_pool_lets_through() -> None:
     """Of maxima more reach a threshold than of what they are taken of."""
     current = torch.randn(1, 2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    shift = densities._Shift(nn.BatchNorm2d(3), 0.2, densities.pool)
+    shift = densities._Shift(nn.BatchNorm2d(3), 0.2, pool)
     fires = (shift(LIF(LIFConfig(), 1), current) >= 2).float()
-    assert float(densities.pool(fires).mean()) == pytest.approx(0.2, abs=0.01)
+    assert float(pool(fires).mean()) == pytest.approx(0.2, abs=0.01)
     assert float(fires.mean()) < 0.1
 
 

@@ -31,7 +31,7 @@ BOTH = pytest.mark.parametrize("joins", [False, True])
 
 
 def done(costs: Costs, arrivals: list[float], steps: list[int], joins: bool) -> list[float]:
-    return simulate(costs, np.array(arrivals), np.array(steps), joins).tolist()
+    return list(simulate(costs, np.array(arrivals), np.array(steps), joins))
 
 
 def test_a_flat_cost_is_that_of_any_batch_but_none() -> None:
@@ -143,8 +143,8 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[NDArray[Any], NDArra
         costs: Costs, arrivals: NDArray[Any], steps: NDArray[Any], joins: bool
     ) -> NDArray[Any]:
         calls.append((arrivals, steps, joins))
-        waits: NDArray[Any] = np.arange(len(arrivals)) % 101 * (2.0 if joins else 1.0)
-        return arrivals + waits
+        longer = 2.0 if joins else 1.0
+        return np.asarray(arrivals + np.arange(len(arrivals)) % 101 * longer)
 
     monkeypatch.setattr(continuous, "simulate", simulated)
     return calls
@@ -243,7 +243,7 @@ def test_a_further_chunk_costs_its_share_of_what_follows_the_first(
         nonlocal calls
         calls += 1
         call()
-        chunks = call.keywords["max_timesteps"] // chunk
+        chunks = int(call.keywords["max_timesteps"]) // chunk
         return 5.0 + 2.0 * (chunks - 1) + (0.0 if calls % 9 == 5 else 1.0 + calls)
 
     monkeypatch.setattr(continuous, "_cpu_s", cpu_s)
