@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.common import networks
+from benchmarks.common import native, networks
 from benchmarks.common.densities import BLOCK, STEM, Densities
 from benchmarks.common.table import console
 from benchmarks.cpu import spikes
@@ -86,7 +86,7 @@ def test_a_silent_network_causes_no_accumulates() -> None:
 
 
 def test_accumulates_are_those_of_the_values_that_are_not_zero() -> None:
-    """Counted again by hooks of the test's own: of the stem's convolutions, inputs times fan-out."""
+    """Counted again by hooks of the test's own, on the stem's convolutions."""
     network = networks.random_network(plain())
     taken: list[float] = []
     convs: list[Any] = list(network.stem.convs)
@@ -174,7 +174,7 @@ def test_r_squared_is_the_share_of_the_variance_on_the_line() -> None:
     """Ones and minus ones that are orthogonal to every line are all that it leaves."""
     x, rest = np.array([0.0, 1.0, 2.0, 3.0]), np.array([1.0, -1.0, -1.0, 1.0])
     line = fit(x, 5 + 2 * x + rest)
-    assert (line.fixed_ms, line.per_token_ms) == (pytest.approx(5), pytest.approx(2))
+    assert [line.fixed_ms, line.per_token_ms] == pytest.approx([5, 2])
     assert line.r_squared == pytest.approx(1 - 1 / (4 * x.var() + 1))
 
 
@@ -195,7 +195,7 @@ def test_the_command_prints_the_line_of_every_part_and_draws_the_blocks(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(spikes, "measured", lambda **_: points(2.0, 7.0))
-    monkeypatch.setattr(spikes.native, "in_words", lambda _: "natively")
+    monkeypatch.setattr(native, "in_words", lambda _: "natively")
     picture = tmp_path / "spikes.svg"
     with spikes.console.capture() as captured:
         assert spikes.main(["--int8", "--plot", str(picture)]) == 0
