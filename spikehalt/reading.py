@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 
 from spikehalt.errors import SpikehaltError
@@ -16,6 +17,7 @@ PathLike = str | os.PathLike[str]
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 FETCH_IT = "is a Git LFS pointer, not the file itself: `git lfs pull` fetches it"
 _MAX_REASON = 300
+_OBJECT = re.compile(r"\s*<[^<>]* at 0x[0-9a-fA-F]+>")  # such as <_io.BytesIO object at 0x7f…>
 
 
 @contextlib.contextmanager
@@ -79,7 +81,7 @@ def reason(problem: BaseException) -> str:
         return problem.strerror
     if isinstance(problem, MemoryError):
         return "it asks for more memory than there is"
-    words = " ".join(str(problem).split())
+    words = " ".join(_OBJECT.sub("", str(problem)).split())
     if isinstance(problem, KeyError):
         words = f"it lacks {words}"
     return (words or type(problem).__name__)[:_MAX_REASON]
