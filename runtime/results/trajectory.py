@@ -84,8 +84,8 @@ class Trajectory:
 def _check(arrays: Mapping[str, NDArray[Any]], where: str) -> None:
     """Refuse arrays that cannot be a trajectory's."""
     logits, halt_score, live_tokens = (arrays[name] for name in _SAVED)
-    kinds = [(array.dtype, array.ndim) for array in (logits, halt_score, live_tokens)]
-    if kinds != [(np.float32, 3), (np.float32, 2), (np.int32, 3)] or (
+    kinds = [(array.dtype.str[1:], array.ndim) for array in (logits, halt_score, live_tokens)]
+    if kinds != [("f4", 3), ("f4", 2), ("i4", 3)] or (
         logits.shape[:2] != halt_score.shape or len(live_tokens) != len(logits)
     ):
         shapes = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())

@@ -46,10 +46,13 @@ def load_cifar(data: DataConfig, model: ModelConfig, known: Known | None = None)
         )
     files = _files(Path(data.path))
     with reading(data.path, DataError, "is not a readable CIFAR archive"):
-        own = _classes(files)
+        own = _classes(files, data.path)
         fine = len(own) == 100
         train, test = (
-            _split([_batch(name, files[name], fine) for name in _known(files, stems)], own)
+            _split(
+                [_batch(f"{data.path}/{name}", files[name], fine) for name in _known(files, stems)],
+                own,
+            )
             for stems in (_TRAIN, _TEST)
         )
     classes = label_order(own, model, data.path, known)
@@ -79,7 +82,7 @@ def _files(path: Path) -> dict[str, bytes]:
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     if member.size > MAX_FILE_BYTES:
-        raise DataError(f"{member.name} has {member.size} bytes, the limit is {MAX_FILE_BYTES}")
+        raise ValueError(f"{member.name} has {member.size} bytes, the limit is {MAX_FILE_BYTES}")
     file = archive.extractfile(member)
     return b"" if file is None else file.read()
 
@@ -88,14 +91,14 @@ def _known(files: dict[str, bytes], stems: tuple[str, ...]) -> list[str]:
     return [name for name in files if PurePosixPath(name).name.removesuffix(".bin") in stems]
 
 
-def _classes(files: dict[str, bytes]) -> tuple[str, ...]:
+def _classes(files: dict[str, bytes], path: str) -> tuple[str, ...]:
     for name in _META:
         if name not in files:
             continue
         if name.endswith(".txt"):
             with raised_as(DataError):
-                return tuple(decode_text(files[name], name).split())
-        meta = _unpickle(name, files[name])
+                return tuple(decode_text(files[name], f"{path}/{name}").split())
+        meta = _unpickle(f"{path}/{name}", files[name])
         for key in (b"label_names", b"fine_label_names"):
             if key in meta:
                 return tuple(label.decode() for label in meta[key])
@@ -154,5 +157,5 @@ def _unpickle(name: str, content: bytes) -> dict[bytes, Any]:
     with reading(name, DataError, "is not a readable CIFAR file"):
         value = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
         if not isinstance(value, dict):
-            raise TypeError(f"it holds a {type(value).__name__}")
+            raise ValueError(f"it holds a {type(value).__name__}")
         return value

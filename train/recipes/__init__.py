@@ -24,7 +24,9 @@ from train.config import ModelConfig, TrainConfig, named_model
 
 _FOLDER = Path(__file__).parent
 _SHORT = "-short"
-_MAX_BYTES, _MAX_DEPTH, _MAX_VALUES = 2**20, 16, 10_000  # far more than any recipe has
+# Far more than any recipe has.
+_MAX_BYTES, _MAX_BRACKETS, _MAX_DEPTH, _MAX_VALUES = 2**16, 1000, 16, 10_000
+_TOO_MUCH = "{} has more, or deeper nested, values than any recipe"
 
 
 def recipe_names() -> list[str]:
@@ -85,12 +87,14 @@ def _read(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
         raise ConfigError(f"no recipe {name!r}.{hint} `python -m train recipes` lists them")
     with raised_as(ConfigError):
         text = read_text(path, _MAX_BYTES)
+    if text.count("[") + text.count("{") > _MAX_BRACKETS:  # a second for each 10,000 and more
+        raise ConfigError(_TOO_MUCH.format(path))
     with reading(path, ConfigError, "is not valid YAML"):
         content = yaml.safe_load(text) or {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold a mapping of keys to values")
     if _values(content) > _MAX_VALUES:
-        raise ConfigError(f"{path} has more, or deeper nested, values than any recipe")
+        raise ConfigError(_TOO_MUCH.format(path))
     base = content.pop("base", None)
     if base is None:
         return content
