@@ -6,8 +6,8 @@
     tensorrt      what the plugins of TensorRT share
     onnxruntime   what the kernels of ONNX Runtime share
     building      libraries from the sources
-    libraries, loader    finding and loading them
-    doctor        what builds libraries on this machine
+    libraries, loader    where they lie, and how TensorRT loads them
+    doctor        the build tools of this machine
     selftest      the kernels on this GPU against their references
     polygraphy    the references, for Polygraphy
     errors        what is raised on purpose

@@ -87,7 +87,7 @@ def onnx_functions(bodies: Bodies | None = None) -> list[onnx.FunctionProto]:
         bodies: what the nodes of the model agree on; the defaults when None.
 
     Raises:
-        OpAttributeError: `reset` or `steps` is none that LIF has.
+        OpAttributeError: LIF does not allow this `reset` or `steps`.
     """
     of = bodies or Bodies()
     return [op.body(of) for op in OPS]
