@@ -1,8 +1,8 @@
 """The command line: `python -m train COMMAND …`, one module per command.
 
 A command module has `add_arguments(parser)` and `run(arguments) -> exit status`. What is slow to
-import, such as PyTorch, is imported by `run` and by what it calls: help, lists and mistakes answer
-at once.
+import, such as PyTorch, is imported by `run` and by what it calls: help, lists and wrong arguments
+answer at once.
 """
 
 from __future__ import annotations
