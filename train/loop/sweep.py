@@ -24,7 +24,7 @@ from train.config import PhaseConfig, TrainConfig
 from train.loop.once import train_once
 from train.recipes import merge
 
-# What a static phase does not look at.
+# Settings that a static phase does not read.
 _HALTING_ONLY = (
     "halting.",
     "model.halting.",
@@ -50,7 +50,7 @@ class SweepPoint:
         values: by key.
         accuracy: after all timesteps.
         accuracy_t1: after the first.
-        accuracy_t2: after the second, or the first of one.
+        accuracy_t2: after the second, or after the first where T is 1.
         average_tokens: live tokens over K_0.
         checkpoint: of its last phase.
     """
