@@ -1,7 +1,8 @@
 """What the CPU image and the unit run, run: in a fresh environment, at their places.
 
-There is no Docker engine and no systemd here. What is not run: `apt-get` and `useradd` of the image (the compiler is
-this machine's, and the user a number), its base image, and the unit's seccomp filter.
+There is no Docker engine and no systemd here. What is not run: `apt-get` and `useradd` of the image
+(the compiler is this machine's, and the user a number), its base image, and the unit's seccomp
+filter.
 """
 
 from __future__ import annotations
