@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, metavar="N",
-        help=f"port of the page; 0: a free one (default {DEFAULT_PORT})",
+        help=f"port to listen at; 0: a free one (default {DEFAULT_PORT})",
     )  # fmt: skip
     options.add_exit(parser)
     options.add_files(parser)

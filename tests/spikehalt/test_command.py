@@ -93,6 +93,16 @@ def test_packages_list_the_commands_of_the_catalogue() -> None:
     }
 
 
+def test_training_lists_the_catalogues_commands_and_purposes() -> None:
+    from train.cli import COMMANDS as TRAIN_COMMANDS
+    from train.cli import build_parser
+
+    named = {name if name != "run" else "train": each for name, each in TRAIN_COMMANDS.items()}
+    assert named == of_package("train")
+    text = " ".join(build_parser().format_help().split())
+    assert all(command.purpose in text for command in named.values())
+
+
 def test_every_command_is_a_module_with_arguments_and_a_run() -> None:
     for command in COMMANDS.values():
         module = import_module(command.module)
