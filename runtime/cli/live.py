@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "digits, the demo's (default: the camera, or else the digits)",
     )  # fmt: skip
     parser.add_argument(
-        "--against", metavar="BUNDLE2",
-        help="what is compared with, with all timesteps (default: the same bundle with ε = 0)",
+        "--against", metavar="OTHER",
+        help="another bundle, to compare with on the same files (default: the same with ε = 0)",
     )  # fmt: skip
     parser.add_argument(
         "--rate", type=options.rate, metavar="F",
