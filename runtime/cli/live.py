@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import ExitStack
+from pathlib import Path
 
 from runtime.cli import options
 from runtime.engine import Engine
@@ -53,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
         side = static = Side(engine, options.input_spec(arguments, engine.manifest.input))
         if arguments.against is not None:
             other = stack.enter_context(_other(arguments))
-            static = Side(other, options.input_spec(arguments, other.manifest.input))
+            spec = options.input_spec(arguments, other.manifest.input)
+            static = Side(other, spec, Path(arguments.against).absolute().name)
         source = open_source(arguments.source, side.spec, arguments.split)
         if engine.notice:
             console.note(engine.notice)
