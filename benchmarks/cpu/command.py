@@ -87,6 +87,8 @@ KINDS = {
     "ann": Kind("dense ANN of this shape, ONNX Runtime"),
     "ann-int8": Kind("the same, int8 (dynamic quantisation)", int8=True),
     "ann-int8-static": Kind("the same, int8 (static, Q/DQ, per channel)", int8=True),
+    "ann-openvino": Kind("dense ANN of this shape, OpenVINO"),
+    "ann-openvino-int8": Kind("the same, int8 (static, the same Q/DQ)", int8=True),
     "sps": Kind(f"ours: static, SPS{WHOLE}", "sps"),
     "sps-steps": Kind("ours: static, SPS", "sps"),
     "isps": Kind(f"ours: static, I-SPS{WHOLE}", "isps"),
