@@ -35,6 +35,8 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "nvml": ("energy of NVIDIA GPUs", ("pynvml",)),
     "sign": ("signatures", ("cryptography",)),
     "completion": ("shell completion", ("argcomplete",)),
+    "docs": ("the documentation site", ("mkdocs", "material", "mkdocstrings")),
+    "notebooks": ("running the notebooks", ("nbclient", "nbformat", "ipykernel")),
     "huggingface": ("data sets of the Hugging Face hub", ("datasets",)),
 }
 

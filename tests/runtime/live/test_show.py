@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from runtime import Engine
+from runtime.cli import build_parser
 from runtime.errors import InputError
 from runtime.inputs.video import Frame
 from runtime.live.app import create_app
@@ -267,3 +270,14 @@ def test_limits_fit_the_bundle(place: Path) -> None:
         knobs = start(engine.manifest, engine.settings, 2.0)
         with pytest.raises(ConfigError):
             knobs.changed(Change(max_timesteps=9), engine.manifest)
+
+
+def test_commands_of_the_documentation_are_accepted() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "live.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    for line in block.splitlines():
+        command, *words = shlex.split(line, comments=True)
+        arguments = build_parser().parse_args(words)
+        assert (command, arguments.command) == ("spikehalt", "live")
+    default = build_parser().parse_args(["live", "x.bundle"])
+    assert f"default {default.port})" in text
