@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import threading
 import warnings
 from functools import lru_cache
@@ -68,8 +69,13 @@ def decode_image(
     except DataFileError:
         raise
     except Exception as error:  # as in `image_to_pixels`
-        raise DataFileError(f"{name} is not a readable image ({error})") from error
+        raise DataFileError(f"{name} is not a readable image ({_reason(error)})") from error
     return image_to_pixels(image, name, size, channels, how)
+
+
+def _reason(error: Exception) -> str:
+    """Pillow's message without the address of the buffer, which is another in every process."""
+    return re.sub(r" <[\w.]+ object at 0x[0-9a-fA-F]+>", "", str(error))
 
 
 def image_to_pixels(
@@ -87,7 +93,7 @@ def image_to_pixels(
     except DataFileError:
         raise
     except Exception as error:  # decoders raise whatever they like on damaged files
-        raise DataFileError(f"{name} is not a readable image ({error})") from error
+        raise DataFileError(f"{name} is not a readable image ({_reason(error)})") from error
     return _ordered(pixels, how)
 
 

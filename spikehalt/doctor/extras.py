@@ -18,6 +18,7 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "answers over HTTP",
         ("uvicorn", "httptools", "starlette", "pydantic", "prometheus_client", "PIL"),
     ),
+    "ray": ("many machines", ("ray", "pyarrow")),
     "video": ("video files, cameras and streams", ("av", "PIL")),
     "figures": ("pictures and plots", ("matplotlib",)),
     "train": (
