@@ -1,8 +1,8 @@
 """What the CPU image and the unit run, run: in a fresh environment, at their places.
 
-There is no Docker engine and no systemd here. What is not run: `apt-get` and `useradd` of the image
-(the compiler is this machine's, and the user a number), its base image, and the unit's seccomp
-filter.
+There is no Docker engine and no systemd here. What is not run: `apt-get` and `useradd` of the
+image (the compiler is this machine's, and the user a number), its base image, and the unit's
+seccomp filter.
 """
 
 from __future__ import annotations
@@ -62,9 +62,10 @@ def machine(place: Path) -> Iterator[Machine]:
     folders["/srv/spikehalt"] = "bundles"
     machine = Machine({there: place / here for there, here in folders.items()})
     try:
+        quick = {"PATH": PATH, "CXX": str(_quick(place)), "PIP_NO_COMPILE": "1"}
         for command in Dockerfile("cpu").commands():
             if not command.startswith(NOT_RUN):
-                machine.build(command, {**os.environ, "PATH": PATH, "CXX": str(_quick(place))})
+                machine.build(command, {**os.environ, **quick})
         yield machine
     finally:
         machine.close()
