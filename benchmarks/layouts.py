@@ -28,6 +28,8 @@ from benchmarks.common.table import Column, Row, Table, console, number, words
 from benchmarks.cpu.curve import thinned
 from benchmarks.cpu.worker import Ours
 from export.choose_layout import merging_advice, packing_pays
+from spikehalt.commands import Parser, whole
+from spikehalt.commands import run as run_command
 from spikehalt.vocabulary import Layout
 from train.config import HaltingConfig, ModelConfig, StemConfig
 
@@ -40,11 +42,11 @@ Graphs = Mapping[str, onnx.ModelProto]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.layouts", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=whole(1), default=5)
     parser.add_argument("--merging", action="store_true")
     native.add_option(parser)
     options = parser.parse_args(argv)
@@ -154,4 +156,4 @@ def columns(first: str, second: str, gained: str, chosen: str) -> list[Column]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -24,6 +24,8 @@ import torch
 
 from benchmarks.common.method_table import METHODS, SAME_TOKENS, Method
 from benchmarks.common.table import Column, Row, Table, console, number, words
+from spikehalt.commands import Parser, whole
+from spikehalt.commands import run as run_command
 from spikehalt.exits import ENTROPY, NEVER
 from spikehalt.strict import build, to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="python -m benchmarks.methods", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -66,8 +68,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--recipe", default="cifar10-small", help="of a halting network")
     p.add_argument("--data", metavar="PATH", help="images, where the recipe needs some")
     p.add_argument("--out", default="runs/methods", help="folder of the runs")
-    p.add_argument("--epochs", type=int, default=5, help="of static networks, all timesteps")
-    p.add_argument("--halting-epochs", type=int, default=2, help="of token methods")
+    p.add_argument("--epochs", type=whole(1), default=5, help="of static networks, all timesteps")
+    p.add_argument("--halting-epochs", type=whole(1), default=2, help="of token methods")
     p.add_argument(
         "--only", nargs="+", choices=names, default=names, metavar="NAME",
         help="some of: " + "; ".join(names),
@@ -211,4 +213,4 @@ def accuracy_at(timestep: int) -> Column:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

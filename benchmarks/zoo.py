@@ -43,6 +43,8 @@ from benchmarks.common.trained import (
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
 from runtime import Engine, Result
+from spikehalt.commands import Parser
+from spikehalt.commands import run as run_command
 from spikehalt.vocabulary import Precision
 from train.data import Dataset
 from train.measure.adaptivity import adaptivity, exit_histogram, standard_error
@@ -123,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="python -m benchmarks.zoo", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -213,4 +215,4 @@ def table(name: str, images: int) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

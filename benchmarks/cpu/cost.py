@@ -43,6 +43,8 @@ from benchmarks.cpu.curve import SHARES, Line, chart, fit, thinned
 from benchmarks.cpu.products import Products
 from benchmarks.cpu.turns import Times, clocked, measure, medians, with_sets
 from benchmarks.cpu.worker import Ours
+from spikehalt.commands import Parser, whole
+from spikehalt.commands import run as run_command
 from train.config import HaltingConfig, ModelConfig
 
 DRAWS = 200
@@ -176,12 +178,12 @@ def standard_error(claim: Claim, rounds: Sequence[Times]) -> float:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; the exit status is 0 whatever the figures are."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.cpu.cost", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--int8", action="store_true")
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=whole(1), default=40)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="the line as an SVG picture")
     native.add_option(parser)
     arguments = parser.parse_args(argv)
@@ -267,4 +269,4 @@ def products(costs: Costs, *, int8: bool) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

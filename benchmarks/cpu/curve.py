@@ -26,6 +26,8 @@ from benchmarks.common.replay import Replay
 from benchmarks.common.table import Row, Table, console, number
 from benchmarks.cpu.process import Setup
 from runtime.drawing import svg
+from spikehalt.commands import Parser, whole
+from spikehalt.commands import run as run_command
 from train.config import ModelConfig
 
 SHARES = (0.0625, 0.25, 0.5, 0.75, 1.0)
@@ -78,13 +80,13 @@ def measure(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the measurement; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.cpu.curve", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--int8", action="store_true")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=whole(1), default=1)
+    parser.add_argument("--rounds", type=whole(1), default=7)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="the line as an SVG picture")
     native.add_option(parser)
     arguments = parser.parse_args(argv)
@@ -157,4 +159,4 @@ def table(config: ModelConfig) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -37,6 +37,8 @@ from benchmarks.common.table import Column, Row, Table, console, number, words
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
 from runtime import Bundle, Engine
+from spikehalt.commands import Parser, whole
+from spikehalt.commands import run as run_command
 from spikehalt.vocabulary import Layout
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
@@ -50,12 +52,12 @@ Times = Mapping[str, Sequence[float]]  # candidate -> milliseconds per image, a 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.cpu.masks", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 8], metavar="N")
+    parser.add_argument("--rounds", type=whole(1), default=15)
+    parser.add_argument("--batch", type=whole(1), nargs="+", default=[1, 8], metavar="N")
     native.add_option(parser)
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
@@ -161,4 +163,4 @@ def table() -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -35,6 +35,8 @@ from benchmarks.cpu.curve import chart, fit
 from export.fold.network import make_plan
 from export.graph.unroll import unroll
 from export.options import ExportOptions
+from spikehalt.commands import Parser, whole
+from spikehalt.commands import run as run_command
 from train.models import SpikingTransformer
 from train.silence import listening
 
@@ -130,12 +132,12 @@ def measured(*, int8: bool, native_ops: bool | None, runs: int) -> list[Point]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.cpu.spikes", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--int8", action="store_true")
-    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--runs", type=whole(1), default=100)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="the blocks' line as a picture")
     native.add_option(parser)
     arguments = parser.parse_args(argv)
@@ -177,4 +179,4 @@ def table(points: Sequence[Point], title: str) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

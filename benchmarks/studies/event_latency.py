@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from benchmarks.common.table import Row, Table, number, words
 from runtime import Engine
 from runtime.inputs.files import find_samples, load_sample
+from spikehalt.commands import Parser
+from spikehalt.commands import run as run_command
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Answer:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Answer all windows; exit status 1 where a later frame mattered."""
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="python -m benchmarks.studies.event_latency", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -116,4 +118,4 @@ def table(answers: Sequence[Answer]) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -22,6 +22,8 @@ from benchmarks.common.table import Row, Table, number, words
 from runtime.calibration import Point
 from runtime.calibration.goal import RULES, Rule
 from runtime.calibration.risk import last_safe
+from spikehalt.commands import Parser, whole
+from spikehalt.commands import run as run_command
 
 SHARES = np.linspace(0, 1, 21)
 MAX_DROP, DELTA = 0.01, 0.1
@@ -53,10 +55,10 @@ class Outcome(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table."""
-    p = argparse.ArgumentParser(prog="python -m benchmarks.studies.exit_rules", description=__doc__,
+    p = Parser(prog="python -m benchmarks.studies.exit_rules", description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    p.add_argument("--draws", type=int, default=1000)
-    p.add_argument("--images", type=int, default=1500, help="calibration images of a draw")
+    p.add_argument("--draws", type=whole(1), default=1000)
+    p.add_argument("--images", type=whole(1), default=1500, help="calibration images of a draw")
     arguments = p.parse_args(argv)
     rows = [
         row(network, rule, arguments.images, arguments.draws)
@@ -121,4 +123,4 @@ def _counts(needed: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -29,6 +29,8 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
+from spikehalt.commands import Parser
+from spikehalt.commands import run as run_command
 from train.checkpoint import load_checkpoint
 from train.models import SpikingTransformer
 
@@ -131,7 +133,7 @@ def read_frames(folder: Path, size: tuple[int, int]) -> list[Frames]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Count and print; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.studies.still_cameras", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -169,4 +171,4 @@ def _cells(clip: str, tolerance: int, found: Sequence[Change]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -30,6 +30,8 @@ from torch.utils._pytree import tree_leaves
 
 from benchmarks.common import networks, peers
 from benchmarks.common.table import Row, Table, number, words
+from spikehalt.commands import Parser, whole
+from spikehalt.commands import run as run_command
 from train.config import ModelConfig
 from train.models import NAMED_MODELS, SpikingTransformer, named_model
 from train.models.kernels import Kernels, use_kernels
@@ -179,13 +181,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="python -m benchmarks.train.traffic", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     p.add_argument("--model", choices=MODELS, default=networks.MODEL, metavar="NAME")
     p.add_argument("--stem", choices=("sps", "isps"), default="sps", help="ours; the other has SPS")
-    p.add_argument("--batch", type=int, default=128, help="images of a step")
+    p.add_argument("--batch", type=whole(1), default=128, help="images of a step")
     p.add_argument("--json", type=Path, metavar="FILE", help="also write the bytes there")
     return p
 
@@ -216,4 +218,4 @@ def table(arguments: argparse.Namespace) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

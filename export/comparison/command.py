@@ -27,7 +27,7 @@ from runtime.bundle.manifest import Manifest
 from runtime.bundle.read import Bundle
 from runtime.cli import options
 from runtime.early_exit.settings import Overrides, resolve
-from spikehalt.commands import DONE, NEGATIVE
+from spikehalt.commands import DONE, NEGATIVE, whole
 from spikehalt.console import note, say, write, write_table
 from spikehalt.errors import MissingExtraError
 from spikehalt.extras import missing
@@ -48,7 +48,11 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     options.add_count(p, 64)
     options.add_batch(p, 8)
     p.add_argument(
-        "--spikes", type=int, default=16, metavar="N", help="images whose spikes count (default 16)"
+        "--spikes",
+        type=whole(0),
+        default=16,
+        metavar="N",
+        help="images whose spikes count (default 16)",
     )
     p.add_argument(
         "--checkpoint", type=Path, metavar="CKPT",

@@ -18,9 +18,10 @@ from runtime.inputs.video import is_video
 from runtime.report.pictures import missing_heat_maps
 from runtime.results.result import ImageResult
 from spikehalt import console
-from spikehalt.commands import DONE, NEGATIVE, STOPPED
+from spikehalt.commands import DONE, NEGATIVE, STOPPED, above_zero
 from spikehalt.errors import ConfigError
 
+MAX_FPS, MAX_TIMEOUT_S = 1e4, 86_400.0
 SOURCES_HELP = (
     f"{options.IMAGES_HELP}; videos, cameras (0, /dev/video0) and streams (rtsp://…, http://…)"
 )
@@ -48,10 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a video, take every Nth frame (default 1)",
     )  # fmt: skip
     parser.add_argument(
-        "--max-fps", type=_rate, metavar="F", help="of a video, take at most F frames per second"
+        "--max-fps",
+        type=above_zero(MAX_FPS),
+        metavar="F",
+        help="of a video, take at most F frames per second",
     )
     parser.add_argument(
-        "--timeout", type=_rate, default=10.0, metavar="S",
+        "--timeout", type=above_zero(MAX_TIMEOUT_S), default=10.0, metavar="S",
         help="seconds that a stream may give nothing (default 10)",
     )  # fmt: skip
     options.add_json(parser)
@@ -283,17 +287,6 @@ def _line(row: Answered, answer: ImageResult) -> str:
         f"{row.source} {row.time_s:.2f} s: {answer.name} ({answer.probability:.2f}) after "
         f"{answer.timesteps} timestep(s)"
     )
-
-
-def _rate(text: str) -> float:
-    """A number above 0, for argparse."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
 
 
 def _footer(means: dict[str, float | int | None]) -> str:
