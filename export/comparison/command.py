@@ -31,6 +31,7 @@ from spikehalt.commands import DONE, NEGATIVE, whole
 from spikehalt.console import note, say, write, write_table
 from spikehalt.errors import MissingExtraError
 from spikehalt.extras import missing
+from spikehalt.files import beside
 from spikehalt.strict import unknown_name
 
 if TYPE_CHECKING:  # a Jetson has no PyTorch: there the bundle's own backends are compared
@@ -134,7 +135,7 @@ def tolerance(arguments: argparse.Namespace, manifest: Manifest) -> Tolerance:
 
 
 def _network(arguments: argparse.Namespace, manifest: Manifest) -> SpikingTransformer | None:
-    path = arguments.checkpoint or arguments.bundle.with_suffix(".pt")
+    path = arguments.checkpoint or beside(arguments.bundle, ".pt")
     if arguments.checkpoint is None and not path.is_file():
         return None
     from export.comparison.checkpoint import load_network

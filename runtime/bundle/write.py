@@ -25,6 +25,7 @@ from runtime.bundle.sign import Key, sign
 from runtime.bundle.specs import ExitSpec, FileEntry
 from runtime.errors import BundleError, BundleFormatError, BundleWriteError
 from spikehalt import files as atomic
+from spikehalt.reading import reason
 
 
 def write_bundle(
@@ -67,7 +68,7 @@ def write_bundle(
             text = dataclasses.replace(manifest, files=entries).to_json()
             atomic.write_file(folder / MANIFEST_NAME, text.encode())
     except OSError as error:
-        raise BundleWriteError(f"cannot write {target}: {error}") from error
+        raise BundleWriteError(f"cannot write {target}: {reason(error)}") from error
     return Bundle.open(target, verify=False)
 
 
@@ -122,7 +123,7 @@ def update_manifest(path: PathLike, manifest: Manifest) -> Bundle:
     try:
         atomic.replace_file(root / MANIFEST_NAME, text.encode())
     except OSError as error:
-        raise BundleWriteError(f"cannot update {root / MANIFEST_NAME}: {error}") from error
+        raise BundleWriteError(f"cannot update {root / MANIFEST_NAME}: {reason(error)}") from error
     return Bundle.open(root, verify=False)
 
 
@@ -150,7 +151,7 @@ def add_files(path: PathLike, files: Mapping[str, bytes | Path]) -> Bundle:
     try:
         added = {name: _write_entry(bundle.root, name, source) for name, source in files.items()}
     except OSError as error:
-        raise BundleWriteError(f"cannot add to {bundle.root}: {error}") from error
+        raise BundleWriteError(f"cannot add to {bundle.root}: {reason(error)}") from error
     return update_manifest(path, dataclasses.replace(bundle.manifest, files={**kept, **added}))
 
 
@@ -177,7 +178,7 @@ def sign_bundle(path: PathLike, private_key: Key, release: int | None = None) ->
     try:
         atomic.replace_file(bundle.root / SIGNATURE_NAME, signature)
     except OSError as error:
-        raise BundleWriteError(f"cannot sign {bundle.root}: {error}") from error
+        raise BundleWriteError(f"cannot sign {bundle.root}: {reason(error)}") from error
     return bundle
 
 
