@@ -35,6 +35,7 @@ from benchmarks.common.table import Row, Table, console, gain, images_per_s, num
 from benchmarks.common.trained import digits_replay, zoo_replay
 from benchmarks.cpu import macs
 from benchmarks.cpu.process import Setup, workers
+from spikehalt.commands import whole
 from train.architectures.attention import SSA
 from train.models import NAMED_MODELS, named_model
 
@@ -141,11 +142,15 @@ def parser() -> argparse.ArgumentParser:
         help=f"the same as --model {networks.LARGE}",
     )  # fmt: skip
     small, large = EFFORT, LARGE_EFFORT
-    p.add_argument("--batch", type=int, nargs="+", help="images at once (default: 1 16; large: 1)")
-    p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--rounds", type=int, help=f"default: {small.rounds}; large: {large.rounds}")
     p.add_argument(
-        "--images", type=int, metavar="N",
+        "--batch", type=whole(1), nargs="+", help="images at once (default: 1 16; large: 1)"
+    )
+    p.add_argument("--threads", type=whole(1), default=1)
+    p.add_argument(
+        "--rounds", type=whole(1), help=f"default: {small.rounds}; large: {large.rounds}"
+    )
+    p.add_argument(
+        "--images", type=whole(1), metavar="N",
         help=f"recorded images replayed (default: {small.images}; large: {large.images})",
     )  # fmt: skip
     p.add_argument(

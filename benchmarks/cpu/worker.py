@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.common import native, networks, peers
 from benchmarks.common.replay import Replay
 from benchmarks.common.serving import Candidate, Step, serve
+from spikehalt.commands import Parser, whole
 from train.config import ModelConfig
 from train.models import NAMED_MODELS
 
@@ -28,11 +29,11 @@ GEMM = 1024
 
 def main() -> None:
     """Serve until standard input ends."""
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     parser.add_argument("name", choices=[*CANDIDATES])
     parser.add_argument("--model", choices=[*NAMED_MODELS], default=networks.MODEL)
-    parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batch", type=whole(1), default=1)
+    parser.add_argument("--threads", type=whole(1), default=1)
     parser.add_argument("--replay", type=Path, required=True)
     native.add_option(parser)
     arguments = parser.parse_args()
