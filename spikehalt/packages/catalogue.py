@@ -39,6 +39,7 @@ _ROWS = (
     ("bench", "runtime.cli.bench", "onnxruntime", "measure speed and energy"),
     ("calibrate", "runtime.cli.calibrate", "onnxruntime", "find exit thresholds on labelled files"),
     ("serve", "runtime.cli.serve", "serve", "answer over HTTP (Open Inference Protocol)"),
+    ("live", "runtime.cli.live", "live", "watch a bundle at work on a local page"),
     ("triton", "runtime.cli.triton", "serve", "a model repository for Triton"),
     ("report", "runtime.cli.report", "onnxruntime", "one HTML page about a bundle on some files"),
     ("explain", "runtime.cli.explain", "figures", "draw which patches of an image lived how long"),

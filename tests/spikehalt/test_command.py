@@ -85,6 +85,7 @@ def test_packages_list_the_commands_of_the_catalogue() -> None:
         "calibrate",
         "report",
         "explain",
+        "live",
         "serve",
         "sign",
         "triton",

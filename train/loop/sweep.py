@@ -17,6 +17,7 @@ import yaml
 
 from spikehalt.errors import ConfigError
 from spikehalt.files import put_file
+from spikehalt.reading import reading
 from spikehalt.strict import build, to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import PhaseConfig, TrainConfig
@@ -81,10 +82,8 @@ def _value(text: str) -> Any:
             return kind(text)
         except ValueError:
             continue
-    try:
+    with reading(f"--over: {text[:80]!r}", ConfigError, "is not a value"):
         return yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"{text!r} is not a value") from None
 
 
 def sweep(config: TrainConfig, axes: list[Axis]) -> Iterator[SweepPoint]:
