@@ -46,7 +46,9 @@ def merge(e: Emitter, tokens: Tokens, number: int) -> Tokens:
     steps = Steps(e.graph, 1) if tokens.constant else e.steps
     grids = steps.split(tokens.rows.to_grid(tokens.x, e.plan.config.dim))
     merged = [_merge_step(e, tokens, number, step, grid) for step, grid in enumerate(grids)]
-    xs, sizes, lives, cums = zip(*merged, strict=True)
+    xs, sizes, lives, cums, sources = zip(*merged, strict=True)
+    for observer in e.observers:
+        observer.merged(number, sources[0], gamma)
     live = PerStep(steps, parts=lives) if tokens.live is not None else None
     cum = PerStep(steps, parts=cums) if tokens.cum is not None else None
     size = PerStep(steps, parts=sizes)
@@ -62,8 +64,8 @@ def merge(e: Emitter, tokens: Tokens, number: int) -> Tokens:
 
 def _merge_step(
     e: Emitter, tokens: Tokens, number: int, step: int, grid: str
-) -> tuple[str, str, str, str]:
-    """One timestep's grid [B, K, D] merged: x [B, K', D], size, live and C(l, t) [B, K']."""
+) -> tuple[str, str, str, str, str]:
+    """One timestep's grid [B, K, D] merged: x [B, K', D]; size, live, C(l, t) [B, K']; sources."""
     graph, slots = e.graph, tokens.rows.slots
     gamma, name = e.plan.config.gammas[number - 1], f"block{number}.source"
     size = tokens.size.parts[step] if tokens.size else e.chunk.filled(slots, 1.0, FLOAT)
@@ -77,7 +79,7 @@ def _merge_step(
         if cum:
             cum = graph.op("GatherElements", cum, keep, axis=1, name="cum_kept")
     e.states.write(name, chosen, INT32, [gamma])
-    return x, size, live, cum
+    return x, size, live, cum, chosen
 
 
 def halt(e: Emitter, tokens: Tokens, number: int) -> tuple[Tokens, str]:
