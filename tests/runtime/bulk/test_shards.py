@@ -109,7 +109,8 @@ def test_what_cannot_be_read_is_a_row_and_stops_nothing(place: Path) -> None:
     (place / "no.tar").write_bytes(b"not at all" * 99)
     shards += find_shards([str(place / "photos.tar"), str(place / "no.tar")], SPEC, 100)
     with Engine(place / "toy.bundle") as engine:
-        rows = [answer_shard(engine, shard, HOW) for shard in shards]
+        files = [answer_shard(engine, shard, HOW).content for shard in shards]
+    rows = [[json.loads(line) for line in file.splitlines()] for file in files]
     assert [row["error"] is None for row in rows[0]] == [n not in (3, 5) for n in range(10)]
     assert "not a readable image" in str(rows[0][3]["error"])
     assert "5.png" in str(rows[0][5]["error"]) and rows[0][5]["label"] is None
@@ -167,10 +168,10 @@ def test_a_full_disk_leaves_what_is_finished(
     monkeypatch.chdir(place)
     put = bulk.Results.write
 
-    def full(self: Any, number: int, rows: Any) -> None:
+    def full(self: Any, number: int, content: bytes) -> None:
         if number == 2:
             raise OutputError("results out/shard-000002.jsonl cannot be written: disk full")
-        put(self, number, rows)
+        put(self, number, content)
 
     with monkeypatch.context() as patch:
         patch.setattr(bulk.Results, "write", full)
