@@ -19,6 +19,7 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("uvicorn", "httptools", "starlette", "pydantic", "prometheus_client", "PIL"),
     ),
     "ray": ("many machines", ("ray", "pyarrow")),
+    "live": ("the live page", ("uvicorn", "httptools", "websockets", "starlette", "pydantic")),
     "video": ("video files, cameras and streams", ("av", "PIL")),
     "figures": ("pictures and plots", ("matplotlib",)),
     "train": (
