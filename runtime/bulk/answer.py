@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bulk.reading import Content, read_shard
+from runtime.bulk.rows import Row, encode
 from runtime.bulk.shards import Shard, suffixes_of
 from runtime.bundle import InputSpec
 from runtime.engine import Engine
@@ -20,19 +22,6 @@ from runtime.results.result import ImageResult
 from spikehalt.datasets.preprocessing import Preprocessing
 
 
-class Row(TypedDict):
-    """What is known of an image; where it could not be read, its name and `error` alone."""
-
-    path: str
-    label: int | None
-    name: str | None
-    probability: float | None
-    timesteps: int | None
-    tokens: float | None
-    energy_mj: float | None
-    error: str | None
-
-
 @dataclass(frozen=True)
 class Answering:
     """How shards are answered; can be pickled for other machines.
@@ -40,11 +29,13 @@ class Answering:
     Attributes:
         engine: arguments of `runtime.Engine`, but for the bundle.
         batch: images at once.
+        form: of the results, one of `FORMATS`.
         preprocessing: how files become pixels; None: as the bundle was trained.
     """
 
     engine: dict[str, Any]
     batch: int
+    form: str = "jsonl"
     preprocessing: Preprocessing | None = None
 
     def spec(self, spec: InputSpec) -> InputSpec:
@@ -54,14 +45,43 @@ class Answering:
         return replace(spec, preprocessing=self.preprocessing)
 
 
-def answer_shard(engine: Engine, shard: Shard, how: Answering) -> list[Row]:
-    """The rows of a shard, in the order of its images."""
+@dataclass(frozen=True)
+class Answered:
+    """What became of a shard.
+
+    Attributes:
+        number: of the shard.
+        content: of its file of results.
+        images: that were answered.
+        unread: images that could not be read.
+        timesteps: of all that were answered, together.
+        classes: how often each was the answer.
+    """
+
+    number: int
+    content: bytes
+    images: int
+    unread: int
+    timesteps: int
+    classes: dict[str, int]
+
+
+def answer_shard(engine: Engine, shard: Shard, how: Answering) -> Answered:
+    """The results of a shard, in the order of its images."""
     spec = how.spec(engine.manifest.input)
     images = read_shard(shard, suffixes_of(spec))
     rows: list[Row] = []
     for part in _parts(images, how.batch):
         rows += answer_images(engine, spec, part)
-    return rows
+    good = [row for row in rows if row["error"] is None]
+    return Answered(
+        number=shard.number,
+        content=encode(rows, how.form),
+        images=len(good),
+        unread=len(rows) - len(good),
+        timesteps=sum(row["timesteps"] or 0 for row in good),
+        classes=dict(Counter(str(row["name"]) for row in good)),
+    )
 
 
 def _parts(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

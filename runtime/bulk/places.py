@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from runtime.errors import InputError
 from spikehalt.extras import require_extra
@@ -35,10 +36,8 @@ def list_uri(place: str, suffixes: frozenset[str]) -> list[str]:
     wanted = sorted(each for each in found if Path(each).suffix.lower() in suffixes)
     if not wanted:
         raise InputError(f"no files ending in {', '.join(sorted(suffixes))} in {place}")
-    prefix = (
-        place[: len(place) - len(path)] if place.endswith(path) else f"{place.split('://')[0]}://"
-    )
-    return [f"{prefix}{each}" for each in wanted]
+    scheme = place.partition("://")[0]
+    return [f"{scheme}://{quote(each)}" for each in wanted]
 
 
 def open_place(place: str) -> Any:

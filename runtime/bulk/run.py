@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
-from runtime.bulk.answer import Answering, Row, answer_shard
+from runtime.bulk.answer import Answered, Answering, answer_shard
 from runtime.bulk.results import Results
 from runtime.bulk.shards import Shard
 from runtime.bundle import Bundle
 from runtime.engine import Engine
 from spikehalt import console
 
-Answered = tuple[int, list[Row]]  # a shard's number, and its rows
 Answerer = Callable[[Sequence[Shard]], Iterable[Answered]]
 
 
@@ -37,15 +37,12 @@ class Summary:
     classes: Counter[str] = field(default_factory=Counter)
     timesteps: int = 0
 
-    def add(self, rows: Sequence[Row]) -> None:
+    def add(self, answered: Answered) -> None:
         """Count a shard."""
-        for row in rows:
-            if row["error"] is not None:
-                self.unread += 1
-            else:
-                self.images += 1
-                self.classes[str(row["name"])] += 1
-                self.timesteps += row["timesteps"] or 0
+        self.unread += answered.unread
+        self.images += answered.images
+        self.timesteps += answered.timesteps
+        self.classes.update(answered.classes)
 
 
 def run_shards(shards: Sequence[Shard], results: Results, answerer: Answerer) -> Summary:
@@ -58,15 +55,10 @@ def run_shards(shards: Sequence[Shard], results: Results, answerer: Answerer) ->
     left = [shard for shard in shards if shard.number not in finished]
     summary = Summary(len(shards), len(shards) - len(left))
     answered = answerer(left) if left else ()
-    for number, rows in console.progress(answered, len(left), "shards", _ones()):
-        results.write(number, rows)
-        summary.add(rows)
+    for each in console.progress(answered, len(left), "shards", repeat(1)):
+        results.write(each.number, each.content)
+        summary.add(each)
     return summary
-
-
-def _ones() -> Iterator[int]:
-    while True:
-        yield 1
 
 
 def here(bundle: Bundle, how: Answering) -> Answerer:
@@ -75,6 +67,6 @@ def here(bundle: Bundle, how: Answering) -> Answerer:
     def answer(shards: Sequence[Shard]) -> Iterator[Answered]:
         with Engine(bundle, max_batch=how.batch, **how.engine) as engine:
             for shard in shards:
-                yield shard.number, answer_shard(engine, shard, how)
+                yield answer_shard(engine, shard, how)
 
     return answer

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from runtime.bulk.answer import Answering
-from runtime.bulk.results import FORMATS, Results
+from runtime.bulk.results import Results
+from runtime.bulk.rows import FORMATS
 from runtime.bulk.run import Answerer, Summary, here, run_shards
 from runtime.bulk.shards import digest, find_shards
 from runtime.bundle import Bundle
@@ -56,7 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
         "preprocessing": asdict(spec.preprocessing),
         "images": digest(shards),
     }
-    how = Answering(options.engine_arguments(arguments), arguments.batch, spec.preprocessing)
+    how = Answering(
+        options.engine_arguments(arguments), arguments.batch, arguments.format, spec.preprocessing
+    )
     results = Results(arguments.out, arguments.format, plan)
     summary = run_shards(shards, results, _answerer(arguments, bundle, how))
     _show(summary, arguments)

@@ -6,10 +6,11 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from runtime.bulk.answer import Answering, answer_shard
-from runtime.bulk.run import Answered, Answerer
+from runtime.bulk.answer import Answered, Answering, answer_shard
+from runtime.bulk.run import Answerer
 from runtime.bulk.shards import Shard
 from runtime.bundle import Bundle
 from runtime.engine import Engine
@@ -31,7 +32,7 @@ def on_ray(bundle: Bundle, how: Answering, address: str) -> Answerer:
         how: its arguments.
         address: of the cluster, as for `spikehalt.ray.cluster.connected`.
     """
-    how = Answering({"threads": 1, **_given(how.engine)}, how.batch, how.preprocessing)
+    how = replace(how, engine={"threads": 1, **_given(how.engine)})
 
     def answer(shards: Sequence[Shard]) -> Iterator[Answered]:
         with connected(address) as ray:
@@ -65,7 +66,7 @@ def _answers(ray: Any, bundle: Any, how: Answering, shards: Sequence[Shard]) -> 
     )
     try:
         for row in rows.iter_rows():
-            yield int(row["number"]), json.loads(row["rows"])
+            yield Answered(**{**row, "classes": json.loads(row["classes"])})
     except ray.exceptions.RayError as error:
         raise ClusterError(f"the cluster failed: {reason(error)}") from error
 
@@ -95,5 +96,7 @@ class _Answerer:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         shards = [Shard.from_json(text) for text in batch["shard"]]
-        rows = [json.dumps(answer_shard(self._engine, each, self._how)) for each in shards]
-        return {"number": [shard.number for shard in shards], "rows": rows}
+        answers = [vars(answer_shard(self._engine, each, self._how)) for each in shards]
+        for answer in answers:
+            answer["classes"] = json.dumps(answer["classes"])
+        return {name: [answer[name] for answer in answers] for name in answers[0]}

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bulk.answer import Row, answer_images
+from runtime.bulk.answer import answer_images
+from runtime.bulk.rows import Row
 from runtime.engine import Engine
 from runtime.errors import InputError
 from spikehalt.strict import unknown_name
