@@ -30,6 +30,7 @@ _ROWS = (
     ("figure", "train.cli.figure", "train", "the papers' figures"),
     ("sweep", "train.cli.sweep", "train", "train a grid of settings"),
     ("import", "train.cli.importing", "train", "bring in a published checkpoint"),
+    ("adapt", "train.cli.adapt", "train", "let tokens halt in a network trained without halting"),
     ("export", "export.to_trt", "export", "a checkpoint to an ONNX bundle and engines"),
     ("compare", "export.comparison.command", "compare", "do all ways of running a bundle agree?"),
     ("trtexec", "export.engines.trtexec", "export", "trtexec commands for a bundle's graphs"),

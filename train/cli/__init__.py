@@ -37,6 +37,7 @@ COMMANDS = {
         "bring in a checkpoint of the Spikformer, Spikingformer or Spike-driven Transformer "
         "repositories, or of SpikingJelly's models",
     ),
+    "adapt": ("adapt", "let tokens halt in a network that was trained without halting"),
     "events": ("events", "recordings of event cameras to frames that training reads"),
 }
 
