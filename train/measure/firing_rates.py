@@ -30,8 +30,8 @@ def measure_firing_rates(
         batch_size: images per pass.
 
     Returns:
-        By module name. Spikes are 0 or 1, so this is the firing rate; tokens count their sum. The
-        neurons of q, k and v are there with their mean output.
+        Mean values by module name. Spikes are 0 or 1, so this is the firing rate; tokens are sums
+        of spikes and may exceed 1. The neurons of q, k and v are listed with their mean output.
     """
     sums: Sums = {}
     hooks = [
