@@ -22,6 +22,8 @@ def neurons_of(network: SpikingTransformer) -> dict[str, LIF]:
         for number, neuron in enumerate(network.stem.neurons, 1)
         if isinstance(neuron, LIF)
     }
+    gates = getattr(network.stem, "gates", ())
+    found |= {f"stem.gate{number}": neuron for number, neuron in enumerate(gates, 1)}
     for number, block in enumerate(network.blocks, 1):
         for part in (block.attention, block.mlp):
             assert isinstance(part, nn.Module)

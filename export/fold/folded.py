@@ -46,12 +46,13 @@ class StemPlan:
 
     Attributes:
         convs: folded; 1/tau is in those that a neuron follows, none of stages
-            (`ModelConfig.stages`).
+            (`ModelConfig.stages`) whose currents are kept.
         lif: neuron behind a convolution.
         residual_lif: neuron on a current that is also kept, the fourth stage's
             (`Architecture.kept_currents`) or any of stages; tau in its threshold.
         stairs: spikes over T of a constant current, None for SPS.
         residual_stairs: likewise for `residual_lif`.
+        gate_lif: neuron on the sums of a gate (`StageConv.gate`); 1/tau is in its threshold.
     """
 
     convs: tuple[FoldedConv, ...]
@@ -59,6 +60,7 @@ class StemPlan:
     residual_lif: FoldedLIF
     stairs: Staircase | None
     residual_stairs: Staircase | None
+    gate_lif: FoldedLIF
 
 
 @dataclass(frozen=True)

@@ -31,17 +31,20 @@ def make_plan(network: SpikingTransformer) -> NetworkPlan:
 def _stem(network: SpikingTransformer) -> StemPlan:
     config, inverse_tau = network.config, 1 / network.config.lif.tau
     # A neuron follows every convolution but those whose current is kept as such.
-    kept = range(len(config.stages)) if config.stages else config.architecture.kept_currents
+    architecture = config.architecture
+    staged = bool(config.stages) and architecture.lif_first
+    kept = range(len(config.stages)) if staged else architecture.kept_currents
     convs = tuple(
         fold_conv(conv, 1.0 if stage in kept else inverse_tau)  # type: ignore[arg-type]
         for stage, conv in enumerate(network.stem.convs)
     )
     lif = fold_lif(config.lif, config.lif.threshold)
     residual = fold_lif(config.lif, config.lif.threshold, gain=inverse_tau)
+    gate = fold_lif(config.lif, config.lif.attention_threshold, gain=inverse_tau)
     if config.stem.kind != "isps":
-        return StemPlan(convs, lif, residual, None, None)
+        return StemPlan(convs, lif, residual, None, None, gate)
     stairs, residual_stairs = (folded_staircase(each, config.timesteps) for each in (lif, residual))
-    return StemPlan(convs, lif, residual, *of_one_shape(stairs, residual_stairs))
+    return StemPlan(convs, lif, residual, *of_one_shape(stairs, residual_stairs), gate)
 
 
 def _block(block: Block, config: ModelConfig) -> BlockPlan:

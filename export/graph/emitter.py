@@ -114,6 +114,11 @@ class Emitter:
         for observer in self.observers:
             observer.attended(spikes, rows)
 
+    def summed(self, x: str, size: int) -> None:
+        """Spikes x [B, C, H, W], `size` of an image, are added up."""
+        for observer in self.observers:
+            observer.summed(x, size)
+
     def as_bytes(self, x: str, exact: Exact, name: str) -> str:
         """The integers n of x = unit * n, as uint8."""
         if x in self._bytes:

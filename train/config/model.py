@@ -8,7 +8,7 @@ from typing import Literal
 
 from spikehalt.vocabulary import Arch, InputKind, StemKind
 from train.architectures import Architecture, architecture
-from train.architectures.stages import StageConv, sizes
+from train.architectures.stages import StageConv, gates, sizes
 from train.config.checks import require
 from train.config.tokens import DropConfig, HaltingConfig
 
@@ -54,7 +54,7 @@ class StemConfig:
         kind: `sps` iterates every LIF over the timesteps; `isps` (STAS 3.1) runs every convolution
             once and averages its LIF's spikes over T iterations of the constant current.
         pool: after which of the four stages a max-pool (3, stride 2, padding 1) follows.
-        form: of architectures that have stages in the stem's place (Max-Former), which of them;
+        form: of architectures that have stages in the stem's place (Max-Former, QKFormer), which;
             `kind` is then `sps`, and pools are the form's.
         pool_position: the published Spikformer pools spikes (`after_lif`), SpikingJelly's own model
             pools currents (`before_lif`). With I-SPS both are the same function.
@@ -175,6 +175,12 @@ class ModelConfig:
             self.dim % form.divides == 0,
             f"dim is {self.dim}, must be a multiple of {form.divides} (widths of the stages)",
         )
+        for index in gates(self.stages):
+            width = self.stages[index].width
+            require(
+                width % self.heads == 0,
+                f"a stage of width {width} is not divisible by heads {self.heads}",
+            )
 
     @property
     def name(self) -> str:

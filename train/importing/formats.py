@@ -10,6 +10,8 @@
     spikingjelly-sdt            spikingjelly.activation_based.model.spike_driven_transformer
     spikingjelly-maxformer      spikingjelly.activation_based.model.maxformer, its CIFAR form
     maxformer-imagenet, maxformer-cifar, maxformer-events    bic-L/MaxFormer
+    spikingjelly-qkformer       spikingjelly.activation_based.model.qkformer
+    qkformer-imagenet, qkformer-cifar, qkformer-events       zhouchenlin2096/QKFormer
 
 A naming does not tell a network: see `train/importing/variants.py`.
 
@@ -27,10 +29,14 @@ from train.errors import CheckpointError
 
 
 class Layer(NamedTuple):
-    """One of our ConvBN or LinearBN, and the foreign (weight, BatchNorm) pairs it consists of."""
+    """One of our ConvBN or LinearBN, and the foreign (weight, BatchNorm) pairs it consists of.
+
+    `share` (i, n): it is the i-th of n equal parts of their outputs.
+    """
 
     ours: str
     parts: tuple[tuple[str, str], ...]
+    share: tuple[int, int] = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,14 @@ def _repository_stem(prefix: str) -> tuple[Layer, ...]:
 
 
 def _separate_qkv(
-    i: int, linear: str, mlp: tuple[tuple[str, str], ...], blocks: str = "block"
+    i: int,
+    linear: str,
+    mlp: tuple[tuple[str, str], ...],
+    blocks: str = "block",
+    attention: str = "attn",
 ) -> tuple[Layer, ...]:
     """Blocks whose q, k and v are layers of their own, called e.g. q_`linear` and q_bn."""
-    attention, ours = f"{blocks}.{i}.attn", f"blocks.{i}"
+    attention, ours = f"{blocks}.{i}.{attention}", f"blocks.{i}"
     qkv = tuple((f"{attention}.{x}_{linear}", f"{attention}.{x}_bn") for x in "qkv")
     fc1, fc2 = ((f"{blocks}.{i}.mlp.{weight}", f"{blocks}.{i}.mlp.{bn}") for weight, bn in mlp)
     return (
@@ -209,6 +219,92 @@ _SPIKINGJELLY_MAXFORMER = _stem(
         *_spikingjelly_max_embeds(3),
     ]
 )
+
+
+def _projections(prefix: str, *numbers: str) -> list[tuple[str, str]]:
+    """QKFormer's embeddings; the shortcut comes last."""
+    names = [f"{prefix}.proj{number}" for number in (*numbers, "_res")]
+    return [(f"{name}_conv", f"{name}_bn") for name in names]
+
+
+def _gated(block: str, mlp: str) -> list[tuple[str, str]]:
+    """QKFormer's blocks of token attention."""
+    attention = [(f"{block}.tssa.{x}_conv", f"{block}.tssa.{x}_bn") for x in ("q", "k", "proj")]
+    return [*attention, *((f"{block}.mlp.{w}", f"{block}.mlp.{bn}") for w, bn in _mlp_of(mlp))]
+
+
+def _mlp_of(prefix: str) -> tuple[tuple[str, str], ...]:
+    return _numbered_mlp(prefix, "conv")
+
+
+def _qkformer_block(stage: str, attention: str, mlp: str) -> Callable[[int], tuple[Layer, ...]]:
+    return lambda i: _separate_qkv(i, "conv", _mlp_of(mlp), stage, attention)
+
+
+_QKFORMER_IMAGENET = _stem(
+    [
+        *_projections("patch_embed1", "", "1", "2"),
+        *_gated("stage1.0", "fc"),
+        *_projections("patch_embed2", "3", "4"),
+        *_gated("stage2.0", "fc"),
+        *_gated("stage2.1", "fc"),
+        *_projections("patch_embed3", "3", "4"),
+    ]
+)
+_QKFORMER_CIFAR = _stem(
+    [
+        *_projections("patch_embed1", "", "1"),
+        *_gated("stage1.0", "mlp"),
+        *_projections("patch_embed2", "3", "4"),
+        *_gated("stage2.0", "mlp"),
+        *_projections("patch_embed3", "3", "4"),
+    ]
+)
+_QKFORMER_EVENTS = _stem(
+    [
+        *_projections("patch_embed1", "", "1", "2", "3"),
+        *_gated("stage1.0", "mlp"),
+        *_projections("patch_embed2", "", "4"),
+    ]
+)
+
+
+def _spikingjelly_qkformer_stem() -> tuple[Layer, ...]:
+    """Its q and k are one convolution."""
+
+    def gated(block: str) -> list[tuple[str, str]]:
+        qk = (f"{block}.attn.qk_conv_bn.0", f"{block}.attn.qk_conv_bn.1")
+        proj = (f"{block}.attn.proj_conv_bn.0", f"{block}.attn.proj_conv_bn.1")
+        return [qk, qk, proj, *_numbered(f"{block}.mlp")]
+
+    def embed(number: int, convs: str) -> list[tuple[str, str]]:
+        prefix = f"patch_embed{number}"
+        pairs = [(f"{prefix}.conv{n}", f"{prefix}.bn{n}") for n in convs]
+        return [*pairs, (f"{prefix}.shortcut.0", f"{prefix}.shortcut.1")]
+
+    pairs = [*embed(1, "123"), *gated("stage1.0"), *embed(2, "12"), *gated("stage2.0")]
+    pairs += [*gated("stage2.1"), *embed(3, "12")]
+    layers = []
+    for index, layer in enumerate(_stem(pairs)):
+        both = pairs.count(pairs[index]) == 2
+        layers.append(layer._replace(share=(index - pairs.index(pairs[index]), 1 + both)))
+    return tuple(layers)
+
+
+def _spikingjelly_qkformer_block(i: int) -> tuple[Layer, ...]:
+    theirs, ours = f"stage3.{i}", f"blocks.{i}"
+    fc1, fc2 = _numbered(f"{theirs}.mlp")
+    qkv, proj = (
+        (f"{theirs}.attn.{n}_conv_bn.0", f"{theirs}.attn.{n}_conv_bn.1") for n in ("qkv", "proj")
+    )
+    return (
+        Layer(f"{ours}.attention.qkv", (qkv,)),
+        Layer(f"{ours}.attention.proj", (proj,)),
+        Layer(f"{ours}.mlp.fc1", (fc1,)),
+        Layer(f"{ours}.mlp.fc2", (fc2,)),
+    )
+
+
 _QK = "stage1.0.attn.q_conv.weight"  # the repository's other network, MS-QKFormer
 _NORMS = r"block\.\d+\.norm[12]\.(weight|bias)"
 _DVS_UNUSED = rf"{_NORMS}|pos_embed|norm\.(weight|bias)"
@@ -324,6 +420,38 @@ FORMATS: tuple[Format, ...] = (
         stem=_MAXFORMER_CIFAR,
         block=_maxformer_block("stage3"),
         blocks="stage3",
+    ),
+    Format(
+        "spikingjelly-qkformer",
+        sign="stage1.0.attn.qk_conv_bn.0.weight",
+        absent="",
+        stem=_spikingjelly_qkformer_stem(),
+        block=_spikingjelly_qkformer_block,
+        blocks="stage3",
+    ),
+    Format(
+        "qkformer-imagenet",
+        sign="stage2.1.tssa.q_conv.weight",
+        absent="",
+        stem=_QKFORMER_IMAGENET,
+        block=_qkformer_block("stage3", "attn", "fc"),
+        blocks="stage3",
+    ),
+    Format(
+        "qkformer-cifar",
+        sign="stage3.0.ssa.q_conv.weight",
+        absent="",
+        stem=_QKFORMER_CIFAR,
+        block=_qkformer_block("stage3", "ssa", "mlp"),
+        blocks="stage3",
+    ),
+    Format(
+        "qkformer-events",
+        sign="stage2.0.ssa.q_conv.weight",
+        absent="",
+        stem=_QKFORMER_EVENTS,
+        block=_qkformer_block("stage2", "ssa", "mlp"),
+        blocks="stage2",
     ),
 )
 

@@ -82,9 +82,11 @@ def _layer(source: Source, layer: Layer, ours: dict[str, Tensor]) -> dict[str, T
             # BN(Wx + b) has the mean of Wx shifted by b: the bias only moves the running mean.
             norm["running_mean"] = norm["running_mean"] - bias
         norms.append(norm)
-    placed = {f"{layer.ours}.{kind}.weight": torch.cat(weights)}
+    index, count = layer.share
+    placed = {f"{layer.ours}.{kind}.weight": torch.cat(weights).chunk(count)[index]}
     for name in _BN:
-        placed[f"{layer.ours}.bn.{name}"] = torch.cat([norm[name] for norm in norms])
+        joined = torch.cat([norm[name] for norm in norms])
+        placed[f"{layer.ours}.bn.{name}"] = joined.chunk(count)[index]
     counter = source.take_if_there(f"{layer.parts[0][1]}.{_COUNTER}")
     placed[f"{layer.ours}.bn.{_COUNTER}"] = torch.zeros(()) if counter is None else counter
     placed[f"{layer.ours}.bn.{_COUNTER}"] = placed[f"{layer.ours}.bn.{_COUNTER}"].long()
@@ -92,7 +94,9 @@ def _layer(source: Source, layer: Layer, ours: dict[str, Tensor]) -> dict[str, T
 
 
 def _weight(weight: Tensor, name: str, kind: str) -> Tensor:
-    """A linear layer's weight may be that of a 1 x 1 convolution."""
+    """A linear layer's weight may be that of a 1 x 1 convolution, and that one's of fewer axes."""
+    if kind == "conv" and weight.ndim == 3:
+        return weight.unsqueeze(-1)
     if kind == "linear" and weight.ndim > 2:
         if weight[0, 0].numel() != 1:
             raise CheckpointError(f"{name}.weight {tuple(weight.shape)} is no 1 x 1 convolution")

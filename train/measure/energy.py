@@ -20,6 +20,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from train.architectures.stages import gates
 from train.config import ModelConfig
 from train.measure.constants import AC_PJ, MAC_PJ, Constants
 from train.measure.firing_rates import measure_firing_rates
@@ -193,6 +194,9 @@ def _stem(network: SpikingTransformer, rates: dict[str, float]) -> Iterator[Cost
         else:
             rate = rates.get(f"stem.convs.{stage}.conv", 0.0)
             yield Cost("SPS", unit, acs=rate * times * macs)
+    for number, stage in enumerate(gates(config.stages)):
+        rate = rates.get(f"stem.gates.{number}", 0.0)
+        yield Cost("SPS", unit, acs=network.stem.gate_spikes(stage, rate))
 
 
 def _block(network: SpikingTransformer, rates: dict[str, float], index: int) -> Iterator[Cost]:

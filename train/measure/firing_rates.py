@@ -31,7 +31,7 @@ def measure_firing_rates(
 
     Returns:
         By module name. Spikes are 0 or 1, so this is the firing rate; tokens count their sum. The
-        neurons of q, k and v are there with their mean output.
+        neurons of q, k and v are there with their mean output, gates of stages with their input.
     """
     sums: Sums = {}
     hooks = [
@@ -56,6 +56,8 @@ def _collector_of(name: str, module: nn.Module) -> Callable[[str, Sums], Any] | 
         return _inputs
     if isinstance(module, LIF) and name.endswith("qkv_lif"):
         return _outputs
+    if isinstance(module, LIF) and name.startswith("stem.gates."):
+        return _inputs
     return None
 
 

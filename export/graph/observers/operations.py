@@ -65,6 +65,10 @@ class Operations(Observer):
         else:
             self._note(self._mean(x, steps=self.steps.count), macs)
 
+    def summed(self, x: str, size: int) -> None:
+        """See `Observer.summed`: an accumulate for every spike."""
+        self._note(self._mean(x, steps=self.steps.count), size)
+
     def blocks_done(self, live: str) -> None:
         """See `Observer.blocks_done`."""
         graph, config = self.graph, self._config

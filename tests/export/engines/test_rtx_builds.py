@@ -71,8 +71,9 @@ def test_every_architecture_builds(
 
 
 @pytest.mark.parametrize(("layout", "precision"), [("lagged", "fp16"), ("dense", "int8")])
-def test_convolutional_stages_build(tmp_path: Path, layout: str, precision: str) -> None:
-    bundle = built(tmp_path, "1:2:4", arch="maxformer", mode="block_time", stem="sps", gamma=1,
+@pytest.mark.parametrize("arch", ["maxformer", "qkformer"])
+def test_convolutional_stages_build(tmp_path: Path, arch: str, layout: str, precision: str) -> None:
+    bundle = built(tmp_path, "1:2:4", arch=arch, mode="block_time", stem="sps", gamma=1,
                    layout=layout, precision=precision)  # fmt: skip
     assert_complete(bundle, precision)
 

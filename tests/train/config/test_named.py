@@ -40,7 +40,9 @@ def biases_before_batch_norm(config: ModelConfig) -> int:
     """
     linear_qkv = config.arch == "spikformer" and config.image_size == (32, 32)
     attention = 4 * config.dim if linear_qkv else config.dim
-    plain = [conv for conv in config.stages if not conv.pool and conv.stride == 1]
+    stages = config.stages
+    gates = {each for conv in stages if conv.gate >= 0 for each in (conv.gate, conv.takes)}
+    plain = [x for i, x in enumerate(stages) if not x.pool and x.stride == 1 and i not in gates]
     early = sum(conv.width for conv in plain if conv.depthwise or conv.kernel == 1)  # in mixers
     return config.depth * (attention + config.hidden + config.dim) + early
 
@@ -64,6 +66,10 @@ def biases_before_batch_norm(config: ModelConfig) -> int:
         ("sdt-8-512", 29_664_808, 29.68),
         ("sdt-8-768", 66_301_768, 66.34),
         ("maxformer-10-768", 63_954_184, 63.99),
+        ("qkformer-10-384", 16_454_680, 16.47),
+        ("qkformer-10-512", 29_053_992, 29.08),
+        ("qkformer-10-768", 64_924_744, 64.96),
+        ("qkformer-2-256", 1_502_986, 1.50),
     ],
 )
 def test_parameters_are_the_papers_less_redundant_biases(

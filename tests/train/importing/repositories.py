@@ -1,9 +1,10 @@
 """The public repositories' own model code, run from checkouts, under random weights.
 
 SPIKEHALT_REPOSITORIES names a folder of checkouts, one a repository: `spikformer` (ZK-Zhou),
-`Spikingformer`, `Spikingformer-CML` (zhouchenlin2096), `Spike-Driven-Transformer` (BICLab) and
-`MaxFormer` (bic-L). Their old dependencies get stand-ins: a multi-step LIF after their documents,
-and what of timm and einops only training uses. What a repository's files fix is read from them.
+`Spikingformer`, `Spikingformer-CML`, `QKFormer` (zhouchenlin2096), `Spike-Driven-Transformer`
+(BICLab) and `MaxFormer` (bic-L). Their old dependencies get stand-ins: a multi-step LIF after their
+documents, and what of timm and einops only training uses. What a repository's files fix is read
+from them.
 """
 
 from __future__ import annotations
@@ -103,6 +104,7 @@ class Case:
         config: its configuration file, if it has one.
         sizes: heights and widths that its code takes.
         timesteps: that it takes; none: its code fixes them.
+        alone: it takes one image at a time, since those of a batch would see each other.
     """
 
     variant: str
@@ -111,6 +113,7 @@ class Case:
     config: str = ""
     sizes: tuple[int, ...] = (32, 64)
     timesteps: tuple[int, ...] = (1, 2, 4)
+    alone: bool = False
 
     def settings(self) -> dict[str, Any]:
         """The configuration file."""
@@ -170,6 +173,22 @@ def _maxformer(module: Any, config: dict[str, Any], timesteps: int) -> nn.Module
     return network
 
 
+def _qkformer(module: Any, config: dict[str, Any], timesteps: int) -> nn.Module:
+    """CIFAR's as its `train.py` does."""
+    network = module.QKFormer(
+        img_size_h=32, img_size_w=32, patch_size=4, embed_dims=config["dim"],
+        num_heads=config["num_heads"], mlp_ratios=config["mlp_ratio"], in_channels=3,
+        num_classes=config["num_classes"], depths=config["depths"], sr_ratios=1, T=timesteps,
+    )  # fmt: skip
+    assert isinstance(network, nn.Module)
+    return network
+
+
+def _by_name(name: str) -> Callable[[Any, dict[str, Any], int], nn.Module]:
+    """Where a function of the module builds it."""
+    return lambda module, config, timesteps: getattr(module, name)(T=timesteps)
+
+
 def _cases() -> Iterator[Case]:
     yield Case("spikformer-cifar", "spikformer/cifar10/model.py", _by_config("spikformer"),
                "spikformer/cifar10/cifar10.yml")  # fmt: skip
@@ -197,6 +216,10 @@ def _cases() -> Iterator[Case]:
     ):
         file, path = f"{sdt}/model/spikeformer.py", f"{sdt}/conf/{config}.yml"
         yield Case(name, file, _sdt, path, sizes)
+
+
+def _staged_cases() -> Iterator[Case]:
+    """Of networks with stages."""
     for name, timesteps in (("10_384_t4", 4), ("10_512_t1", 1), ("10_512_t4", 4), ("10_768_t1", 1),
                             ("10_768_t4", 4)):  # fmt: skip
         yield Case(f"maxformer-imagenet-t{timesteps}", "MaxFormer/imagenet/max_former.py",
@@ -208,9 +231,19 @@ def _cases() -> Iterator[Case]:
     for data in ("cifar10dvs", "dvsgesture"):
         yield Case("maxformer-dvs", "MaxFormer/event/max_former.py", _maxformer,
                    f"MaxFormer/event/{data}.yaml", sizes=(64, 128))  # fmt: skip
+    for dim in (384, 512, 768):
+        yield Case("qkformer-imagenet", "QKFormer/imagenet/qkformer.py",
+                   _by_name(f"QKFormer_10_{dim}"), sizes=(32, 96), timesteps=(1, 4),
+                   alone=True)  # fmt: skip
+    for data in ("cifar10", "cifar100"):
+        yield Case("qkformer-cifar", f"QKFormer/{data}/model.py", _qkformer,
+                   f"QKFormer/{data}/{data}.yml", alone=True)  # fmt: skip
+    for data in ("cifar10-dvs", "dvs128-gesture"):
+        yield Case("qkformer-dvs", f"QKFormer/{data}/model.py", _by_name("QKFormer"),
+                   sizes=(64, 128), timesteps=(4,), alone=True)  # fmt: skip
 
 
-CASES = tuple(_cases())
+CASES = (*_cases(), *_staged_cases())
 
 
 def disturbed(network: nn.Module, seed: int) -> nn.Module:
@@ -248,11 +281,19 @@ def compare(case: Case, timesteps: int, size: int) -> tuple[int, int]:
     frames = checkpoint.model.input == "frames"
     with torch.no_grad():
         found = ours(inputs).logits[-1]
-        expected = theirs(inputs.float() if frames else ours._sequence(inputs)[0])
-    expected = expected[0] if isinstance(expected, tuple) else expected
+        taken = inputs.float() if frames else ours._sequence(inputs)[0]
+        expected = torch.cat(
+            [_logits(theirs(part)) for part in taken.split(1 if case.alone else IMAGES)]
+        )
     assert found.std(0).max() > 0.01, "the images look all alike to the network"
     apart = (found - expected).abs().amax(1) / expected.abs().max()
     return int((apart <= 1e-5).sum()), len(inputs)
+
+
+def _logits(given: Any) -> Tensor:
+    logits = given[0] if isinstance(given, tuple) else given
+    assert isinstance(logits, Tensor)
+    return logits
 
 
 def _inputs(model: Any, size: int) -> Tensor:
