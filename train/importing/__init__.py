@@ -6,6 +6,7 @@ place       tensors into our state dict, every one checked
 unwrap      names without the prefixes of wrappers
 reader      the file, read without running code
 convert     all of it
+recalibrate BatchNorm statistics of the user's images
 """
 
 from typing import TYPE_CHECKING

@@ -126,7 +126,7 @@ def _origin(
     changed = {name: _plain(config, name) for name in changes}
     return Origin(
         variant=theirs.name, repository=theirs.repository, reason=reason, fixed=fixed,
-        changed=changed,
+        changed=changed, caution=theirs.caution,
     )  # fmt: skip
 
 

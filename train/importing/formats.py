@@ -127,11 +127,7 @@ def _spikingjelly_spikformer_block(i: int) -> tuple[Layer, ...]:
 
 def _spikingjelly_sdt_block(i: int) -> tuple[Layer, ...]:
     mlp = tuple((f"fc{n}", f"bn{n}") for n in "12")
-    rename = re.compile("^block")
-    return tuple(
-        Layer(ours, tuple((rename.sub("blocks", w), rename.sub("blocks", b)) for w, b in parts))
-        for ours, parts in _separate_qkv(i, "conv", mlp)
-    )
+    return _separate_qkv(i, "conv", mlp, "blocks")
 
 
 def _maxformer_block(stage: str) -> Callable[[int], tuple[Layer, ...]]:
