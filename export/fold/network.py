@@ -44,7 +44,8 @@ def _stem(network: SpikingTransformer) -> StemPlan:
     if config.stem.kind != "isps":
         return StemPlan(convs, lif, residual, None, None, gate)
     stairs, residual_stairs = (folded_staircase(each, config.timesteps) for each in (lif, residual))
-    return StemPlan(convs, lif, residual, *of_one_shape(stairs, residual_stairs), gate)
+    stairs, residual_stairs = of_one_shape(stairs, residual_stairs)
+    return StemPlan(convs, lif, residual, stairs, residual_stairs, gate)
 
 
 def _block(block: Block, config: ModelConfig) -> BlockPlan:

@@ -26,6 +26,7 @@ from train.measure.constants import AC_PJ, MAC_PJ, Constants
 from train.measure.firing_rates import measure_firing_rates
 from train.models.layers import ConvBN, LinearBN
 from train.models.network import SpikingTransformer
+from train.models.stages import Stages
 
 __all__ = [
     "AC_PJ",
@@ -196,6 +197,7 @@ def _stem(network: SpikingTransformer, rates: dict[str, float]) -> Iterator[Cost
             yield Cost("SPS", unit, acs=rate * times * macs)
     for number, stage in enumerate(gates(config.stages)):
         rate = rates.get(f"stem.gates.{number}", 0.0)
+        assert isinstance(network.stem, Stages)
         yield Cost("SPS", unit, acs=network.stem.gate_spikes(stage, rate))
 
 
