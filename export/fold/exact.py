@@ -69,6 +69,13 @@ def quantise(weight: Array) -> Quantised:
     return Quantised(values.astype(np.int8), scale.astype(np.float32))
 
 
+def spike_range(config: ModelConfig) -> Exact:
+    """What a neuron of blocks and stages gives: a spike, or one of the integers 0..D over D."""
+    if config.architecture.integer:
+        return Exact(1 / config.lif.levels, config.lif.levels)
+    return SPIKES
+
+
 def rate_range(config: ModelConfig) -> Exact:
     """What a stem's neuron gives: a spike, or with I-SPS a spike count over T."""
     if config.stem.kind == "sps":
@@ -97,7 +104,7 @@ def stage_range(config: ModelConfig, stage: int) -> Exact:
     """What convolution `stage` of stages takes of another: spikes, or their sums."""
     conv = config.stages[stage]
     if conv.gate >= 0 or config.architecture.lif_first:
-        return SPIKES
+        return spike_range(config)
     return Exact(1.0, most_spikes(config.stages)[conv.takes])
 
 

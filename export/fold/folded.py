@@ -40,6 +40,10 @@ class FoldedLIF:
     reset: str
 
 
+# A neuron: one with a membrane, or one that gives a staircase of its current, in steps of 1/D.
+Neuron = FoldedLIF | Staircase
+
+
 @dataclass(frozen=True)
 class StemPlan:
     """Stem: its convolutions; `lif` iterated, or `stairs` evaluated once (I-SPS).
@@ -56,11 +60,11 @@ class StemPlan:
     """
 
     convs: tuple[FoldedConv, ...]
-    lif: FoldedLIF
-    residual_lif: FoldedLIF
+    lif: Neuron
+    residual_lif: Neuron
     stairs: Staircase | None
     residual_stairs: Staircase | None
-    gate_lif: FoldedLIF
+    gate_lif: Neuron
 
 
 @dataclass(frozen=True)
@@ -68,15 +72,17 @@ class BlockPlan:
     """One block. `in_lif` and `fc1_lif` take residual currents where the neuron comes first.
 
     So does `fc2_lif` with `ModelConfig.adds_square_mlp`, where fc1's current is a residual too.
+    `linear` is the layer of `ModelConfig.linear_first`, which takes spikes of `in_lif`'s kind.
     """
 
-    in_lif: FoldedLIF | None
+    in_lif: Neuron | None
     qkv: FoldedLinear
-    attn_lif: FoldedLIF
+    attn_lif: Neuron
     proj: FoldedLinear
     fc1: FoldedLinear
     fc2: FoldedLinear
-    lif: FoldedLIF
+    lif: Neuron
+    linear: FoldedLinear | None = None
 
 
 @dataclass(frozen=True)
@@ -99,4 +105,4 @@ class NetworkPlan:
     stem: StemPlan
     blocks: tuple[BlockPlan, ...]
     head: FoldedLinear
-    head_lif: FoldedLIF | None = None
+    head_lif: Neuron | None = None

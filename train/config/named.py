@@ -38,6 +38,10 @@ _MAXFORMER_EVENTS: dict[str, Any] = {
 _QKFORMER_IMAGENET = {**_MAXFORMER_IMAGENET, "arch": "qkformer", "head_lif": False}
 _QKFORMER_CIFAR = {**_MAXFORMER_CIFAR, "arch": "qkformer", "head_lif": False}
 _QKFORMER_EVENTS = {**_MAXFORMER_EVENTS, "arch": "qkformer", "head_lif": False}
+_ESPIKEFORMER = {
+    **_IMAGENET, "stem": StemConfig(kind="sps", form="imagenet"), "arch": "espikeformer",
+    "depth": 12, "heads": 8, "timesteps": 1, "head_lif": True, "head_readout": True,
+}  # fmt: skip
 
 # (architecture, depth, dim, heads) of the papers' tables, for CIFAR and for ImageNet.
 _CIFAR_SIZES: tuple[tuple[Arch, int, int, int], ...] = (
@@ -90,6 +94,8 @@ NAMED_MODELS: dict[str, ModelConfig] = {
     **_named(_IMAGENET, _IMAGENET_SIZES),
     **_staged(_MAXFORMER_CIFAR, _MAXFORMER_EVENTS, _MAXFORMER_IMAGENET),
     **_staged(_QKFORMER_CIFAR, _QKFORMER_EVENTS, _QKFORMER_IMAGENET),
+    "espikeformer-12-512": ModelConfig(**_ESPIKEFORMER, dim=512, linear_first=True),
+    "espikeformer-12-768": ModelConfig(**_ESPIKEFORMER, dim=768),
 }
 
 

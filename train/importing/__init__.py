@@ -1,6 +1,7 @@
 """Checkpoints of other repositories, brought into ours.
 
 formats     how each repository names its layers
+layers      our layers in their names; chains of theirs that are one of ours: reparameterised
 variants    the published networks, and what their tensors do not tell
 place       tensors into our state dict, every one checked
 unwrap      names without the prefixes of wrappers

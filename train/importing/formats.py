@@ -12,6 +12,7 @@
     maxformer-imagenet, maxformer-cifar, maxformer-events    bic-L/MaxFormer
     spikingjelly-qkformer       spikingjelly.activation_based.model.qkformer
     qkformer-imagenet, qkformer-cifar, qkformer-events       zhouchenlin2096/QKFormer
+    espikeformer, espikeformer-linear-first    BICLab/Spike-Driven-Transformer-V3, Model_Large
 
 A naming does not tell a network: see `train/importing/variants.py`.
 
@@ -21,22 +22,19 @@ A layer is a weight followed by a BatchNorm; several may stand side by side in o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Any
 
+from torch import Tensor
+
+from train.config import ModelConfig
 from train.errors import CheckpointError
-
-
-class Layer(NamedTuple):
-    """One of our ConvBN or LinearBN, and the foreign (weight, BatchNorm) pairs it consists of.
-
-    `share` (i, n): it is the i-th of n equal parts of their outputs.
-    """
-
-    ours: str
-    parts: tuple[tuple[str, str], ...]
-    share: tuple[int, int] = (0, 1)
+from train.importing import espikeformer
+from train.importing.layers import Layer, numbered_mlp, separate_qkv, stem_layers
+from train.importing.place import Source, plain_head
+from train.importing.reparameterised import Tensors
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,9 @@ class Format:
         block: the layers of block `i` in its names.
         blocks: prefix of its blocks, before the number.
         unused: keys that its code creates and never calls.
+        prepared: brings its tensors into layers of ours.
+        told: fields of `ModelConfig` that its tensors tell beside sizes.
+        head: weight and bias of our head.
     """
 
     name: str
@@ -60,6 +61,9 @@ class Format:
     block: Callable[[int], tuple[Layer, ...]]
     blocks: str
     unused: str = "(?!)"
+    prepared: Callable[[Tensors], Tensors] = dict
+    told: Callable[[Mapping[str, Tensor]], dict[str, Any]] = lambda tensors: {}
+    head: Callable[[Source, ModelConfig], tuple[Tensor, Tensor]] = plain_head
 
     def depth(self, keys: Iterable[str]) -> int:
         """How many blocks a file holds."""
@@ -72,45 +76,18 @@ class Format:
         return [*self.stem, *(layer for index in range(depth) for layer in self.block(index))]
 
 
-def _stem(pairs: Iterable[tuple[str, str]]) -> tuple[Layer, ...]:
-    return tuple(Layer(f"stem.convs.{i}", (pair,)) for i, pair in enumerate(pairs))
-
-
 def _repository_stem(prefix: str) -> tuple[Layer, ...]:
     """Spikformer's and SDT's names: proj_conv, proj_conv1 …, rpe_conv."""
     pairs = [(f"{prefix}.proj_conv{n}", f"{prefix}.proj_bn{n}") for n in ("", "1", "2", "3")]
-    return _stem([*pairs, (f"{prefix}.rpe_conv", f"{prefix}.rpe_bn")])
-
-
-def _separate_qkv(
-    i: int,
-    linear: str,
-    mlp: tuple[tuple[str, str], ...],
-    blocks: str = "block",
-    attention: str = "attn",
-) -> tuple[Layer, ...]:
-    """Blocks whose q, k and v are layers of their own, called e.g. q_`linear` and q_bn."""
-    attention, ours = f"{blocks}.{i}.{attention}", f"blocks.{i}"
-    qkv = tuple((f"{attention}.{x}_{linear}", f"{attention}.{x}_bn") for x in "qkv")
-    fc1, fc2 = ((f"{blocks}.{i}.mlp.{weight}", f"{blocks}.{i}.mlp.{bn}") for weight, bn in mlp)
-    return (
-        Layer(f"{ours}.attention.qkv", qkv),
-        Layer(f"{ours}.attention.proj", ((f"{attention}.proj_{linear}", f"{attention}.proj_bn"),)),
-        Layer(f"{ours}.mlp.fc1", (fc1,)),
-        Layer(f"{ours}.mlp.fc2", (fc2,)),
-    )
-
-
-def _numbered_mlp(prefix: str, linear: str) -> tuple[tuple[str, str], ...]:
-    return tuple((f"{prefix}{n}_{linear}", f"{prefix}{n}_bn") for n in "12")
+    return stem_layers([*pairs, (f"{prefix}.rpe_conv", f"{prefix}.rpe_bn")])
 
 
 def _spikingformer_block(i: int) -> tuple[Layer, ...]:
-    return _separate_qkv(i, "conv", _numbered_mlp("mlp", "conv"))
+    return separate_qkv(i, "conv", numbered_mlp("mlp", "conv"))
 
 
 def _spikformer_block(linear: str) -> Callable[[int], tuple[Layer, ...]]:
-    return lambda i: _separate_qkv(i, linear, _numbered_mlp("fc", linear))
+    return lambda i: separate_qkv(i, linear, numbered_mlp("fc", linear))
 
 
 def _spikingjelly_spikformer_block(i: int) -> tuple[Layer, ...]:
@@ -127,11 +104,11 @@ def _spikingjelly_spikformer_block(i: int) -> tuple[Layer, ...]:
 
 def _spikingjelly_sdt_block(i: int) -> tuple[Layer, ...]:
     mlp = tuple((f"fc{n}", f"bn{n}") for n in "12")
-    return _separate_qkv(i, "conv", mlp, "blocks")
+    return separate_qkv(i, "conv", mlp, "blocks")
 
 
 def _maxformer_block(stage: str) -> Callable[[int], tuple[Layer, ...]]:
-    return lambda i: _separate_qkv(i, "conv", _numbered_mlp("fc", "conv"), stage)
+    return lambda i: separate_qkv(i, "conv", numbered_mlp("fc", "conv"), stage)
 
 
 def _embeds(prefix: str, *names: str) -> list[tuple[str, str]]:
@@ -149,9 +126,9 @@ def _mixed(stage: str, conv: str = "") -> list[tuple[str, str]]:
     return [*mixer, *((f"{stage}.mlp.{w}", f"{stage}.mlp.{bn}") for w, bn in _FC)]
 
 
-_FC = _numbered_mlp("fc", "conv")
+_FC = numbered_mlp("fc", "conv")
 _MAXFORMER_PROJ = ("patch_embed1.proj_conv", "patch_embed1.proj_bn")
-_MAXFORMER_IMAGENET = _stem(
+_MAXFORMER_IMAGENET = stem_layers(
     [
         *_embeds("patch_embed1", "embed1", "embed2", "embed3", "embed4"),
         *_mixed("stage1.0", "conv5"),
@@ -161,7 +138,7 @@ _MAXFORMER_IMAGENET = _stem(
         *_max_embeds(3),
     ]
 )
-_MAXFORMER_CIFAR = _stem(
+_MAXFORMER_CIFAR = stem_layers(
     [
         _MAXFORMER_PROJ,
         *_embeds("patch_embed1", "embed1", "embed2"),
@@ -171,7 +148,7 @@ _MAXFORMER_CIFAR = _stem(
         *_max_embeds(3),
     ]
 )
-_MAXFORMER_EVENTS = _stem(
+_MAXFORMER_EVENTS = stem_layers(
     [
         _MAXFORMER_PROJ,
         *_embeds("patch_embed1", "max_embed1", "max_embed2", "max_embed3", "embed1"),
@@ -203,7 +180,7 @@ def _spikingjelly_maxformer_block(i: int) -> tuple[Layer, ...]:
     )
 
 
-_SPIKINGJELLY_MAXFORMER = _stem(
+_SPIKINGJELLY_MAXFORMER = stem_layers(
     [
         ("patch_embed1.conv", "patch_embed1.bn"),
         ("patch_embed1.branch.1", "patch_embed1.branch.2"),
@@ -230,14 +207,14 @@ def _gated(block: str, mlp: str) -> list[tuple[str, str]]:
 
 
 def _mlp_of(prefix: str) -> tuple[tuple[str, str], ...]:
-    return _numbered_mlp(prefix, "conv")
+    return numbered_mlp(prefix, "conv")
 
 
 def _qkformer_block(stage: str, attention: str, mlp: str) -> Callable[[int], tuple[Layer, ...]]:
-    return lambda i: _separate_qkv(i, "conv", _mlp_of(mlp), stage, attention)
+    return lambda i: separate_qkv(i, "conv", _mlp_of(mlp), stage, attention)
 
 
-_QKFORMER_IMAGENET = _stem(
+_QKFORMER_IMAGENET = stem_layers(
     [
         *_projections("patch_embed1", "", "1", "2"),
         *_gated("stage1.0", "fc"),
@@ -247,7 +224,7 @@ _QKFORMER_IMAGENET = _stem(
         *_projections("patch_embed3", "3", "4"),
     ]
 )
-_QKFORMER_CIFAR = _stem(
+_QKFORMER_CIFAR = stem_layers(
     [
         *_projections("patch_embed1", "", "1"),
         *_gated("stage1.0", "mlp"),
@@ -256,7 +233,7 @@ _QKFORMER_CIFAR = _stem(
         *_projections("patch_embed3", "3", "4"),
     ]
 )
-_QKFORMER_EVENTS = _stem(
+_QKFORMER_EVENTS = stem_layers(
     [
         *_projections("patch_embed1", "", "1", "2", "3"),
         *_gated("stage1.0", "mlp"),
@@ -281,7 +258,7 @@ def _spikingjelly_qkformer_stem() -> tuple[Layer, ...]:
     pairs = [*embed(1, "123"), *gated("stage1.0"), *embed(2, "12"), *gated("stage2.0")]
     pairs += [*gated("stage2.1"), *embed(3, "12")]
     layers = []
-    for index, layer in enumerate(_stem(pairs)):
+    for index, layer in enumerate(stem_layers(pairs)):
         both = pairs.count(pairs[index]) == 2
         layers.append(layer._replace(share=(index - pairs.index(pairs[index]), 1 + both)))
     return tuple(layers)
@@ -341,7 +318,7 @@ FORMATS: tuple[Format, ...] = (
         "spikingformer-block",
         sign=f"{_PATCH}.block0_conv.weight",
         absent="",
-        stem=_stem((f"{_PATCH}.block{n}_conv", f"{_PATCH}.block{n}_bn") for n in range(5)),
+        stem=stem_layers((f"{_PATCH}.block{n}_conv", f"{_PATCH}.block{n}_bn") for n in range(5)),
         block=_spikingformer_block,
         blocks="block",
         unused=_NORMS,
@@ -350,7 +327,7 @@ FORMATS: tuple[Format, ...] = (
         "spikingformer-proj",
         sign=f"{_PATCH}.proj4_conv.weight",
         absent="",
-        stem=_stem((f"{_PATCH}.proj{n}_conv", f"{_PATCH}.proj{n}_bn") for n in ("", *"1234")),
+        stem=stem_layers((f"{_PATCH}.proj{n}_conv", f"{_PATCH}.proj{n}_bn") for n in ("", *"1234")),
         block=_spikingformer_block,
         blocks="block",
         unused=_NORMS,
@@ -368,7 +345,7 @@ FORMATS: tuple[Format, ...] = (
         "spikingjelly-spikformer",
         sign="blocks.0.attn.qkv_conv_bn.0.weight",
         absent="",
-        stem=_stem((f"{stage}.0", f"{stage}.1") for stage in _STAGES),
+        stem=stem_layers((f"{stage}.0", f"{stage}.1") for stage in _STAGES),
         block=_spikingjelly_spikformer_block,
         blocks="blocks",
     ),
@@ -376,7 +353,7 @@ FORMATS: tuple[Format, ...] = (
         "spikingjelly-sdt",
         sign=f"{_PATCH}.final_stage.0.weight",
         absent="",
-        stem=_stem(
+        stem=stem_layers(
             [
                 *((f"{stage}.0", f"{stage}.1") for stage in _SDT_STAGES),
                 (f"{_PATCH}.rpe_conv", f"{_PATCH}.rpe_bn"),
@@ -424,6 +401,20 @@ FORMATS: tuple[Format, ...] = (
         stem=_spikingjelly_qkformer_stem(),
         block=_spikingjelly_qkformer_block,
         blocks="stage3",
+    ),
+    *(
+        Format(
+            f"espikeformer{name}",
+            sign=f"{espikeformer.BLOCKS}.0.{sign}.conv1.0.weight",
+            absent="",
+            stem=espikeformer.stem(),
+            block=partial(espikeformer.block, linear_first=bool(name)),
+            blocks=espikeformer.BLOCKS,
+            prepared=espikeformer.prepared,
+            told=espikeformer.told,
+            head=espikeformer.head,
+        )
+        for name, sign in (("-linear-first", "rep_conv"), ("", "attn.q_conv.0"))
     ),
     Format(
         "qkformer-imagenet",

@@ -38,6 +38,7 @@ _EVENTS: Fields = {
 # timm's evaluation: the shorter side is scaled to size / crop_pct, the middle is cut out.
 _BICUBIC = Preprocessing(fit="resize_crop", interpolation="bicubic", orientation="stored")
 _BICUBIC_95 = replace(_BICUBIC, crop_share=0.95)
+_BICUBIC_232 = replace(_BICUBIC, crop_share=224 / 232)
 _BICUBIC_256 = replace(_BICUBIC, crop_share=0.875)
 
 
@@ -87,6 +88,7 @@ _SPIKINGFORMER = "github.com/zhouchenlin2096/Spikingformer"
 _CML = "github.com/zhouchenlin2096/Spikingformer-CML"
 _SDT = "github.com/BICLab/Spike-Driven-Transformer"
 _MAXFORMER = "github.com/bic-L/MaxFormer"
+_SDT3 = "github.com/BICLab/Spike-Driven-Transformer-V3"
 _QKFORMER = "github.com/zhouchenlin2096/QKFormer"
 _SPIKINGJELLY = "spikingjelly.activation_based.model"
 
@@ -187,6 +189,18 @@ def _qkformers() -> Iterator[Variant]:
     yield Variant(naming, _SPIKINGJELLY, naming, fields, caution=_HEADS)
 
 
+def _espikeformers() -> Iterator[Variant]:
+    """Of four levels; files called 1x8 are of eight."""
+    inputs = {**_IMAGENET, "timesteps": 1, "heads": 8, "lif.levels": 4}
+    for name, naming in (("83m", "espikeformer-linear-first"), ("171m", "espikeformer")):
+        fields = _stages("espikeformer", "imagenet", {**inputs, "linear_first": name == "83m"})
+        fields = {k: v for k, v in fields.items() if not k.startswith("lif.") or k == "lif.levels"}
+        yield Variant(
+            f"espikeformer-{name}", _SDT3, naming, fields, preprocessing=_BICUBIC_232,
+            caution="files called 1x8 have eight levels: --lif.levels 8",
+        )  # fmt: skip
+
+
 def _stages(arch: str, form: str, inputs: Fields) -> Fields:
     """Of a network whose form fixes the pools."""
     fields = _fields(arch, inputs, {"stem.form": form})
@@ -194,9 +208,11 @@ def _stages(arch: str, form: str, inputs: Fields) -> Fields:
 
 
 VARIANTS: dict[str, Variant] = {
-    each.name: each for each in (
-        *_spikformers(), *_spikingformers(), *_sdts(), *_maxformers(), *_qkformers()
+    each.name: each
+    for family in (
+        _spikformers, _spikingformers, _sdts, _maxformers, _qkformers, _espikeformers,
     )
+    for each in family()
 }  # fmt: skip
 
 

@@ -172,7 +172,7 @@ def costs(network: SpikingTransformer, rates: dict[str, float]) -> Iterator[Cost
     yield from _stem(network, rates)
     for index in range(config.depth):
         yield from _block(network, rates, index)
-    yield Cost("head", "timestep", macs=config.dim * config.classes)
+    yield Cost("head", "timestep", macs=config.head_width * config.classes)
 
 
 def _stem(network: SpikingTransformer, rates: dict[str, float]) -> Iterator[Cost]:
@@ -204,13 +204,12 @@ def _stem(network: SpikingTransformer, rates: dict[str, float]) -> Iterator[Cost
 def _block(network: SpikingTransformer, rates: dict[str, float], index: int) -> Iterator[Cost]:
     """Per live token and timestep."""
     config = network.config
-    parts: tuple[tuple[Module, str], ...] = (("SSA", "attention"), ("MLP", "mlp"))
-    for module, part in parts:
-        for name, layer in getattr(network.blocks[index], part).named_modules():
-            if isinstance(layer, LinearBN):
-                rate = rates.get(f"blocks.{index}.{part}.{name}.linear", 0.0)
-                weights, neurons = layer.linear.weight.numel(), layer.linear.out_features
-                yield Cost(module, "token", acs=rate * weights, neurons=neurons, block=index)
+    for name, layer in network.blocks[index].named_modules():
+        if isinstance(layer, LinearBN):
+            module: Module = "SSA" if name.startswith("attention.") else "MLP"
+            rate = rates.get(f"blocks.{index}.{name}.linear", 0.0)
+            weights, neurons = layer.linear.weight.numel(), layer.linear.out_features
+            yield Cost(module, "token", acs=rate * weights, neurons=neurons, block=index)
     acs = _attention_acs(config, rates, index)
     yield Cost("SSA", "token", acs=acs, neurons=config.dim, block=index)
     if config.halting.mode != "none":

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from train.architectures.stages import StageConv, gates, read_currents, sizes
 from train.config import ModelConfig
 from train.models.layers import ConvBN
-from train.models.neurons import LIF
+from train.models.neurons import firing
 from train.models.stem import pool
 
 
@@ -20,7 +20,6 @@ class Stages(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        lif, steps = config.lif, config.timesteps
         self.stages, self.heads = config.stages, config.heads
         self.lif_first = config.architecture.lif_first
         self.sizes = sizes(config.stages, config.image_size)[1]
@@ -28,9 +27,9 @@ class Stages(nn.Module):
         self.read = read_currents(self.stages) if self.lif_first else list(range(len(self.stages)))
         self.gated = gates(self.stages)
         self.convs = nn.ModuleList([self._conv(config, each) for each in self.stages])
-        self.neurons = nn.ModuleList([LIF(lif, steps) for _ in self.read])
-        threshold = lif.attention_threshold
-        self.gates = nn.ModuleList([LIF(lif, steps, threshold) for _ in self.gated])
+        self.neurons = nn.ModuleList([firing(config) for _ in self.read])
+        threshold = config.lif.attention_threshold
+        self.gates = nn.ModuleList([firing(config, threshold) for _ in self.gated])
 
     def _conv(self, config: ModelConfig, conv: StageConv) -> ConvBN:
         entering = config.channels if conv.takes < 0 else self.stages[conv.takes].width

@@ -34,6 +34,8 @@ class Operations(Observer):
     def __init__(self, chunk: Chunk, config: ModelConfig) -> None:
         self.graph, self.steps, self._config = chunk.graph, chunk.steps, config
         self._macs_once = 0.0
+        # Integers over D stand for so many spikes.
+        self._spikes = config.lif.levels if config.architecture.integer else 1
         self._acs: list[str] = []
         self._acs_once: list[str] = []
         self._totals: tuple[str, str] = ("", "")
@@ -78,7 +80,7 @@ class Operations(Observer):
         tokens = graph.op("ReduceSum", live, graph.ints(1), keepdims=0, name="live_total")
         wide = graph.op("Cast", tokens, to=FLOAT, name="live_float")
         macs = self._scaled(self._by_step(wide, self.steps.count), per_token)
-        fixed = np.full((self.steps.count, 1), config.dim * config.classes, np.float32)
+        fixed = np.full((self.steps.count, 1), config.head_width * config.classes, np.float32)
         fixed[0] += self._macs_once  # the first convolution of an image, in its first timestep
         macs = graph.op("Add", macs, graph.const(fixed, np.float32), name="mac_ops_by_step")
         counted = [*self._acs, *(self._in_first_step(once) for once in self._acs_once)]
@@ -120,7 +122,7 @@ class Operations(Observer):
         return self.graph.op("Pad", once, pads, name="in_first_step")
 
     def _note(self, units: str, each: float) -> None:
-        self._acs.append(self._scaled(units, each))
+        self._acs.append(self._scaled(units, each * self._spikes))
 
     def _scaled(self, units: str, each: float) -> str:
         return self.graph.op("Mul", units, self.graph.const(each, np.float32), name="operations")

@@ -29,8 +29,8 @@ from train.config import HaltingConfig, ModelConfig, StemConfig
 from train.models import SpikingTransformer
 
 FORMS = {"imagenet": (40, 33), "cifar": (16, 13), "events": (33, 48)}
-STAGED = [name for name, each in ARCHITECTURES.items() if each.forms]
-CASES = [(arch, form) for arch in STAGED for form in FORMS]
+STAGED = [name for name, each in ARCHITECTURES.items() if each.forms and not each.integer]
+CASES = [(arch, form) for arch in STAGED for form in architecture(arch).forms]
 
 
 def config_of(arch: str, form: str, **changes: object) -> ModelConfig:
