@@ -87,6 +87,7 @@ def integer_staircase(levels: int) -> Staircase:
 
     def count(x: np.ndarray) -> np.ndarray:
         clipped = np.clip(x.astype(np.float32), np.float32(0), np.float32(levels))
-        return np.floor(clipped + np.float32(0.5)).astype(np.int64)
+        counts: np.ndarray = np.floor(clipped + np.float32(0.5)).astype(np.int64)
+        return counts
 
     return staircase(count, levels, highest=float(levels))

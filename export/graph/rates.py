@@ -24,7 +24,7 @@ def rate(
         return _chosen(graph, current, stairs, name)
     if elem_type == TensorProto.FLOAT:
         positions = graph.const([[at] for at in stairs.at], np.float32)
-        return counted(graph, current, positions, stairs, name, elem_type)
+        return counted(graph, current, positions, stairs, name, TensorProto.FLOAT)
     positions = graph.const([[_position(graph, at)] for at in stairs.at])
     return counted(graph, current, positions, stairs, name, graph.float_type)
 

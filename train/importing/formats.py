@@ -3,6 +3,7 @@
     spikformer-linear           ZK-Zhou/spikformer, CIFAR
     spikformer-conv             the same, ImageNet: convolutions
     spikformer-position         the same, CIFAR10-DVS: and a position embedding, never called
+    spikformer-cml              zhouchenlin2096/Spikingformer-CML, CML_Spikformer.py
     spikingformer-block         zhouchenlin2096/Spikingformer, CIFAR
     spikingformer-proj          the same, otherwise; all of zhouchenlin2096/Spikingformer-CML
     sdt                         BICLab/Spike-Driven-Transformer
@@ -286,12 +287,25 @@ _STAGES = [f"{_PATCH}.stages.{n}.conv_bn.block" for n in range(4)]
 _STAGES.append(f"{_PATCH}.positional_encoding.conv_bn.block")
 _SDT_STAGES = [f"{_PATCH}.stages.{n}" for n in range(3)] + [f"{_PATCH}.final_stage"]
 
+_CML_SPIKFORMER = f"{_PATCH}.block4_conv.weight"
+_CML_STEM = [(f"{_PATCH}.{n}_conv", f"{_PATCH}.{n}_bn") for n in
+             ("block1", "block2", "block3", "block4", "rpe")]  # fmt: skip
+
 FORMATS: tuple[Format, ...] = (
     Format(
         "spikformer-linear",
         sign="block.0.attn.q_linear.weight",
-        absent="",
+        absent=_CML_SPIKFORMER,
         stem=_repository_stem(_PATCH),
+        block=_spikformer_block("linear"),
+        blocks="block",
+        unused=_NORMS,
+    ),
+    Format(
+        "spikformer-cml",
+        sign=_CML_SPIKFORMER,
+        absent=f"{_PATCH}.block0_conv.weight",
+        stem=stem_layers(_CML_STEM),
         block=_spikformer_block("linear"),
         blocks="block",
         unused=_NORMS,

@@ -108,6 +108,8 @@ def _spikformers() -> Iterator[Variant]:
     arch = "spikformer"
     fields = _fields(arch, _CIFAR)
     yield Variant("spikformer-cifar", _SPIKFORMER, "spikformer-linear", fields, {384: 12})
+    fields = _fields(arch, _CIFAR, {"stem.pool_position": "before_lif"})
+    yield Variant("spikformer-cml-cifar10", _CML, "spikformer-cml", fields, {384: 12})
     fields = _fields(arch, _IMAGENET)
     yield Variant("spikformer-imagenet", _SPIKFORMER, "spikformer-conv", fields, {512: 8})
     fields = _fields(arch, _EVENTS, {"attention_scale": 0.25})

@@ -18,6 +18,23 @@ def test_names_say_architecture_depth_and_width(name: str) -> None:
     assert config.name == name
 
 
+@pytest.mark.parametrize(
+    ("name", "ours", "theirs", "trained"),
+    [  # weights in D^2 of a block's chains: four layers as 3 each, and a first layer as 2
+        ("espikeformer-12-512", 54_520_744, 83_015_952, 14),
+        ("espikeformer-12-768", 114_861_022, 171_740_714, 12),
+    ],
+)
+def test_parameters_are_the_published_ones_with_chains_of_layers_as_one(
+    name: str, ours: int, theirs: int, trained: int
+) -> None:
+    """The rest are vectors: BatchNorms inside the chains, biases and scales."""
+    config = named_model(name)
+    assert parameters(config) == ours
+    square = config.depth * config.dim**2
+    assert ours + square * (trained - 4 - config.linear_first) == pytest.approx(theirs, rel=0.003)
+
+
 def test_every_architecture_has_named_models() -> None:
     assert {config.arch for config in NAMED_MODELS.values()} == set(ARCHITECTURES)
 

@@ -229,6 +229,9 @@ def _cases() -> Iterator[Case]:
                timesteps=(4,))  # fmt: skip
     yield Case("spikformer-dvs", "spikformer/cifar10dvs/model.py", _by_default("spikformer"),
                sizes=(128,))  # fmt: skip
+    yield Case("spikformer-cml-cifar10", "Spikingformer-CML/cifar10/CML_Spikformer.py",
+               _by_config("CML_Spikformer"), "Spikingformer-CML/cifar10/cifar10.yml",
+               timesteps=(4,))  # fmt: skip
     build = _by_config("Spikingformer")
     for name, folder in (("spikingformer", "Spikingformer"),
                          ("spikingformer-cml", "Spikingformer-CML")):  # fmt: skip

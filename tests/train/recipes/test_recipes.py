@@ -36,6 +36,7 @@ PUBLISHED = {  # epochs, batch, peak, last rate, warm-up epochs, weight decay, e
     "cifar10-qkformer-static": (400, 64, 1e-3, 1e-5, 20, 0.06, 0.25, 200),
     "imagenet-qkformer-static": (200, 576, 1.35e-3, 1e-6, 5, 0.05, 0.25, 0),
     "cifar10-dvs-qkformer-static": (106, 16, 5e-3, 1e-5, 10, 0.06, 0.0, 0),
+    "imagenet-espikeformer-static": (150, 1024, 2.4e-3, 1e-6, 10, 0.05, 0.25, 0),
     "imagenet-static": (300, 192, 5e-4, 1e-5, 20, 0.05, 0.25, 0),
 }
 
@@ -63,7 +64,7 @@ def test_every_recipe_loads_and_its_network_can_be_built(name: str) -> None:
     assert config.out == f"runs/{name}"
 
 
-@pytest.mark.parametrize("arch", ["maxformer", "qkformer", "sdt", "spikingformer"])
+@pytest.mark.parametrize("arch", ["maxformer", "qkformer", "espikeformer", "sdt", "spikingformer"])
 def test_recipes_of_an_architecture_are_called_after_it(arch: str) -> None:
     found = {name for name in recipe_names() if load_recipe(name).model.arch == arch}
     assert found == {name for name in recipe_names() if arch in name.split("-")}
