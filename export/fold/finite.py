@@ -30,8 +30,10 @@ def weights(plan: NetworkPlan) -> Iterator[tuple[str, Array]]:
         yield f"the weights of stem convolution {number}", conv.weight
         yield f"the bias of stem convolution {number}", conv.bias
     for number, block in enumerate(plan.blocks, 1):
-        for name in ("qkv", "proj", "fc1", "fc2"):
+        for name in ("linear", "qkv", "proj", "fc1", "fc2"):
             layer = getattr(block, name)
+            if layer is None:
+                continue
             yield f"the weights of {name} in block {number}", layer.weight
             yield f"the bias of {name} in block {number}", layer.bias
 

@@ -64,7 +64,7 @@ def emit_network(e: Emitter, source: str | None) -> Through:
 
 def counts_in_bytes(e: Emitter) -> bool:
     """Whether the stem computes in bytes (export/graph/stem/isps_bytes.py)."""
-    return e.int8 and not e.qdq and int8_stem.fits(e)
+    return _is_static(e) and e.int8 and not e.qdq and int8_stem.fits(e)
 
 
 def _is_static(e: Emitter) -> bool:

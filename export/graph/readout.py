@@ -17,7 +17,10 @@ def emit_readout(e: Emitter, through: Through) -> tuple[str, str]:
     y, score = _features(e, through)
     dim = e.plan.config.dim
     if e.plan.head_lif is not None:
-        y = e.lif_per_image("head_lif", y, e.plan.head_lif, [dim], elem_type=FLOAT)
+        spikes = e.lif_per_image("head_lif", y, e.plan.head_lif, [dim], elem_type=FLOAT)
+        both = e.plan.config.head_readout
+        y = e.graph.op("Concat", y, spikes, axis=1, name="head_input") if both else spikes
+        dim = e.plan.config.head_width
     zero_sum = lambda: e.graph.const(np.zeros((1, dim)), np.float32)  # noqa: E731
     total = e.states.read("readout", FLOAT, [dim], zero_sum)
     for each in e.steps.split(y):  # one after the other, so that a sum rounds as in other chunks

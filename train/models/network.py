@@ -17,7 +17,7 @@ from train import halting, merging
 from train.config import ModelConfig
 from train.models.blocks import Block
 from train.models.forecasts import Forecasts
-from train.models.neurons import LIF
+from train.models.neurons import LIF, firing
 from train.models.stages import Stages
 from train.models.stem import Stem
 
@@ -70,8 +70,8 @@ class SpikingTransformer(nn.Module):
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.depth)])
         self.forecasts = Forecasts(config) if config.halting.score == "forecast" else None
         if config.head_lif:
-            self.head_lif = LIF(config.lif, config.timesteps)
-        self.head = nn.Linear(config.dim, config.classes)
+            self.head_lif = firing(config)
+        self.head = nn.Linear(config.head_width, config.classes)
         scale, shift = pixel_affine(config)
         self.pixel_scale: Tensor
         self.pixel_shift: Tensor
@@ -195,7 +195,8 @@ class SpikingTransformer(nn.Module):
     def logits_of(self, y: Tensor) -> Tensor:
         """Running mean of the readouts y [T, B, D], or of their spikes, through the head."""
         if self.config.head_lif:
-            y = self.head_lif(y)
+            spikes = self.head_lif(y)
+            y = torch.cat([y, spikes], -1) if self.config.head_readout else spikes
         times = torch.arange(1, y.shape[0] + 1, device=y.device).view(-1, 1, 1)
         return self.head(y.cumsum(0) / times)  # type: ignore[no-any-return]
 
