@@ -9,9 +9,11 @@ from pathlib import Path
 from runtime.cli import options
 from runtime.engine import Engine
 from spikehalt import console
+from spikehalt.commands import above_zero
 from spikehalt.extras import require_extra
 
 DEFAULT_PORT = 8008
+MAX_FPS = 1e4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="another bundle, to compare with on the same files (default: the same with ε = 0)",
     )  # fmt: skip
     parser.add_argument(
-        "--rate", type=options.rate, metavar="F",
+        "--rate", type=above_zero(MAX_FPS), metavar="F",
         help="pictures per second at most (default: 30, of single files 2)",
     )  # fmt: skip
     parser.add_argument(

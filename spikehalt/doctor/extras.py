@@ -19,6 +19,7 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("uvicorn", "httptools", "starlette", "pydantic", "prometheus_client", "PIL"),
     ),
     "live": ("the live page", ("uvicorn", "httptools", "websockets", "starlette", "pydantic")),
+    "ray": ("many machines", ("ray", "pyarrow")),
     "video": ("video files, cameras and streams", ("av", "PIL")),
     "figures": ("pictures and plots", ("matplotlib",)),
     "train": (
