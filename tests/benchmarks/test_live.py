@@ -23,7 +23,9 @@ def test_drawn_pictures_are_of_cifars_size(tmp_path: Path) -> None:
     from PIL import Image
 
     files = sorted(Path(live.drawn(tmp_path / "pictures")).iterdir())
-    assert len(files) == live.PICTURES and Image.open(files[0]).size == (32, 32)
+    assert len(files) == live.PICTURES
+    with Image.open(files[0]) as image:
+        assert image.size == (32, 32)
 
 
 def test_processor_time_only_grows() -> None:
