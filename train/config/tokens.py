@@ -11,22 +11,30 @@ from train.config.checks import check_epsilon, require
 
 @dataclass(frozen=True)
 class HaltingConfig:
-    """Token halting, h = sigmoid(alpha * x[0] / size + beta) (AT-SNN 3.2, STAS 3.2).
+    """Token halting, h = sigmoid(alpha * s + beta), s = x[0] / size (AT-SNN 3.2, STAS 3.2).
 
     Attributes:
         mode: `none`; `block` accumulates over blocks only; `block_time` over blocks and timesteps.
         alpha: slope of the score in the token's first element.
         beta: offset of the score.
         epsilon: a token halts once its accumulated score reaches 1 - epsilon, in [0, 1).
+        score: what s is: the token's first `element`, which training shapes, or how certain the
+            `forecast` of its last value is (train/models/forecasts.py), for networks that were
+            trained without halting: `spikehalt adapt`.
     """
 
     mode: HaltingMode = "none"
     alpha: float = 5.0
     beta: float = -10.0
     epsilon: float = 0.01
+    score: Literal["element", "forecast"] = "element"
 
     def __post_init__(self) -> None:
         check_epsilon(self.epsilon)
+        require(
+            self.score == "element" or self.mode == "block_time",
+            "halting.score 'forecast' goes with halting.mode 'block_time'",
+        )
 
 
 @dataclass(frozen=True)

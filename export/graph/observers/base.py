@@ -30,6 +30,9 @@ class Observer:
     def conv(self, x: str, layer: FoldedConv, stage: int) -> None:
         """The stem's convolution `stage`, from 0, will read x [B, C, H, W]."""
 
+    def summed(self, x: str, size: int) -> None:
+        """Spikes x [B, C, H, W], `size` of an image, are added up."""
+
     def attended(self, spikes: str, rows: Rows) -> None:
         """Attention will mix the spikes q, k, v [M, 3D]."""
 
