@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
+from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, console, number, words
 from benchmarks.common.trained import (
     ZOO,
@@ -123,10 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    p = argparse.ArgumentParser(
-        prog="python -m benchmarks.zoo", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.zoo", __doc__)
     for part in {part.option: part for part in SETS.values()}.values():
         p.add_argument(f"--{part.option}", metavar="PATH", help=part.images)
     p.add_argument("--update", action="store_true", help="write zoo/results.json anew")

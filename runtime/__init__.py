@@ -13,6 +13,7 @@ Rooms, each of which imports only those below it:
     cli          the commands of `python -m runtime`
     examples     complete programs
     triton       bundles in Triton Inference Server
+    live         a local page on which a bundle is watched at work
     serve        bundles over HTTP
     report       one HTML page about a bundle on some files
     doctor       what runs bundles on this machine

@@ -94,7 +94,10 @@ def _source() -> tuple[bool, str] | None:
         return False, str(Path(__file__).resolve().parents[1])
     if text is None:
         return None
-    direct = json.loads(text)
+    try:
+        direct = json.loads(text)
+    except ValueError:
+        return None
     url = str(direct.get("url", ""))
     editable = bool(direct.get("dir_info", {}).get("editable"))
     return editable, unquote(urlparse(url).path) if url.startswith("file:") else url

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 
 from spikehalt.errors import SpikehaltError
@@ -16,6 +17,8 @@ PathLike = str | os.PathLike[str]
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 FETCH_IT = "is a Git LFS pointer, not the file itself: `git lfs pull` fetches it"
 _MAX_REASON = 300
+_PANIC = "PanicException"  # what a library in Rust raises, which is no Exception
+_OBJECT = re.compile(r"\s*<[^<>]* at 0x[0-9a-fA-F]+>")  # such as <_io.BytesIO object at 0x7f…>
 
 
 @contextlib.contextmanager
@@ -41,7 +44,9 @@ def reading(
         if is_lfs_pointer(place):
             raise error(f"{name_of(place)} {FETCH_IT}") from known
         raise
-    except Exception as other:
+    except BaseException as other:
+        if not isinstance(other, Exception) and type(other).__name__ != _PANIC:
+            raise
         why = FETCH_IT if is_lfs_pointer(place) else f"{problem}: {reason(other)}"
         raise error(f"{name_of(place)} {why}") from other
 
@@ -79,7 +84,7 @@ def reason(problem: BaseException) -> str:
         return problem.strerror
     if isinstance(problem, MemoryError):
         return "it asks for more memory than there is"
-    words = " ".join(str(problem).split())
+    words = " ".join(_OBJECT.sub("", str(problem)).split())
     if isinstance(problem, KeyError):
         words = f"it lacks {words}"
     return (words or type(problem).__name__)[:_MAX_REASON]

@@ -72,6 +72,7 @@ LINES = [
     "runtime explain nowhere.bundle nowhere.png --out x.png",
     "runtime verify nowhere.bundle",
     "runtime serve nowhere.bundle",
+    "runtime live nowhere.bundle",
     "runtime triton nowhere.bundle --out nowhere",
     "runtime sign nowhere.bundle --key nowhere.pem",
     "plugins build --out /dev/null/nowhere",

@@ -1,4 +1,4 @@
-"""A penalty on what spikes cost: training for silence.
+"""A penalty on the cost of spikes: training for silence.
 
 A spike that enters a layer causes one accumulate for every weight it meets, and kernels that skip
 zeros take time in proportion (plugins/spike_linear). The penalty is the share of all accumulates
@@ -25,7 +25,7 @@ from train.models.network import SpikingTransformer
 
 
 class Heard(NamedTuple):
-    """What a layer took.
+    """The input that a layer took.
 
     Attributes:
         inputs: [T, ...], or [1, ...] where all timesteps have the same; zero for absent tokens.
@@ -54,7 +54,7 @@ def _weight(each: Heard) -> float:
 
 @contextmanager
 def listening(network: SpikingTransformer, *, wanted: bool) -> Iterator[list[Heard]]:
-    """A list that gets what the layers take while the network runs; it stays empty unless `wanted`.
+    """A list that collects the layers' inputs while the network runs; empty unless `wanted`.
 
     The first convolution multiplies pixels or events and is left out.
     """

@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from rich.progress import track
 
-from benchmarks.common import native, networks, peers
+from benchmarks.common import command_line, native, networks, peers
 from benchmarks.common.processes import Worker
 from benchmarks.common.replay import Replay
 from benchmarks.common.table import Row, Table, console, gain, images_per_s, number, words
@@ -132,10 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    p = argparse.ArgumentParser(
-        prog="python -m benchmarks.cpu", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.cpu", __doc__)
     p.add_argument("--model", choices=MODELS, default=networks.MODEL, metavar="NAME")
     p.add_argument(
         "--large", dest="model", action="store_const", const=networks.LARGE, default=networks.MODEL,

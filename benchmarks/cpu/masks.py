@@ -17,7 +17,6 @@ round; ± is the standard error, from as many rounds drawn again and again out o
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -32,7 +31,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from benchmarks.common import native, networks
+from benchmarks.common import command_line, native, networks
 from benchmarks.common.table import Column, Row, Table, console, number, words
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
@@ -50,10 +49,7 @@ Times = Mapping[str, Sequence[float]]  # candidate -> milliseconds per image, a 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.cpu.masks", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = command_line.parser("benchmarks.cpu.masks", __doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8], metavar="N")
     native.add_option(parser)

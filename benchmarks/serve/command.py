@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, console, number, words
 from benchmarks.serve.hey import Body, run_hey, write_body
 from benchmarks.serve.server import Server
@@ -36,10 +37,7 @@ Figures = dict[str, float]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.serve", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = command_line.parser("benchmarks.serve", __doc__)
     parser.add_argument("bundle", type=Path)
     shared.add_exit(parser)
     parser.add_argument("--rounds", type=int, default=5)

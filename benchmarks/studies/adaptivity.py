@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from lightning_fabric import seed_everything
 
+from benchmarks.common import command_line
 from benchmarks.common.adaptivity_table import VARIANTS, Variant
 from benchmarks.common.table import Row, Table, number, words
 from spikehalt.exits import NEVER
@@ -62,10 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    p = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies.adaptivity", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.studies.adaptivity", __doc__)
     names = [variant.name for variant in VARIANTS]
     p.add_argument("static", help="checkpoint of the static network")
     p.add_argument("--data", metavar="PATH", help="images it was trained on, where they moved")

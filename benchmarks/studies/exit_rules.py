@@ -10,7 +10,6 @@ allowed drop with the wanted confidence; the true drop of its choice is known he
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, number, words
 from runtime.calibration import Point
 from runtime.calibration.goal import RULES, Rule
@@ -53,8 +53,7 @@ class Outcome(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table."""
-    p = argparse.ArgumentParser(prog="python -m benchmarks.studies.exit_rules", description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    p = command_line.parser("benchmarks.studies.exit_rules", __doc__)
     p.add_argument("--draws", type=int, default=1000)
     p.add_argument("--images", type=int, default=1500, help="calibration images of a draw")
     arguments = p.parse_args(argv)

@@ -28,7 +28,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benchmarks.common import networks, peers
+from benchmarks.common import command_line, networks, peers
 from benchmarks.common.table import Row, Table, number, words
 from train.config import ModelConfig
 from train.models import NAMED_MODELS, SpikingTransformer, named_model
@@ -179,10 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    p = argparse.ArgumentParser(
-        prog="python -m benchmarks.train.traffic", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.train.traffic", __doc__)
     p.add_argument("--model", choices=MODELS, default=networks.MODEL, metavar="NAME")
     p.add_argument("--stem", choices=("sps", "isps"), default="sps", help="ours; the other has SPS")
     p.add_argument("--batch", type=int, default=128, help="images of a step")

@@ -13,10 +13,12 @@ from collections.abc import Iterable
 import onnx
 from onnx import TensorProto
 
+from export.errors import ExportError
 from runtime.backends.onnxruntime.files import own_files
 from runtime.backends.onnxruntime.inline import with_weights
 from runtime.bundle import WEIGHTS_FILE
 from runtime.bundle.read import Bundle
+from spikehalt.reading import reading
 
 SHARED_FROM_BYTES = 1024
 ALIGNMENT = 4096  # of each weight in the file: a page, so that it can be mapped
@@ -53,10 +55,17 @@ def share_weights(models: dict[str, onnx.ModelProto]) -> bytes:
 
 
 def load_graph(bundle: Bundle, name: str) -> onnx.ModelProto:
-    """A graph of a bundle with its weights inside, checked against the sha256 of both files."""
+    """A graph of a bundle with its weights inside, checked against the sha256 of both files.
+
+    Raises:
+        BundleError: a file is missing, damaged or not what the manifest says.
+        ExportError: it is no ONNX model.
+    """
     model = bundle.read(name)
     contents = {each: bundle.read(each) for each in own_files(bundle, name, model)}
-    return onnx.load_model_from_string(with_weights(model, contents, f"{bundle.root.name}/{name}"))
+    with reading(bundle.root / name, ExportError, "is not an ONNX model"):
+        whole = with_weights(model, contents, f"{bundle.root.name}/{name}")
+        return onnx.load_model_from_string(whole)
 
 
 def _initializers(models: Iterable[onnx.ModelProto]) -> list[TensorProto]:

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from plugins.errors import WrongSettingError
+from spikehalt.datasets.errors import raised_as
+from spikehalt.datasets.reading import read_file
 
 INCLUDE_VARIABLE: Final = "SPIKEHALT_TENSORRT_INCLUDE"
 """Folders with TensorRT headers, separated as in PATH; several versions may be named."""
 
-_VERSION = re.compile(r"define (?:NV_TENSORRT|TRT)_(MAJOR|MINOR)(?:_ENTERPRISE)? +(\d+)")
+_VERSION = re.compile(r"define (?:NV_TENSORRT|TRT)_(MAJOR|MINOR)(?:_ENTERPRISE)? +(\d{1,6})")
+_MAX_HEADER_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,9 @@ def read_headers(include: Path) -> TensorRTHeaders | None:
     version_file = include / "NvInferVersion.h"
     if not version_file.is_file() or not (include / "NvInferRuntime.h").is_file():
         return None
-    numbers = dict(reversed(_VERSION.findall(version_file.read_text())))
+    with raised_as(WrongSettingError):
+        text = read_file(version_file, _MAX_HEADER_BYTES).decode(errors="replace")
+    numbers = dict(reversed(_VERSION.findall(text)))
     headers = TensorRTHeaders(include, int(numbers.get("MAJOR", 0)), int(numbers.get("MINOR", 0)))
     return headers if headers.major >= 10 else None
 
@@ -99,7 +104,7 @@ def _include_folders() -> Iterable[Path]:
 def _named_by(variable: str) -> Path | None:
     """The program a variable names, or None where it is not set.
 
-    Another compiler in its place would build what nobody asked for.
+    No other compiler takes its place: that would not be what was asked for.
     """
     name = os.environ.get(variable)
     if not name:

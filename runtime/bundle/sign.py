@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from runtime.errors import BundleSignatureError
+from spikehalt.datasets.errors import DataFileError
+from spikehalt.datasets.reading import read_file
 from spikehalt.errors import ConfigError
 from spikehalt.extras import require_extra
+from spikehalt.reading import name_of, reading
 
 Key = bytes | str | os.PathLike[str]
 """32 raw bytes, or the path of a PEM file."""
@@ -109,23 +112,19 @@ def _load(key: Key, kind: str, expected: Any, from_pem: Any, from_raw: Any) -> A
     if not isinstance(key, bytes | str | os.PathLike):
         raise ConfigError(f"a {kind} key is 32 bytes or a path, not {type(key).__name__}")
     data = key if isinstance(key, bytes) else _read(Path(key), kind)
-    try:
+    where = "this" if isinstance(key, bytes) else os.fspath(key)
+    with reading(where, ConfigError, f"is no Ed25519 {kind} key (PEM, or 32 bytes)"):
         loaded = from_pem(data) if b"-----BEGIN" in data else from_raw(data)
-    except Exception as error:  # the library raises several kinds for malformed keys
-        raise ConfigError(f"this is no Ed25519 {kind} key (PEM, or 32 bytes): {error}") from error
     if not isinstance(loaded, expected):
-        raise ConfigError(f"this key is no Ed25519 {kind} key but {type(loaded).__name__}")
+        raise ConfigError(f"{name_of(where)} is no Ed25519 {kind} key but {type(loaded).__name__}")
     return loaded
 
 
 def _read(path: Path, kind: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read(_MAX_KEY_BYTES)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"the {kind} key {path} cannot be read: {error}; {_HOW_TO_MAKE[kind]}"
-        ) from error
+        return read_file(path, _MAX_KEY_BYTES, pipe=True)
+    except DataFileError as error:
+        raise ConfigError(f"the {kind} key {error}; {_HOW_TO_MAKE[kind]}") from error
 
 
 def _cryptography(module: str) -> Any:

@@ -199,6 +199,17 @@ def positive(text: str) -> int:
     return value
 
 
+def rate(text: str) -> float:
+    """A number above 0, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
 def check_output(path: Path) -> None:
     """Refuse a file that cannot be written before any work is done for it.
 

@@ -48,10 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a video, take every Nth frame (default 1)",
     )  # fmt: skip
     parser.add_argument(
-        "--max-fps", type=_rate, metavar="F", help="of a video, take at most F frames per second"
+        "--max-fps",
+        type=options.rate,
+        metavar="F",
+        help="of a video, take at most F frames per second",
     )
     parser.add_argument(
-        "--timeout", type=_rate, default=10.0, metavar="S",
+        "--timeout", type=options.rate, default=10.0, metavar="S",
         help="seconds that a stream may give nothing (default 10)",
     )  # fmt: skip
     options.add_json(parser)
@@ -283,17 +286,6 @@ def _line(row: Answered, answer: ImageResult) -> str:
         f"{row.source} {row.time_s:.2f} s: {answer.name} ({answer.probability:.2f}) after "
         f"{answer.timesteps} timestep(s)"
     )
-
-
-def _rate(text: str) -> float:
-    """A number above 0, for argparse."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
 
 
 def _footer(means: dict[str, float | int | None]) -> str:

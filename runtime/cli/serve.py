@@ -11,9 +11,13 @@ from runtime.cli import options
 from runtime.early_exit.settings import Overrides, resolve
 from runtime.errors import InputError
 from runtime.serve.options import KNOBS, Limits, Listening, ServeOptions, by_name
+from spikehalt.datasets.errors import raised_as
+from spikehalt.datasets.reading import read_file
+from spikehalt.datasets.texts import decode_text
 from spikehalt.extras import require_extra
 
 TOKEN_VARIABLE = "SPIKEHALT_TOKEN"
+MAX_TOKEN_BYTES = 65536
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,10 +116,8 @@ def _listening(arguments: argparse.Namespace) -> Listening:
 def _token(file: str | None) -> str | None:
     if file is None:
         return os.environ.get(TOKEN_VARIABLE) or None
-    try:
-        token = Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the token cannot be read from {file}: {error}") from error
+    with raised_as(InputError):
+        token = decode_text(read_file(file, MAX_TOKEN_BYTES, pipe=True), file).strip()
     if not token:
         raise InputError(f"{file} holds no token: write one line into it")
     return token

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from runtime.drawing.numbers import readable
+
 STYLE = """
 .chart { color: #1c2430; background: #ffffff; font: 12px system-ui, sans-serif; }
 .chart .grid { stroke: #d5dbe3; } .chart text { fill: currentColor; }
@@ -139,7 +141,7 @@ def _bar(number: int, bar: Bar, most: float) -> str:
         f"{_text(_NAMES - 8, top + 15, bar.name, 'end')}"
         f'<g class="s0"><rect class="dot bar" x="{_NAMES}" y="{top}" width="{width:.2f}" '
         f'height="20"/></g>'
-        f'<text x="{_NAMES + width + 6:.1f}" y="{top + 15}"{key}>{bar.value:.4g}</text>'
+        f'<text x="{_NAMES + width + 6:.1f}" y="{top + 15}"{key}>{readable(bar.value)}</text>'
     )
 
 

@@ -36,6 +36,22 @@ class Recorder(Protocol):
         ...
 
 
+class Feed(Protocol):
+    """A batch whose frames need not be there before they are asked for."""
+
+    def __len__(self) -> int:
+        """Number of images B."""
+        ...
+
+    def __getitem__(self, at: tuple[Positions, slice]) -> NDArray[Any]:
+        """Frames [B', chunk, C, H, W] of images and timesteps."""
+        ...
+
+
+Data = NDArray[Any] | Feed
+"""Checked input: images uint8 [B, H, W, C], frames float32 [B, T, C, H, W], or frames to come."""
+
+
 class LastAnswers:
     """Keeps every image's outputs at the timestep at which it left.
 
@@ -120,12 +136,12 @@ class Job:
     timings: Timings = field(default_factory=Timings)
 
 
-def run_batch(job: Job, data: NDArray[Any]) -> Result:
+def run_batch(job: Job, data: Data) -> Result:
     """Classify one batch.
 
     Args:
         job: what runs it, and how.
-        data: checked input, uint8 [B, H, W, C] or float32 [B, T, C, H, W].
+        data: of the batch.
 
     Raises:
         BackendError: the backend failed, or returned what cannot be.
@@ -135,7 +151,7 @@ def run_batch(job: Job, data: NDArray[Any]) -> Result:
     return answers.result()
 
 
-def run_chunks(job: Job, data: NDArray[Any], recorder: Recorder) -> None:
+def run_chunks(job: Job, data: Data, recorder: Recorder) -> None:
     """Run chunk after chunk until every image has left; errors as `run_batch`."""
     manifest, settings = job.manifest, job.settings
     running: Positions = np.arange(len(data))  # images that have not left, in the batch
@@ -207,7 +223,7 @@ def _about_overflow(precision: str) -> str:
 
 def _inputs(
     manifest: Manifest,
-    data: NDArray[Any],
+    data: Data,
     running: Positions,
     kept: Positions | None,
     start: int,
@@ -218,7 +234,7 @@ def _inputs(
         frames = data[running, start : start + manifest.chunk]
         inputs[graph_io.FRAMES] = np.ascontiguousarray(frames)
     elif kept is None:
-        inputs[graph_io.IMAGE] = data
+        inputs[graph_io.IMAGE] = np.asarray(data)
     if kept is not None:
         inputs[graph_io.ALIVE] = kept
     return inputs

@@ -22,7 +22,9 @@ from runtime.bundle import InputSpec
 from runtime.errors import InputError
 from spikehalt.datasets import pixels
 from spikehalt.datasets.errors import raised_as
+from spikehalt.datasets.reading import check_regular
 from spikehalt.extras import require_extra
+from spikehalt.reading import reading
 
 VIDEO_SUFFIXES = frozenset(
     {
@@ -137,6 +139,7 @@ class Video:
 
     def _open(self) -> Any:
         place, kind = self.source, None
+        options: dict[str, str] = {}
         if self.source.isdigit() and is_camera(self.source):
             if sys.platform not in _CAMERAS:
                 raise InputError(
@@ -147,9 +150,13 @@ class Video:
             place = pattern.format(self.source)
         elif is_camera(self.source):
             kind = "v4l2"
+        elif "://" not in self.source:
+            options["protocol_whitelist"] = "file"  # a file may name others, such as addresses
+            with reading(self.source, InputError, "cannot be opened"), raised_as(InputError):
+                check_regular(self.source)
         timeout = (self._timeout_s, self._timeout_s)
         try:
-            return self._av.open(place, format=kind, timeout=timeout)
+            return self._av.open(place, format=kind, timeout=timeout, options=options)
         except (self._av.error.FFmpegError, ValueError) as error:
             raise InputError(f"{self.source} cannot be opened: {self._why(error)}") from error
 

@@ -7,13 +7,15 @@ compare policies, and to test an application without any backend (`runtime.testi
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.errors import InputError
 from runtime.inputs.npz import read_array
 from runtime.results.scores import Scores, first_exit
 from spikehalt.exits import POLICIES
@@ -75,7 +77,19 @@ class Trajectory:
         """
         file = Path(path)
         arrays = {name: read_array(file, name, MAX_RECORDING_BYTES, str(path)) for name in _SAVED}
+        _check(arrays, str(path))
         return cls(**arrays)
+
+
+def _check(arrays: Mapping[str, NDArray[Any]], where: str) -> None:
+    """Refuse arrays that cannot be a trajectory's."""
+    logits, halt_score, live_tokens = (arrays[name] for name in _SAVED)
+    kinds = [(array.dtype.str[1:], array.ndim) for array in (logits, halt_score, live_tokens)]
+    if kinds != [("f4", 3), ("f4", 2), ("i4", 3)] or (
+        logits.shape[:2] != halt_score.shape or len(live_tokens) != len(logits)
+    ):
+        shapes = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
+        raise InputError(f"{where} is no recording of a bundle: {shapes}")
 
 
 def join(parts: Sequence[Trajectory]) -> Trajectory:

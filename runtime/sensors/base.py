@@ -7,16 +7,43 @@ shorter window gives no number but a reason.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
+from spikehalt.datasets.errors import DataFileError
+from spikehalt.datasets.reading import read_file
 from spikehalt.errors import SpikehaltError
-from spikehalt.reading import reason
+from spikehalt.reading import reading, reason
+
+_MAX_BYTES = 4096  # a page, which is what a driver gives at most
 
 
 class SensorError(SpikehaltError):
     """A sensor cannot be read; the text says why. Never leaves this package."""
+
+
+def sensor_text(path: Path) -> str:
+    """What a driver's file says.
+
+    Raises:
+        SensorError: it cannot be read; its cause is a PermissionError where that is the reason.
+    """
+    try:
+        return read_file(path, _MAX_BYTES).decode(errors="replace").strip()
+    except DataFileError as error:
+        raise SensorError(str(error)) from error.__cause__
+
+
+def sensor_number(path: Path) -> float:
+    """What a driver's file counts; errors as `sensor_text`, and where it is no number."""
+    with reading(path, SensorError, "holds no number"):
+        value = float(sensor_text(path))
+        if not math.isfinite(value):
+            raise ValueError(str(value))
+        return value
 
 
 class EnergySensor(Protocol):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.sensors.base import SensorError
+from runtime.sensors.base import SensorError, sensor_number, sensor_text
 from runtime.sensors.power import PowerIntegrator
 from spikehalt.reading import reading
 
@@ -123,7 +123,7 @@ def _input_rails(folder: Path) -> list[Rail]:
     if not power.exists():
         return []
     label = next(filter(None, (_label(folder / f"{what}_label") for what in ("power1", "in1"))), "")
-    return [Rail(label or "VIN", lambda: _number(power) / 1e3, "INA238")]
+    return [Rail(label or "VIN", lambda: sensor_number(power) / 1e3, "INA238")]
 
 
 def _old_rails(folder: Path) -> list[Rail]:
@@ -140,18 +140,13 @@ def _label(path: Path) -> str | None:
     with reading(path, SensorError):
         if not path.is_file():
             return None
-        label = path.read_text(errors="replace").strip()
+        label = sensor_text(path)
     return None if label in ("", "NC") or label.lower().startswith("sum of shunt") else label
 
 
 def _product(voltage_mv: Path, current_ma: Path) -> Callable[[], float]:
-    return lambda: _number(voltage_mv) * _number(current_ma) / 1e3
+    return lambda: sensor_number(voltage_mv) * sensor_number(current_ma) / 1e3
 
 
 def _single(power_mw: Path) -> Callable[[], float]:
-    return lambda: _number(power_mw)
-
-
-def _number(path: Path) -> float:
-    with reading(path, SensorError):
-        return float(path.read_text())
+    return lambda: sensor_number(power_mw)

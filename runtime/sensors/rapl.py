@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from runtime.sensors.base import SensorError
-from spikehalt.reading import reason
+from runtime.sensors.base import SensorError, sensor_text
+from spikehalt.reading import reading
 
 POWERCAP = Path("/sys/class/powercap")
 _UPDATE_S = 0.001  # RAPL counters are updated about every millisecond
@@ -90,18 +90,16 @@ def _named(folder: Path, start: str) -> bool:
 
 
 def _number(path: Path) -> int:
-    try:
+    with reading(path, SensorError, "holds no number"):
         return int(_text(path))
-    except ValueError as error:
-        raise SensorError(f"{path} holds no number: {error}") from error
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text().strip()
-    except PermissionError as error:
+        return sensor_text(path)
+    except SensorError as error:
+        if not isinstance(error.__cause__, PermissionError):
+            raise
         raise SensorError(
             f"{path} is readable by root only: run as root, or chmod a+r it"
         ) from error
-    except (OSError, ValueError) as error:
-        raise SensorError(f"{path} cannot be read: {reason(error)}") from error

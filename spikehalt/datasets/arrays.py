@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from spikehalt.datasets.errors import DataFileError
 from spikehalt.datasets.reading import check_regular
+from spikehalt.reading import reading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +27,7 @@ def read_array(source: bytes | Path, name: str, limit: int, where: str) -> NDArr
     Raises:
         DataFileError: no such array, larger than `limit`, or a damaged file.
     """
-    try:
+    with reading(where, DataFileError, "is not a readable .npz file"):
         if isinstance(source, Path):
             check_regular(source)
         with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
@@ -36,8 +37,6 @@ def read_array(source: bytes | Path, name: str, limit: int, where: str) -> NDArr
             with file.open(f"{name}.npy") as member:
                 data = member.read(limit + 1)
         return _parse(data, name, limit)
-    except Exception as error:  # zipfile, zlib and numpy raise many kinds on damaged files
-        raise DataFileError(f"{where} is not a readable .npz file ({error})") from error
 
 
 def _parse(data: bytes, name: str, limit: int) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from spikehalt.datasets.errors import DataFileError
 from spikehalt.datasets.names import IMAGE_FORMATS
 from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.extras import require_extra
+from spikehalt.reading import reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,7 @@ _TURNS = {  # by EXIF orientation, what makes it upright
 }  # fmt: skip
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _FULL_SIXTEEN = ("PNG", "PPM")  # formats whose images of mode I hold 0..65535
+_UNREADABLE = "is not a readable image"
 _WARNINGS = threading.Lock()  # filters of warnings are the whole process's
 
 
@@ -63,12 +65,8 @@ def decode_image(
         MissingExtraError: pillow is not installed.
     """
     require_extra("PIL", "cli", "reading image files")
-    try:
+    with reading(name, DataFileError, _UNREADABLE):
         image = _opened(data, name, max_pixels)
-    except DataFileError:
-        raise
-    except Exception as error:  # as in `image_to_pixels`
-        raise DataFileError(f"{name} is not a readable image ({error})") from error
     return image_to_pixels(image, name, size, channels, how)
 
 
@@ -80,14 +78,10 @@ def image_to_pixels(
 
     if channels not in MODES:
         raise DataFileError(f"{name}: image files cannot have {channels} channels, but 1 to 4")
-    try:
+    with reading(name, DataFileError, _UNREADABLE):
         image = _upright(image, how)
         image = fitted(_converted(image, name, MODES[channels]), size, how)
         pixels = np.asarray(image, np.uint8).reshape(*size, channels)
-    except DataFileError:
-        raise
-    except Exception as error:  # decoders raise whatever they like on damaged files
-        raise DataFileError(f"{name} is not a readable image ({error})") from error
     return _ordered(pixels, how)
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from spikehalt.datasets.errors import DataFileError
+from spikehalt.reading import reading, refuse_lfs_pointer
 
 MAX_FILE_BYTES = 256 * 2**20
 
@@ -18,38 +19,47 @@ _OPEN_FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
-def read_file(path: str | Path, limit: int = MAX_FILE_BYTES) -> bytes:
+def read_file(path: str | Path, limit: int = MAX_FILE_BYTES, *, pipe: bool = False) -> bytes:
     """The bytes of a regular file.
+
+    Args:
+        path: of the file.
+        limit: bytes it may have.
+        pipe: whether it may be a pipe too, such as `<(pass show key)`; one that nobody has opened
+            for writing is empty.
 
     Raises:
         DataFileError: it cannot be read, is a device, pipe or folder, has more than `limit` bytes,
             or is a Git LFS pointer in place of the file.
     """
-    try:
-        check_regular(path)
+    with reading(path, DataFileError):
+        check_regular(path, pipe=pipe)
         with open(os.open(path, _OPEN_FLAGS), "rb") as file:
-            _refuse_special(path, os.fstat(file.fileno()).st_mode)
+            _refuse_special(path, os.fstat(file.fileno()).st_mode, pipe)
+            if pipe:
+                os.set_blocking(file.fileno(), True)
             data = file.read(limit + 1)
-    except OSError as error:
-        raise DataFileError(f"{path} cannot be read: {error.strerror or error}") from error
     return _checked(data, str(path), limit)
 
 
-def check_regular(path: str | Path) -> None:
+def check_regular(path: str | Path, *, pipe: bool = False) -> None:
     """Refuse what is no regular file, without opening it: opening a device may do something.
+
+    Args:
+        path: of the file.
+        pipe: whether it may be a pipe.
 
     Raises:
         DataFileError: it is a device, pipe, socket or folder.
         OSError: it is not there.
     """
-    _refuse_special(path, os.stat(path).st_mode)
+    _refuse_special(path, os.stat(path).st_mode, pipe)
 
 
-def _refuse_special(path: str | Path, mode: int) -> None:
-    if not stat.S_ISREG(mode):
+def _refuse_special(path: str | Path, mode: int, pipe: bool) -> None:
+    if not (stat.S_ISREG(mode) or (pipe and stat.S_ISFIFO(mode))):
         raise DataFileError(f"{path} cannot be read: it is not a regular file")
 
 
@@ -65,7 +75,7 @@ def read_member(archive: str | Path, name: str, limit: int = MAX_FILE_BYTES) -> 
         DataFileError: the member or the zip cannot be read, or is too large.
     """
     where = f"{Path(archive).as_posix()}/{name}"
-    try:
+    with reading(where, DataFileError):
         opened = open_zip(archive)
         known = opened.NameToInfo
         info = known.get(name) or known[name.replace("/", "\\")]  # as some Windows programs write
@@ -73,10 +83,6 @@ def read_member(archive: str | Path, name: str, limit: int = MAX_FILE_BYTES) -> 
             raise DataFileError(_too_large(where, info.file_size, limit))
         with opened.open(info) as member:
             data = member.read(limit + 1)
-    except DataFileError:
-        raise
-    except Exception as error:  # zipfile and its decompressors raise many kinds on damaged files
-        raise DataFileError(f"{where} cannot be read: {error}") from error
     return _checked(data, where, limit)
 
 
@@ -89,16 +95,10 @@ def open_zip(path: str | Path) -> zipfile.ZipFile:
     Raises:
         DataFileError: it is not a readable zip.
     """
-    try:
+    with reading(path, DataFileError, "is neither a folder nor a readable zip"):
         check_regular(path)
         status = os.stat(path)
         return _opened(os.fspath(path), status.st_mtime_ns, status.st_size, os.getpid())
-    except DataFileError:
-        raise
-    except Exception as error:  # as in `read_member`
-        pointer = _is_pointer(path)
-        reason = "it is a Git LFS pointer, fetch it with `git lfs pull`" if pointer else error
-        raise DataFileError(f"{path} is neither a folder nor a readable zip: {reason}") from error
 
 
 @lru_cache(maxsize=2)
@@ -106,20 +106,10 @@ def _opened(path: str, modified_ns: int, size: int, process: int) -> zipfile.Zip
     return zipfile.ZipFile(path)
 
 
-def _is_pointer(path: str | Path) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(_LFS_POINTER)) == _LFS_POINTER
-    except OSError:
-        return False
-
-
 def _checked(data: bytes, name: str, limit: int) -> bytes:
     if len(data) > limit:
         raise DataFileError(_too_large(name, len(data), limit))
-    if data.startswith(_LFS_POINTER):
-        raise DataFileError(f"{name} is a Git LFS pointer: fetch the file with `git lfs pull`")
-    return data
+    return refuse_lfs_pointer(name, data, DataFileError)
 
 
 def _too_large(name: str, size: int, limit: int) -> str:

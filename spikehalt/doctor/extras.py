@@ -18,6 +18,7 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "answers over HTTP",
         ("uvicorn", "httptools", "starlette", "pydantic", "prometheus_client", "PIL"),
     ),
+    "live": ("the live page", ("uvicorn", "httptools", "websockets", "starlette", "pydantic")),
     "video": ("video files, cameras and streams", ("av", "PIL")),
     "figures": ("pictures and plots", ("matplotlib",)),
     "train": (

@@ -1,6 +1,6 @@
 """The questions that the rest of the project asks about an architecture.
 
-What is computed is design section 1; here stands only in which of its points architectures differ.
+Design section 1 says what is computed; this file only says where architectures differ.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Attention:
     Attributes:
         name: the papers' abbreviation.
         scaled: `ModelConfig.attention_scale` multiplies the mixed sums.
-        has_op: an op of its own mixes (SpikeAttention, PackedAttention), which reads spikes as
-            bytes where rows are packed; else standard ops do, which take floats.
+        has_op: one of our ops mixes them (SpikeAttention, PackedAttention) and reads spikes as
+            bytes where rows are packed; otherwise standard ops do, on floats.
         meets: how many accumulates a spike causes in the cheaper order of products, from the tokens
             K and the width D/H of a head.
         largest_sum: bound of a mixed sum, from the same.

@@ -21,7 +21,7 @@ class StageConv:
     """A convolution (no bias, padded by half its kernel) and its BatchNorm.
 
     Attributes:
-        takes: the convolution whose spikes it takes; -1: pixels or frames.
+        takes: the convolution whose spikes are its input; -1: pixels or frames.
         width: its output channels.
         kernel: height and width of its kernel, odd.
         stride: of the convolution.
@@ -62,7 +62,7 @@ class StageForm:
     """One published form of an architecture's stages.
 
     Attributes:
-        blocks: how many of them the papers' names count beside those of the last stage.
+        blocks: blocks of the earlier stages, which the papers' names count too.
         divides: the embedding D must be a multiple of it.
         convs: from D and the MLPs' ratio; the last one's x is the tokens. The first one's is not
             added to another.

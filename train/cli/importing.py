@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="published",
         type=named(variant),
         metavar="NAME",
-        help=f"the published network that it is of, one of {', '.join(VARIANTS)}; its code fixes "
-        "what tensors do not tell. May be left out where their names leave no choice",
+        help=f"the published network that FILE belongs to, one of {', '.join(VARIANTS)}; it fixes "
+        "what tensors do not tell. Not needed where only one network has FILE's tensor names",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="default: FILE with the ending .spikehalt.pt"
@@ -56,13 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="so many of those images, spread over all (default 512)",
     )
-    parser.add_argument("--classes-file", metavar="FILE", help="names of the classes, one a line")
+    parser.add_argument("--classes-file", metavar="FILE", help="names of the classes, one per line")
     add_changes(parser, Preprocessing)
     add_changes(parser, ModelConfig, without=("arch",))
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Place its weights in a network of ours."""
+    """Convert the file and report what was chosen."""
     target = arguments.out or Path(arguments.file).with_suffix(".spikehalt.pt")
     check_writable(target, "--out", makes_folders=True)
     from train.checkpoint import save_checkpoint

@@ -17,13 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start",
         metavar="CKPT",
-        help="lends its weights to the phases after its own; a last.pt is continued, with the "
-        "settings given here",
+        help="a checkpoint whose weights the phases after its own begin with; a last.pt is "
+        "continued, with the settings given here",
     )
     parser.add_argument(
         "--new-head",
         action="store_true",
-        help="keep all weights of --start but the classifier's, for other classes",
+        help="for other classes: keep all weights of --start except the classifier's",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the run that --out holds already"
@@ -37,7 +37,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         action=Original,
         type=named(load),
         metavar="RECIPE",
-        help="a name that `python -m train recipes` lists, or a .yaml file; --help behind it shows "
+        help="a name that `python -m train recipes` lists, or a .yaml file; --help after it shows "
         "its values",
     )
     add_changes(parser, TrainConfig)

@@ -12,7 +12,7 @@ from train.architectures.stages import StageConv, gates, sizes
 from train.config.checks import require
 from train.config.tokens import DropConfig, HaltingConfig
 
-# No size of a network that anybody builds; a damaged file may name more than memory holds.
+# Larger than any network that is built; a damaged file may name more than memory holds.
 MOST, MOST_CLASSES = 2**14, 2**17
 
 

@@ -35,7 +35,8 @@ def load_data(
         data: which set, and where.
         model: says the image size, channels and timesteps the images are brought to.
         seed: of the held-out choice.
-        known: classes of a checkpoint, whose order the labels then have; None: the data set's own.
+        known: classes of a checkpoint, in whose order labels are numbered; None: the data set's own
+            order.
 
     Raises:
         DataError: nothing is there, or it is not laid out as documented.

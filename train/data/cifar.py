@@ -20,6 +20,7 @@ from spikehalt.datasets.errors import raised_as
 from spikehalt.datasets.listing import list_files
 from spikehalt.datasets.reading import MAX_FILE_BYTES, check_regular
 from spikehalt.datasets.texts import decode_text
+from spikehalt.reading import reading
 from train.config import DataConfig, ModelConfig
 from train.data.base import Dataset, Split, without_validation
 from train.data.classes import Known, label_order, renumber
@@ -44,13 +45,17 @@ def load_cifar(data: DataConfig, model: ModelConfig, known: Known | None = None)
             f"and model.channels=3 (got {list(model.image_size)} and {model.channels})"
         )
     files = _files(Path(data.path))
-    own = _classes(files)
+    with reading(data.path, DataError, "is not a readable CIFAR archive"):
+        own = _classes(files, data.path)
+        fine = len(own) == 100
+        train, test = (
+            _split(
+                [_batch(f"{data.path}/{name}", files[name], fine) for name in _known(files, stems)],
+                own,
+            )
+            for stems in (_TRAIN, _TEST)
+        )
     classes = label_order(own, model, data.path, known)
-    fine = len(own) == 100
-    train, test = (
-        _split([_batch(name, files[name], fine) for name in _known(files, stems)], data.path)
-        for stems in (_TRAIN, _TEST)
-    )
     train, test = (
         replace(part, labels=renumber(part.labels, own, classes)) for part in (train, test)
     )
@@ -68,18 +73,16 @@ def _files(path: Path) -> dict[str, bytes]:
             listing = list_files(path, frozenset())
             found = {PurePosixPath(name).name: name for name in listing.left_out}
             return {name: listing.read(found[name]) for name in sorted(known & set(found))}
-    try:
+    with reading(path, DataError, "is not a readable CIFAR archive"):
         check_regular(path)
         with tarfile.open(path) as archive:
             members = [m for m in archive if m.isfile() and PurePosixPath(m.name).name in known]
             return {PurePosixPath(m.name).name: _content(archive, m) for m in members}
-    except Exception as error:  # tarfile and its decompressors raise many kinds on damaged files
-        raise DataError(f"{path} is not a readable CIFAR archive ({error})") from None
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     if member.size > MAX_FILE_BYTES:
-        raise DataError(f"{member.name} has {member.size} bytes, the limit is {MAX_FILE_BYTES}")
+        raise ValueError(f"{member.name} has {member.size} bytes, the limit is {MAX_FILE_BYTES}")
     file = archive.extractfile(member)
     return b"" if file is None else file.read()
 
@@ -88,18 +91,18 @@ def _known(files: dict[str, bytes], stems: tuple[str, ...]) -> list[str]:
     return [name for name in files if PurePosixPath(name).name.removesuffix(".bin") in stems]
 
 
-def _classes(files: dict[str, bytes]) -> tuple[str, ...]:
+def _classes(files: dict[str, bytes], path: str) -> tuple[str, ...]:
     for name in _META:
         if name not in files:
             continue
         if name.endswith(".txt"):
             with raised_as(DataError):
-                return tuple(decode_text(files[name], name).split())
-        meta = _unpickle(name, files[name])
+                return tuple(decode_text(files[name], f"{path}/{name}").split())
+        meta = _unpickle(f"{path}/{name}", files[name])
         for key in (b"label_names", b"fine_label_names"):
             if key in meta:
                 return tuple(label.decode() for label in meta[key])
-    raise DataError(f"no file {', '.join(_META)}: not a CIFAR archive")
+    raise ValueError(f"no file {', '.join(_META)}")
 
 
 def _batch(name: str, content: bytes, fine: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -108,21 +111,25 @@ def _batch(name: str, content: bytes, fine: bool) -> tuple[np.ndarray, np.ndarra
         prefix = 2 if fine else 1  # CIFAR-100 has the coarse label first
         rows = np.frombuffer(content, np.uint8)
         if rows.size % (_PIXELS + prefix):
-            raise DataError(f"{name} is truncated")
+            raise ValueError(f"{name} is truncated")
         rows = rows.reshape(-1, _PIXELS + prefix)
         return rows[:, prefix:], rows[:, prefix - 1]
     batch = _unpickle(name, content)
     labels = batch.get(b"fine_labels", batch.get(b"labels"))
     images = batch.get(b"data")
     if labels is None or not isinstance(images, np.ndarray) or images.shape[1:] != (_PIXELS,):
-        raise DataError(f"{name} is not a batch of CIFAR images")
+        raise ValueError(f"{name} is not a batch of CIFAR images")
     return images, np.asarray(labels)
 
 
-def _split(batches: list[tuple[np.ndarray, np.ndarray]], path: str) -> Split:
+def _split(batches: list[tuple[np.ndarray, np.ndarray]], own: tuple[str, ...]) -> Split:
     if not batches:
-        raise DataError(f"{path} lacks training or test batches")
+        raise ValueError("it lacks training or test batches")
     images, labels = (np.concatenate(column) for column in zip(*batches, strict=True))
+    if images.dtype != np.uint8 or labels.dtype.kind not in "iu" or len(images) != len(labels):
+        raise ValueError("a batch has no bytes as pixels, or not a label for every image")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(own):
+        raise ValueError(f"labels run from {labels.min()} to {labels.max()}, of {len(own)} classes")
     pixels = torch.from_numpy(images.reshape(-1, 3, *_SIZE).copy())
     return Split(pixels, torch.from_numpy(labels.astype(np.int64)))
 
@@ -147,10 +154,8 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def _unpickle(name: str, content: bytes) -> dict[bytes, Any]:
-    try:
+    with reading(name, DataError, "is not a readable CIFAR file"):
         value = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
-    except Exception as error:  # unpickling damaged bytes raises many kinds
-        raise DataError(f"{name} is not a readable CIFAR file ({error})") from None
-    if not isinstance(value, dict):
-        raise DataError(f"{name} is not a readable CIFAR file")
-    return value
+        if not isinstance(value, dict):
+            raise ValueError(f"it holds a {type(value).__name__}")
+        return value

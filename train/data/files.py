@@ -1,4 +1,4 @@
-"""Files of a data set in a folder or a zip, and what their paths say of split and class."""
+"""Files of a data set in a folder or a zip; their paths give split and class."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Files(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """A data set's files: where they are, who they are, and the class names in label order."""
+    """A data set's files by split, where they lie, and the class names in label order."""
 
     path: str
     train: list[Entry]
@@ -135,7 +135,7 @@ def make_listing(
 
 
 def _unread(files: Files, own: Sequence[str]) -> list[str]:
-    """Class folders that hold nothing which could be read, such as another format's files."""
+    """Class folders without a readable file, such as those with files of another format."""
     where = places([*files.left_out, *(entry.name for entry in files.entries)])
     labels = {place.label for place in where if place.split == "train" and place.label}
     return sorted(labels - set(own))

@@ -34,7 +34,8 @@ def import_checkpoint(
 
     Args:
         path: a state dict, alone or inside a training script's checkpoint.
-        published: name of the published network; None where the tensors' names leave no choice.
+        published: name of the published network; None where only one network has these tensor
+            names.
         changes: fields of `ModelConfig` by dotted name, such as "lif.tau", that replace what the
             published network's code fixes.
         classes: names in label order; numbers if empty.
@@ -81,7 +82,7 @@ def _variant(
 
 
 def _told(source: Source, form: Format) -> dict[str, Any]:
-    """Fields that the tensors' shapes tell."""
+    """Fields that follow from the tensors' shapes."""
     depth = form.depth(source.tensors)
     classes, dim = source.take("head.weight").shape
     weights = {layer.ours: f"{layer.parts[0][0]}.weight" for layer in form.layers(max(depth, 1))}
@@ -94,7 +95,7 @@ def _told(source: Source, form: Format) -> dict[str, Any]:
 
 
 def _config(theirs: Variant, told: dict[str, Any], changes: dict[str, Any]) -> ModelConfig:
-    """What the tensors tell, what the variant fixes and what the caller changes, in this order."""
+    """Fields from the tensors, from the variant and from the caller; later ones win."""
     fields = {**told, **theirs.fixed}
     if told["dim"] in theirs.heads:
         fields["heads"] = theirs.heads[told["dim"]]

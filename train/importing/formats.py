@@ -2,7 +2,7 @@
 
     spikformer-linear           ZK-Zhou/spikformer, CIFAR
     spikformer-conv             the same, ImageNet: convolutions
-    spikformer-position         the same, CIFAR10-DVS: and a position embedding, never called
+    spikformer-position         the same, CIFAR10-DVS: has a position embedding, never called
     spikformer-cml              zhouchenlin2096/Spikingformer-CML, CML_Spikformer.py
     spikingformer-block         zhouchenlin2096/Spikingformer, CIFAR
     spikingformer-proj          the same, otherwise; all of zhouchenlin2096/Spikingformer-CML
@@ -15,7 +15,7 @@
     qkformer-imagenet, qkformer-cifar, qkformer-events       zhouchenlin2096/QKFormer
     espikeformer, espikeformer-linear-first    BICLab/Spike-Driven-Transformer-V3, Model_Large
 
-A naming does not tell a network: see `train/importing/variants.py`.
+A naming does not identify a network: see `train/importing/variants.py`.
 
 A layer is a weight followed by a BatchNorm; several may stand side by side in one of ours: q, k, v.
 """
@@ -44,8 +44,8 @@ class Format:
 
     Attributes:
         name: as listed above.
-        sign: a key by which its files are recognised; needed, with `absent` missing.
-        absent: a key that a look-alike format has.
+        sign: a key that its files have.
+        absent: a key that its files do not have, but those of a similar naming do.
         stem: our stem's layers in its names.
         block: the layers of block `i` in its names.
         blocks: prefix of its blocks, before the number.

@@ -1,4 +1,4 @@
-"""Foreign tensors into our state dict: every one is placed, ignored for a reason, or refused."""
+"""Foreign tensors into our state dict: each is placed, ignored for a stated reason, or refused."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _check_shapes(placed: dict[str, Tensor], ours: dict[str, Tensor]) -> None:
 
 
 def _check_left(source: Source, form: Format) -> None:
-    """Everything must have found a place but counters and what the repository never uses."""
+    """Refuse tensors without a place, except counters and those that the repository never uses."""
     unused = re.compile(form.unused)
     left = sorted(
         name

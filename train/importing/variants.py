@@ -1,8 +1,8 @@
 """The published networks by name: what a repository's code fixes and its tensors do not tell.
 
-Neurons, pools and heads leave no trace in a state dict, and repositories whose keys are equal
-differ in them. A variant says all of it, as its repository's code has it; heads by embedding width,
-for the widths that its configurations or logs name.
+Neurons, pools and heads leave no trace in a state dict, and repositories with equal keys differ in
+them. A variant states them as its repository's code does. Heads go by embedding width, for the
+widths that its configurations or logs name.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Variant:
         fixed: fields of `ModelConfig` that its code fixes, by dotted name.
         heads: attention heads by embedding width, for the widths that it has configurations of.
         channels: of its input.
-        preprocessing: how its evaluation brings image files to size.
+        preprocessing: how its evaluation resizes image files.
         caution: in what the imported network deliberately differs from its code; empty: nothing.
     """
 
@@ -74,7 +74,7 @@ class Variant:
 
 
 def _fields(arch: str, inputs: Fields, changes: Fields | None = None) -> Fields:
-    """Of a network whose stem iterates and pools spikes."""
+    """Fields of a network whose stem iterates and pools spikes."""
     common: Fields = {
         "arch": arch, "stem.kind": "sps", "stem.pool_position": "after_lif",
         "attention_scale": 0.125, "lif.tau": 2.0, "lif.threshold": 1.0,
@@ -135,7 +135,7 @@ def _spikingformers() -> Iterator[Variant]:
 
 
 def _sdts() -> Iterator[Variant]:
-    """Their masks group nothing by heads; of the event networks one is in DVS mode."""
+    """Their masks do not depend on heads; one of the event networks is in DVS mode."""
     arch, common = "sdt", {"head_lif": True, "heads": 8}
     fields = _fields(arch, _IMAGENET, common)
     yield Variant("sdt-imagenet", _SDT, "sdt", fields, preprocessing=_BICUBIC_95)
@@ -204,7 +204,7 @@ def _espikeformers() -> Iterator[Variant]:
 
 
 def _stages(arch: str, form: str, inputs: Fields) -> Fields:
-    """Of a network whose form fixes the pools."""
+    """Fields of a network whose form fixes the pools."""
     fields = _fields(arch, inputs, {"stem.form": form})
     return {name: value for name, value in fields.items() if not name.startswith("stem.pool")}
 

@@ -17,13 +17,14 @@ import yaml
 
 from spikehalt.errors import ConfigError
 from spikehalt.files import put_file
+from spikehalt.reading import reading
 from spikehalt.strict import build, to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import PhaseConfig, TrainConfig
 from train.loop.once import train_once
 from train.recipes import merge
 
-# What a static phase does not look at.
+# Settings that a static phase does not read.
 _HALTING_ONLY = (
     "halting.",
     "model.halting.",
@@ -49,7 +50,7 @@ class SweepPoint:
         values: by key.
         accuracy: after all timesteps.
         accuracy_t1: after the first.
-        accuracy_t2: after the second, or the first of one.
+        accuracy_t2: after the second, or after the first where T is 1.
         average_tokens: live tokens over K_0.
         checkpoint: of its last phase.
     """
@@ -81,10 +82,8 @@ def _value(text: str) -> Any:
             return kind(text)
         except ValueError:
             continue
-    try:
+    with reading(f"--over: {text[:80]!r}", ConfigError, "is not a value"):
         return yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"{text!r} is not a value") from None
 
 
 def sweep(config: TrainConfig, axes: list[Axis]) -> Iterator[SweepPoint]:

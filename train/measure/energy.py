@@ -55,7 +55,7 @@ class Cost:
 
     Attributes:
         module: the part of the network it belongs to.
-        unit: what it is spent for.
+        unit: what it is counted per.
         macs: multiply-accumulates.
         acs: accumulates, firing rate included.
         neurons: membranes updated.

@@ -79,7 +79,7 @@ class Work:
 def spiking_work(
     network: SpikingTransformer, rates: dict[str, float], tokens_per_block: Tensor
 ) -> Work:
-    """Of the spiking network, by measured firing rates and live tokens.
+    """Work of the spiking network, from measured firing rates and live tokens.
 
     Args:
         network: the network.
@@ -105,7 +105,7 @@ def spiking_work(
 
 
 def dense_work(network: SpikingTransformer) -> Work:
-    """Of the dense network of the same shape: every product is a multiply-accumulate, once."""
+    """Work of the dense network of the same shape: every product is one multiply-accumulate."""
     layers = list(_dense_layers(network))
     return Work(
         macs=sum(macs for macs, _ in layers),

@@ -1,4 +1,4 @@
-"""What halting and merging themselves cost, per block: operations, bytes moved and energy.
+"""Overhead of halting and merging, per block: operations, bytes moved and energy.
 
 score       alpha x[0] / size + beta and its sigmoid, two sums and a comparison: 3 MACs a token
 readout     p-weighted sum of tokens into the answer: D MACs a token
@@ -22,7 +22,7 @@ _SCORE_MACS = 3
 
 @dataclass(frozen=True)
 class Overhead:
-    """Of one block and an average image, all executed timesteps together.
+    """Overhead of one block for an average image, over all executed timesteps.
 
     Attributes:
         block: from 1.

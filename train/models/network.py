@@ -107,8 +107,8 @@ class SpikingTransformer(nn.Module):
     def first_timesteps(self, count: int) -> Iterator[None]:
         """Run only timesteps 1..count of T inside the context.
 
-        Outputs are those of all timesteps cut off after `count`, and cost that much less: what is
-        computed once (I-SPS) still sees T.
+        Outputs equal those of all timesteps, cut off after `count`, and the later ones are not
+        computed; what is computed once (I-SPS) still depends on T.
         """
         nodes = [module for module in self.modules() if isinstance(module, LIF)]
         self._run(nodes, count)
@@ -151,7 +151,7 @@ class SpikingTransformer(nn.Module):
     def _after_block(
         self, tokens: Tokens, epsilon: float, index: int
     ) -> tuple[Tokens, halting.HaltStep | None]:
-        """Tokens that go on behind block `index`, and the halting decision, None in mode `none`."""
+        """Tokens that go on after block `index`, and the halting decision, None in mode `none`."""
         config = self.config.halting
         if config.mode == "none":
             return tokens, None

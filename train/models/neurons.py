@@ -130,13 +130,14 @@ class _RateFunction(torch.autograd.Function):
 class Rate(nn.Module):
     """I-SPS neuron (STAS 3.1): the LIF iterated T times on a constant current, spikes averaged.
 
-    Forward is the staircase that the iteration is; backward sums the surrogate over its steps.
+    Forward evaluates the staircase that equals the iteration; backward sums the surrogate over its
+    steps.
     """
 
     def __init__(self, config: LIFConfig, steps: int) -> None:
         super().__init__()
         count = lif_counts(config.tau, config.threshold, config.v_reset, steps)
-        # Under 2 tau times the threshold the first step already fires, and every later one.
+        # A current of 2 tau times the threshold fires at the first step and at every later one.
         highest = 2 * config.tau * (config.threshold + abs(config.v_reset or 0.0))
         stairs = staircase(count, steps, highest)
         self.config, self.steps = config, steps

@@ -26,10 +26,13 @@ from plugins.loader import load_plugins
 from runtime.backends.cuda.driver import CudaDriver
 from runtime.bundle.engine_manifest import Flavour, PluginUse, numbers
 from runtime.errors import DeviceError
+from spikehalt.datasets.errors import raised_as
+from spikehalt.datasets.reading import read_file
 from spikehalt.extras import require_extra
 from spikehalt.files import replace_file
 
 OLDEST = (10, 3)
+_MAX_TIMINGS = 2**30  # bytes of a timing cache
 
 
 class TensorRT:
@@ -99,7 +102,8 @@ class TensorRT:
             self._use_timings(config, options.timing_cache)
 
     def _use_timings(self, config: Any, path: Path) -> None:
-        data = path.read_bytes() if path.is_file() else b""
+        with raised_as(EngineBuildError):
+            data = read_file(path, _MAX_TIMINGS) if path.exists() else b""
         cache = config.create_timing_cache(data)
         if cache is None or not config.set_timing_cache(cache, False):
             raise EngineBuildError(

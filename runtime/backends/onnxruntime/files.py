@@ -13,6 +13,7 @@ from runtime.backends.onnxruntime.messages import MESSAGES
 from runtime.backends.onnxruntime.protobuf import MAX_DEPTH, Field, fields
 from runtime.bundle.read import Bundle
 from runtime.errors import BundleFormatError
+from spikehalt.reading import reading
 
 # Fields of TensorProto, from onnx.proto.
 RAW_DATA, EXTERNAL_DATA, DATA_LOCATION = 9, 13, 14
@@ -29,10 +30,8 @@ def external_files(model: bytes, where: str) -> set[str]:
     Raises:
         BundleFormatError: they are not an ONNX model, or one that parsers may read differently.
     """
-    try:
+    with reading(where, BundleFormatError, "is not an ONNX model"):
         return set(_locations(memoryview(model), "Model", 0))
-    except (IndexError, ValueError, UnicodeDecodeError) as error:
-        raise BundleFormatError(f"{where} is not an ONNX model: {error}") from error
 
 
 def own_files(bundle: Bundle, name: str, model: bytes) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -130,9 +131,9 @@ def test_a_label_that_may_not_be_read_is_a_reason(
     folder.mkdir(parents=True)
     (folder / "in1_label").write_text("VDD_IN")
 
-    def closed(self: Path, **_: object) -> str:
-        raise PermissionError(13, "Permission denied", str(self))
+    def closed(path: Path, flags: int) -> int:
+        raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_text", closed)
+    monkeypatch.setattr(os, "open", closed)
     with pytest.raises(SensorError, match="in1_label cannot be read: Permission denied"):
         Ina3221Sensor(tmp_path, start=False)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -71,14 +72,14 @@ def test_a_machine_without_counters_is_told(tmp_path: Path) -> None:
 
 
 def test_a_counter_for_root_only_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read_text = Path.read_text
+    really = os.open
 
-    def refuse(path: Path, *args: object) -> str:
+    def refuse(path: Path, flags: int) -> int:
         if path.name == "energy_uj":
             raise PermissionError(13, "Permission denied")
-        return read_text(path)
+        return really(path, flags)
 
-    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(SensorError, match="root only"):
         RaplSensor(root)
 

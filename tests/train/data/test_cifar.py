@@ -155,7 +155,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"hello")
     with pytest.raises(DataError, match="is not a readable CIFAR archive"):
         read(tmp_path / "plain")
-    with pytest.raises(DataError, match="not a CIFAR archive"):
+    with pytest.raises(DataError, match="not a readable CIFAR archive: no file batches"):
         read(folder(tmp_path / "empty", {}))
     only_test = {name: c for name, c in cifar10().items() if "data_batch" not in name}
     with pytest.raises(DataError, match="lacks training or test batches"):

@@ -79,7 +79,7 @@ def read_aedat3(path: Path) -> Events:
             raise DataError(f"{path} is cut off within a packet's header")
         kind, _, size, _, overflow, _, count, _ = struct.unpack_from("<hhiiiiii", body, at)
         end = at + 28 + size * count
-        if end > len(body):
+        if size < 0 or count < 0 or end > len(body):
             raise DataError(f"{path} is cut off: a packet of {count} events ends behind the file")
         if kind == _POLARITY_EVENTS:
             words = np.frombuffer(body[at + 28 : end], "<u4").reshape(-1, 2).astype(np.int64)
@@ -102,15 +102,12 @@ def read_aedat4(path: Path) -> Events:
         MissingExtraError: it is not installed.
     """
     aedat = require_extra("aedat", "events", f"reading {path.name}")
-    try:
-        decoder = aedat.Decoder(path)
-        streams = {k: v for k, v in decoder.id_to_stream().items() if v["type"] == "events"}
-        if not streams:
-            raise DataError(f"{path} has no stream of events")
-        chosen, stream = next(iter(streams.items()))
-        parts = [packet["events"] for packet in decoder if packet["stream_id"] == chosen]
-    except (RuntimeError, OSError) as error:
-        raise DataError(f"{path} is not a readable AEDAT 4 file ({error})") from None
+    decoder = aedat.Decoder(path)
+    streams = {k: v for k, v in decoder.id_to_stream().items() if v["type"] == "events"}
+    if not streams:
+        raise DataError(f"{path} has no stream of events")
+    chosen, stream = next(iter(streams.items()))
+    parts = [packet["events"] for packet in decoder if packet["stream_id"] == chosen]
     if not parts:
         raise DataError(f"{path} holds no events")
     found = np.concatenate(parts)

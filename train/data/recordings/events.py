@@ -8,12 +8,16 @@ import numpy as np
 
 from train.errors import DataError
 
+MAX_EVENTS = 2**28  # 268 million: arrays of several GB
+_MAX_SIDE = 2**14  # pixels, what the formats' addresses have room for
+_MAX_US = 2**53  # 285 years
+
 
 class Events(NamedTuple):
-    """Changes of brightness, in the order of time.
+    """Changes of brightness, in order of time.
 
     Attributes:
-        t: microseconds, int64 [N], not falling.
+        t: microseconds, int64 [N], never falling.
         x: column, int64 [N] in 0..width - 1.
         y: row, int64 [N] in 0..height - 1.
         p: polarity, int64 [N], 1 where it became brighter.
@@ -48,12 +52,22 @@ def make_events(
     Raises:
         DataError: there are no events, the columns differ in length, or an event lies outside.
     """
-    t, x, y, p = (np.asarray(column).astype(np.int64) for column in columns)
+    given = [np.asarray(column) for column in columns]
+    if any(column.dtype.kind not in "fiub" or column.ndim != 1 for column in given):
+        raise DataError(f"{name}: t, x, y and p must be lists of numbers")
+    with np.errstate(invalid="ignore"):  # what becomes senseless is refused below
+        t, x, y, p = (column.astype(np.int64) for column in given)
     if not len(t) == len(x) == len(y) == len(p):
         raise DataError(f"{name}: t, x, y and p differ in length: {[len(c) for c in columns]}")
     if len(t) == 0:
         raise DataError(f"{name} holds no events")
+    if t.min() < -_MAX_US or t.max() > _MAX_US:
+        raise DataError(f"{name}: times run from {t.min()} to {t.max()} µs, which is no recording")
     height, width = size or (int(y.max()) + 1, int(x.max()) + 1)
+    if max(height, width) > _MAX_SIDE:
+        raise DataError(
+            f"{name}: a sensor of {width} x {height} pixels; at most {_MAX_SIDE} are read"
+        )
     if min(x.min(), y.min()) < 0 or x.max() >= width or y.max() >= height:
         raise DataError(
             f"{name}: events lie at x {x.min()}..{x.max()}, y {y.min()}..{y.max()}, outside a "
@@ -64,7 +78,7 @@ def make_events(
 
 
 def unwrapped(t: np.ndarray, period: int) -> np.ndarray:
-    """Times int64 [N] of a counter that starts anew after `period`, without its jumps back."""
+    """Times int64 [N] of a counter that wraps around after `period`, with the wraps undone."""
     turns = np.diff(t, prepend=t[:1]) < -(period // 2)
     return np.asarray(t + period * np.cumsum(turns))
 

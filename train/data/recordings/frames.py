@@ -18,11 +18,17 @@ def frames_of_windows(events: Events, options: FrameOptions) -> Iterator[np.ndar
     events = mask_hot_pixels(events, options.hot_pixels)
     length_us = round(1000 * options.window_ms)
     stride_us = round(1000 * options.stride_ms) or length_us
-    for begin in range(int(events.t[0]), int(events.t[-1]) - length_us + 2, stride_us):
+    begin, end = int(events.t[0]), int(events.t[-1]) - length_us + 2
+    while begin < end:
         first, last = np.searchsorted(events.t, [begin, begin + length_us])
+        if last == first:  # a pause, however long: on to the first window that has the next event
+            missed = int(events.t[first]) - begin - length_us
+            begin += stride_us * (missed // stride_us + 1)
+            continue
         if last - first >= options.min_events:
             inside = events.take(slice(first, last))
             yield count_frames(inside, frame_numbers(inside.t, begin, length_us, options), options)
+        begin += stride_us
 
 
 def frame_numbers(
@@ -31,7 +37,7 @@ def frame_numbers(
     """The frame 0..T-1 of each event of a window, int64 [N].
 
     Args:
-        t: times in µs, not falling.
+        t: times in µs, never falling.
         begin_us: where the window begins.
         length_us: how long it lasts.
         options: how many frames, by time or by count.

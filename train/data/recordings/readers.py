@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spikehalt.datasets.arrays import read_array
+from spikehalt.datasets.errors import DataFileError
 from spikehalt.extras import require_extra
+from spikehalt.reading import reading
 from train.data.recordings.aedat import read_aedat, read_aedat4
-from train.data.recordings.events import Events, make_events
+from train.data.recordings.events import MAX_EVENTS, Events, make_events
 from train.data.recordings.prophesee import read_dat, read_raw
 from train.errors import DataError
 
@@ -42,19 +44,15 @@ def read_npz(path: Path) -> Events:
     """SpikingJelly's event files: an `.npz` with arrays t, x, y and p.
 
     Raises:
-        DataError: unreadable, or without them.
+        DataError: unreadable, or without them; frames are read without conversion.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in _NAMES if name not in archive.files]
-            if missing:
-                raise DataError(
-                    f"{path} holds {archive.files}, needs arrays t, x, y and p; frames are read "
-                    "without conversion"
-                )
-            t, x, y, p = (archive[name] for name in _NAMES)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is not a readable .npz ({error})") from None
+        t, x, y, p = (read_array(path, name, 8 * MAX_EVENTS, str(path)) for name in _NAMES)
+    except DataFileError as error:
+        raise DataError(
+            f"{error}; a recording needs arrays t, x, y and p, and frames are read without "
+            "conversion"
+        ) from None
     return make_events(path.name, (t, x, y, p))
 
 
@@ -66,18 +64,21 @@ def read_hdf5(path: Path) -> Events:
         MissingExtraError: h5py is not installed.
     """
     h5py = require_extra("h5py", "events", f"reading {path.name}")
-    try:
-        with h5py.File(path) as file:
-            group: Any = file
-            for name in ("CD", "events"):
-                group = group.get(name, group)
-            fields = group.dtype.names if hasattr(group, "dtype") else group.keys()
-            if not set(_NAMES) <= set(fields or ()):
-                raise DataError(f"{path} holds {sorted(fields or ())}, needs t, x, y and p")
-            t, x, y, p = (np.asarray(group[name][:]) for name in _NAMES)
-    except OSError as error:
-        raise DataError(f"{path} is not a readable HDF5 file ({error})") from None
+    with reading(path, DataError, "is not a readable HDF5 file"), h5py.File(path) as file:
+        group: Any = file
+        for name in ("CD", "events"):
+            group = group.get(name, group)
+        fields = group.dtype.names if hasattr(group, "dtype") else group.keys()
+        if not set(_NAMES) <= set(fields or ()):
+            raise DataError(f"{path} holds {sorted(fields or ())}, needs t, x, y and p")
+        t, x, y, p = (_column(group[name]) for name in _NAMES)
     return make_events(path.name, (t, x, y, p))
+
+
+def _column(stored: Any) -> np.ndarray:
+    if stored.size > MAX_EVENTS:
+        raise ValueError(f"it declares {stored.size} events, the limit is {MAX_EVENTS}")
+    return np.asarray(stored[:])
 
 
 _READERS: dict[str, Callable[[Path], Events]] = {
@@ -100,8 +101,11 @@ def read_events(path: str | Path) -> Events:
         DataError: nothing is there, its ending is not known, or it cannot be read.
     """
     path = Path(path)
-    if not path.is_file():
+    with reading(path, DataError):
+        there = path.is_file()
+    if not there:
         raise DataError(f"{path} does not exist, or is no file")
     if path.suffix.lower() not in _READERS:
         raise DataError(f"{path} ends with {path.suffix!r}; recordings end with {SUFFIXES}")
-    return _READERS[path.suffix.lower()](path)
+    with reading(path, DataError, "is not a readable recording"):
+        return _READERS[path.suffix.lower()](path)

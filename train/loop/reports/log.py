@@ -11,7 +11,10 @@ from spikehalt.datasets.errors import DataFileError
 from spikehalt.datasets.texts import read_text
 from spikehalt.errors import ConfigError
 from spikehalt.files import put_file
+from spikehalt.reading import reading
 
+_NO_LOG = "is no log of a run"
+_MOVE_IT = "move it away, or name another --out"
 COLUMNS = (
     "phase",
     "epoch",
@@ -33,18 +36,33 @@ def read_log(path: Path, numbers: Sequence[str]) -> list[dict[str, str]]:
     Raises:
         ConfigError: the file is no log of a run, or holds no epoch yet.
     """
-    no_log = f"{path} is no log of a run; name a run's folder or its log.csv"
-    try:
-        rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
-    except (DataFileError, csv.Error) as error:
-        raise ConfigError(f"{no_log} ({error})") from None
+    rows = _rows(path, "name a run's folder or its log.csv")
     if not rows:
         raise ConfigError(f"{path} holds no epoch yet; wait until one is done")
     for row in rows:
         wrong = [column for column in numbers if not _is_number(row.get(column))]
         if wrong:
-            raise ConfigError(f"{no_log} (no numbers in column {', '.join(wrong)})")
+            raise ConfigError(
+                f"{path} {_NO_LOG}: it has no numbers in column {', '.join(wrong)}; name a run's "
+                "folder or its log.csv"
+            )
     return rows
+
+
+def _rows(path: Path, what_to_do: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(_text(path, what_to_do), newline="")))
+
+
+def _text(path: Path, what_to_do: str) -> str:
+    """The file's text, which is that of a table."""
+    try:
+        text = read_text(path)
+    except DataFileError as error:
+        raise ConfigError(f"{path} {_NO_LOG}; {what_to_do} ({error})") from None
+    with reading(path, ConfigError, f"{_NO_LOG}; {what_to_do}"):
+        for _ in csv.reader(io.StringIO(text, newline="")):
+            pass
+    return text
 
 
 def _is_number(text: str | None) -> bool:
@@ -56,7 +74,7 @@ def _is_number(text: str | None) -> bool:
 
 
 class CsvLog:
-    """Rows of figures in `path`, which is whole at every moment.
+    """Rows of figures in `path`, a file that is complete at every moment.
 
     Args:
         path: the file.
@@ -75,8 +93,8 @@ class CsvLog:
             return
         if not (keep and path.exists()):
             self._rewrite([])
-        elif self._header() != list(COLUMNS):
-            raise ConfigError(f"{path} is no log of a run; move it away, or name another --out")
+        else:
+            self._check()
 
     def write(self, **row: object) -> None:
         """Append one row; its keys must be COLUMNS.
@@ -89,7 +107,7 @@ class CsvLog:
 
     def rows(self) -> list[dict[str, str]]:
         """Every row as text by column."""
-        return list(csv.DictReader(io.StringIO(self._text(), newline="")))
+        return _rows(self.path, _MOVE_IT)
 
     def drop_after(self, phase: str, epoch: int) -> None:
         """Forget rows of `phase` beyond `epoch`: a run that resumes there writes them again."""
@@ -98,14 +116,12 @@ class CsvLog:
         rows = [r for r in self.rows() if r["phase"] != phase or int(r["epoch"]) <= epoch]
         self._rewrite(rows)
 
-    def _header(self) -> list[str]:
-        return next(csv.reader(io.StringIO(self._text(), newline="")), [])
-
-    def _text(self) -> str:
-        try:
-            return read_text(self.path)
-        except DataFileError as error:
-            raise ConfigError(f"{self.path} is no log of a run ({error})") from None
+    def _check(self) -> None:
+        table = csv.DictReader(io.StringIO(_text(self.path, _MOVE_IT), newline=""))
+        header, rows = table.fieldnames, list(table)
+        whole = all(set(row) == set(COLUMNS) and str(row["epoch"]).isdecimal() for row in rows)
+        if header != list(COLUMNS) or not whole:
+            raise ConfigError(f"{self.path} {_NO_LOG}: {_MOVE_IT}")
 
     def _rewrite(self, rows: Sequence[Mapping[str, object]]) -> None:
         text = io.StringIO(newline="")

@@ -140,5 +140,5 @@ def test_aedat4_takes_the_stream_of_events(tmp_path: Path, monkeypatch: pytest.M
 def test_aedat4_is_refused_where_the_library_cannot_read_it(tmp_path: Path) -> None:
     pytest.importorskip("aedat")
     (tmp_path / "a.aedat4").write_bytes(b"no events")
-    with pytest.raises(DataError, match="not a readable AEDAT 4 file"):
+    with pytest.raises(DataError, match="not a readable recording"):
         read_events(tmp_path / "a.aedat4")
