@@ -1,7 +1,7 @@
 """Every number of the zoo's tables again, from its checkpoints through exported bundles.
 
     make zoo-eval DATA=cifar10.zip EVENTS=dvs
-    python -m benchmarks.zoo --data cifar10.zip                one set
+    python -m benchmarks.zoo --data cifar10.zip --only cifar10-small        one set
     python -m benchmarks.zoo --events dvs --update             writes its part of zoo/results.json
 
 Exports each checkpoint, chooses the exit threshold on its validation split, runs the test images
@@ -94,6 +94,9 @@ SETS = {
     "cifar10-small": ZooSet(
         "data", "test images of CIFAR-10 (JPEG)", (*_STATIC, *_HALTING, *_MERGING, *_INT8)
     ),
+    "cifar10-medium": ZooSet(
+        "data", "test images of CIFAR-10 (JPEG)", (*_STATIC, *_HALTING, *_INT8)
+    ),
     "dvs128-objects": ZooSet(
         "events", "test windows of DVS128 objects (2 sessions)", (*_STATIC, *_HALTING, *_INT8)
     ),
@@ -105,8 +108,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     recorded = json.loads(RESULTS.read_text())
     differences = []
-    for name, part in SETS.items():
-        path = getattr(arguments, part.option)
+    for name in arguments.only:
+        path = getattr(arguments, SETS[name].option)
         if path is None:
             continue
         data = images_of(ZOO / name / "static.pt", path)
@@ -128,6 +131,7 @@ def parser() -> argparse.ArgumentParser:
     p = command_line.parser("benchmarks.zoo", __doc__)
     for part in {part.option: part for part in SETS.values()}.values():
         p.add_argument(f"--{part.option}", metavar="PATH", help=part.images)
+    p.add_argument("--only", nargs="+", choices=SETS, default=[*SETS], help="sets (default: all)")
     p.add_argument("--update", action="store_true", help="write zoo/results.json anew")
     return p
 
