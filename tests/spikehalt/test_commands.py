@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 import pytest
 
 from spikehalt import console
-from spikehalt.commands import FAILED, Parser
+from spikehalt.commands import FAILED, Parser, above_zero, whole
 
 
 def parser() -> Parser:
@@ -64,3 +65,26 @@ def test_quiet_may_stand_anywhere_and_holds_for_one_command_line(line: str) -> N
     assert console.is_quiet() and "quiet" not in vars(found)
     parser().parse_args(["run"])
     assert not console.is_quiet()
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        (whole(1, 9), "10", "10 is not in 1..9"),
+        (whole(0), "-1", "-1 is not in 0..2147483647"),
+        (whole(0), "1.5", "'1.5' is not a whole number"),
+        (above_zero(60), "0", "0 is not above 0 and at most 60"),
+        (above_zero(60), "nan", "nan is not above 0"),
+        (float, "1e400", "'1e400' is not finite"),
+        (float, "1e30", "'1e30' is beyond 2^53"),
+        (int, "9" * 5000, f"invalid int value: '{'9' * 80}…'"),
+    ],
+)
+def test_numbers_are_bounded_and_the_message_stays_short(
+    kind: Callable[[str], float], text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = Parser(prog="p")
+    parser.add_argument("--number", type=kind)
+    with pytest.raises(SystemExit):
+        parser.parse_args([f"--number={text}"])
+    assert f"error: argument --number: {said}" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import pytest
 
 from export.errors import UnsupportedError
 from export.fold.network import make_plan
+from export.graph.quotients import round_quotients
 from export.graph.unroll import unroll
 from export.options import ExportOptions
 from spikehalt.extras import install_command
@@ -37,13 +38,13 @@ def test_nodes_without_a_body_are_named() -> None:
         graphs("packed", precision="int8", inline_functions=True)
 
 
+@pytest.mark.parametrize("gamma", [0, 3])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_openvino_runs_them_as_onnx_runtime_runs_the_ops(layout: str) -> None:
-    """Without merging, whose ties are decided in float64: OpenVINO computes that in float32."""
+def test_openvino_runs_them_as_onnx_runtime_runs_the_ops(layout: str, gamma: int) -> None:
     openvino = pytest.importorskip("openvino", reason=WITHOUT)
     images, epsilon = pictures(3), np.float32(0.25)
-    (functions,) = graphs(layout, gamma=0).values()
-    (inlined,) = graphs(layout, gamma=0, inline_functions=True).values()
+    (functions,) = graphs(layout, gamma).values()
+    (inlined,) = graphs(layout, gamma, inline_functions=True).values()
 
     expected = run_first(functions, images, float(epsilon)).outputs
     model = openvino.Core().read_model(inlined.SerializeToString())
@@ -53,6 +54,29 @@ def test_openvino_runs_them_as_onnx_runtime_runs_the_ops(layout: str) -> None:
     assert set(expected) == {name for port in model.outputs for name in port.names} >= {"logits"}
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-5, err_msg=name)
+
+
+def test_quotients_by_roots_are_the_nearest_floats_in_openvino_too() -> None:
+    """It multiplies by the reciprocal, which is another number for one pair in four."""
+    openvino = pytest.importorskip("openvino", reason=WITHOUT)
+    rng, size = np.random.default_rng(0), [4096]
+    feeds = {name: rng.integers(1, 4000, size).astype(np.float32) for name in ("dot", "square")}
+    nodes = [
+        onnx.helper.make_node("Sqrt", ["square"], ["norm"]),
+        onnx.helper.make_node("Div", ["dot", "norm"], ["cosine"]),
+    ]
+    ports = {
+        name: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, size)
+        for name in (*feeds, "cosine")
+    }
+    graph = onnx.helper.make_graph(nodes, "g", [ports["dot"], ports["square"]], [ports["cosine"]])
+    model = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9
+    )
+    round_quotients(model)
+    loaded = openvino.Core().read_model(model.SerializeToString())
+    found = openvino.compile_model(loaded, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(feeds)
+    np.testing.assert_array_equal(found["cosine"], feeds["dot"] / np.sqrt(feeds["square"]))
 
 
 def test_onnxslim_rewrites_them_to_the_same_answers() -> None:

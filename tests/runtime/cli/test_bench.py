@@ -68,3 +68,16 @@ def test_event_noise_has_the_bundles_shape(
 
     assert main(["bench", str(bundle.root), "--batch", "1", "--json", *QUICK]) == 0
     assert len(json.loads(capsys.readouterr().out)["measured"]) == 1
+
+
+def test_only_the_bundle_need_be_named(bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", str(bundle.root), "--rounds", "1", "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)["measured"]
+    assert {(each["batch"], each["images_per_round"]) for each in measured} == {(1, 32), (16, 32)}
+
+
+def test_more_noise_than_memory_holds_is_refused(
+    bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", str(bundle.root), "--count", str(2**31 - 1)]) == 2
+    assert "give a smaller --count or --batch, or --images" in capsys.readouterr().err
