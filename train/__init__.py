@@ -7,6 +7,7 @@
     silence         a penalty on the cost of spikes
     staircase       the rate of a neuron under a constant current, as I-SPS needs it
     models          neurons, stems, attentions, blocks, the network
+    adapting        halting for networks that were trained without it
     baselines       methods of other papers around the network: dropping, surrogate modules
     checkpoint      files that hold a network and what resuming needs
     integrity       their digest, and checks of their weights

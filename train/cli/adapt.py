@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from spikehalt.commands import share
 from spikehalt.console import note, say
+from spikehalt.files import beside
 from train.cli.options.fields import add_fields, given, read_fields
 from train.cli.options.outputs import check_writable
 from train.config import require
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fit forecasts, calibrate them, write the checkpoint."""
     options = read_fields(AdaptOptions, arguments)
-    target = options.out or Path(options.checkpoint).with_suffix(".adapted.pt")
+    target = options.out or beside(options.checkpoint, ".adapted.pt")
     check_writable(target, "--out", makes_folders=True)
     from train.adapting.adapt import adapt
     from train.adapting.images import load_unlabelled

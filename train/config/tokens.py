@@ -43,11 +43,13 @@ class DropConfig:
 
     Attributes:
         kind: `random` drops at random, anew at every timestep (AT-SNN fig. 10); `anchor` keeps the
-            tokens most like the mean token of their timestep, after STATA's timestep-wise anchors.
+            tokens most like the mean token of their timestep, after STATA's timestep-wise anchors;
+            `activity` those that are most active over all timesteps, and lets the others pass by
+            the block and come back, after TP-Spikformer.
         keep: share of K_0 that runs in each block, never rising, the first 1.
     """
 
-    kind: Literal["none", "random", "anchor"] = "none"
+    kind: Literal["none", "random", "anchor", "activity"] = "none"
     keep: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:

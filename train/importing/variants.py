@@ -204,7 +204,7 @@ def _espikeformers() -> Iterator[Variant]:
 
 
 def _stages(arch: str, form: str, inputs: Fields) -> Fields:
-    """Of a network whose form fixes the pools."""
+    """Fields of a network whose form fixes the pools."""
     fields = _fields(arch, inputs, {"stem.form": form})
     return {name: value for name, value in fields.items() if not name.startswith("stem.pool")}
 

@@ -295,21 +295,21 @@ def test_less_motion_means_that_pictures_rest_until_asked(tab: Page, server: Run
     assert tab.evaluate(moving) == 0
 
 
-def test_pictures_that_pass_leave_nothing_behind(page: Page) -> None:
-    """Every buffer of the page is full after 120 pictures."""
+def test_pictures_that_pass_leave_nothing_behind(page: Page, server: RunningPage) -> None:
+    open_page(page, server, "phone")  # fewer pixels to paint
     page.call("Network.disable")  # or the browser keeps every message for its inspector
     page.evaluate("document.getElementById('play').click()")
     sizes, nodes = [], []
-    for pictures in (130, 60, 60):
+    for pictures in (50, 60, 60):
         drawn = int(page.evaluate("document.body.dataset.drawn"))
-        page.wait_for(f"document.body.dataset.drawn > {drawn + pictures}")
+        page.wait_for(f"document.body.dataset.drawn > {drawn + pictures}", every_s=0.3)
         sizes.append(page.heap_bytes())
         nodes.append(page.call("Memory.getDOMCounters")["nodes"])
     page.evaluate("document.getElementById('play').click()")
     page.wait_for(RESTS)
     page.call("Network.enable")
-    assert sizes[2] - sizes[1] < 60 * 256  # bytes a picture, whose message alone has more
-    assert nodes[2] <= nodes[1] + 10
+    assert sizes[2] - sizes[1] < 60 * 800  # bytes; a picture that stayed has some 1,300
+    assert nodes[2] < nodes[1] + 60  # text that was replaced goes a little later
 
 
 def test_it_says_that_the_server_is_gone_which_leaves_without_complaint(

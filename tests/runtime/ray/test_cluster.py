@@ -69,6 +69,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch, place: Path) -> Iterator[Cluster]:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of the workers
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("RAY_worker_niceness", "0")  # other tests would go first
+    for what in ("READY", "HEALTH"):  # a busy machine needs more than 5 s
+        monkeypatch.setenv(f"RAY_SERVE_PROXY_{what}_CHECK_TIMEOUT_S", "60")
     monkeypatch.setenv("RAY_health_check_period_ms", "500")  # a dead node is soon missed
     cluster = Cluster(initialize_head=True, head_node_args=HEAD)
     try:
@@ -90,10 +92,10 @@ def test_a_cluster_loses_nothing_when_its_parts_die(
         check_that_a_sweep_trains_its_points_once(cluster, place)
     with subtests.test("Predictor under Ray's own readers"):
         check_the_predictor(place)
-    with subtests.test("a replica is killed under load"):
-        check_that_a_killed_replica_crosses_no_answer(cluster, place)
     with subtests.test("what docs/scaling.md prints"):
         check_what_the_page_prints(place, capsys)
+    with subtests.test("a replica is killed under load"):
+        check_that_a_killed_replica_crosses_no_answer(cluster, place)
 
 
 def add_node(cluster: Cluster) -> None:
@@ -263,8 +265,8 @@ class Load:
 
     def __init__(self, url: str, place: Path) -> None:
         self._url = url
-        self._files = sorted((place / "photos").iterdir())[:50]
-        pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 4, 4, 3), np.uint8)[:50]
+        self._files = sorted((place / "photos").iterdir())[:20]
+        pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 4, 4, 3), np.uint8)[:20]
         with Engine(place / "toy.bundle", **HOW.engine) as engine:
             self._expected = engine(pixels)
         self.answers, self.failures, self.wrong = 0, 0, list[Any]()
