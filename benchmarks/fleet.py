@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import tempfile
 import time
@@ -30,7 +31,7 @@ from runtime.engine import Engine
 from runtime.errors import InputError
 
 HOW = Answering({"threads": 1, "spin": False}, batch=64, form="parquet")
-OVERHEAD = 0.01  # of an actor's time may go into what a shard costs besides its images
+SHARD = 1000  # images, as `spikehalt run --out` makes them
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,9 @@ class Costs:
         image_s: of an image, read, decoded and answered.
         image_bytes: of its file.
         result_bytes: of its row, compressed.
-        head_s: of the head's, to write the results of an image.
-        shard_s: of the head's and of Ray, for a shard besides that; None: not measured.
+        write_s: of the head's, to write the results of a shard.
+        shard_s: of the head's, for a shard besides that, Ray's loop included, which also waits by
+            looking: the slower the shards come, the more of it; None: not measured.
         start_s: until an actor answers; None: not measured.
     """
 
@@ -53,7 +55,7 @@ class Costs:
     image_s: float
     image_bytes: float
     result_bytes: float
-    head_s: float
+    write_s: float
     shard_s: float | None = None
     start_s: float | None = None
 
@@ -80,8 +82,8 @@ class Forecast:
     Attributes:
         computed: images/s that the processors answer.
         network: images/s that the nodes' networks bring.
-        head: images/s whose results the head writes.
-        shard: images, of which a shard should have at least as many.
+        head: images/s that the head hands out and writes, in shards of `SHARD` images.
+        shard: images that a shard needs for the head to keep up with the processors.
         limit: which of the three is the least.
     """
 
@@ -101,8 +103,9 @@ def forecast(costs: Costs, plan: Plan) -> Forecast:
     """What a cluster would do, where nothing else is in its way."""
     computed = plan.nodes * plan.processors / costs.image_s
     network = plan.nodes * plan.gigabits * 1e9 / 8 / costs.image_bytes
-    shard = max(1, round((costs.shard_s or 0.0) / (OVERHEAD * costs.image_s)))
-    head = 1 / (costs.head_s + (costs.shard_s or 0.0) / max(shard, 1000))
+    per_shard_s = costs.write_s + (costs.shard_s or 0.0)
+    head = SHARD / per_shard_s
+    shard = math.ceil(per_shard_s * computed)
     limits = {"processors": computed, "network": network, "head": head}
     return Forecast(computed, network, head, shard, min(limits, key=limits.__getitem__))
 
@@ -163,7 +166,7 @@ def measure(bundle: Bundle, shards: list[Shard]) -> Costs:
         written = sum(path.stat().st_size for path in Path(folder).glob("*.parquet"))
     return Costs(
         images, read_s / images, answer_s / images, sizes / images, written / images,
-        write_s / images,
+        write_s / len(shards),
     )  # fmt: skip
 
 
@@ -233,10 +236,10 @@ def tables(
         "of which reading (ms)": 1e3 * costs.read_s,
         "its file (kB)": costs.image_bytes / 1e3,
         "its row of results (kB)": costs.result_bytes / 1e3,
-        "writing that row, on the head (ms)": 1e3 * costs.head_s,
+        "writing a shard's results, on the head (ms)": 1e3 * costs.write_s,
     }
     if costs.shard_s is not None and costs.start_s is not None:
-        facts["a shard, on the head (ms)"] = 1e3 * costs.shard_s
+        facts["a shard besides, on the head (ms)"] = 1e3 * costs.shard_s
         facts["until the first shard (s)"] = costs.start_s
     facts |= {f"{each.nodes} node(s) on Ray (images/s)": each.images_per_s for each in clusters}
     columns = [words(f"processor time, {costs.images} images"), number("measured", "value", ",.3f")]
@@ -244,8 +247,9 @@ def tables(
     names = ("computed", "network", "head", "shard", "limit")
     columns = [
         words("planned"), number("processors: images/s", "computed", ",.0f"),
-        number("network: images/s", "network", ",.0f"), number("head: images/s", "head", ",.0f"),
-        number("shard", "shard", ",.0f"), words("limit", "limit"),
+        number("network: images/s", "network", ",.0f"),
+        number(f"head: images/s, shards of {SHARD}", "head", ",.0f"),
+        number("shard for more", "shard", ",.0f"), words("limit", "limit"),
     ]  # fmt: skip
     rows = []
     for plan in plans:
