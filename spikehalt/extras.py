@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
-import shlex
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from spikehalt.errors import MissingExtraError, SpikehaltError
 from spikehalt.reading import reason
@@ -21,17 +17,21 @@ _OTHERWISE = {
 }
 
 # ONNX Runtime's wheels write a device id and a database of events below the home folder, and look
-# up a host of Microsoft's; the client of the Hugging Face hub counts what uses it.
-TELEMETRY_VARIABLES = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY")
+# up a host of Microsoft's; the client of the Hugging Face hub counts what uses it, as Ray does.
+TELEMETRY_VARIABLES = {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 
 
 def switch_off_telemetry() -> None:
     """Keep libraries, before they are imported, from reporting; also in processes started later.
 
-    Whoever wants it sets the variable to 0.
+    Whoever wants it sets the variable to the contrary.
     """
-    for name in TELEMETRY_VARIABLES:
-        os.environ.setdefault(name, "1")
+    for name, off in TELEMETRY_VARIABLES.items():
+        os.environ.setdefault(name, off)
 
 
 def require_extra(
@@ -78,6 +78,8 @@ def missing(error: Exception, extra: str, purpose: str, package: str = "") -> st
 
 def install_command(extra: str) -> str:
     """The pip command that brings an extra, from where this copy of the project came."""
+    import shlex
+
     source = _source()
     if source is None:
         return f"pip install 'PLACE[{extra}]', PLACE being the wheel or checkout that you have"
@@ -88,6 +90,10 @@ def install_command(extra: str) -> str:
 
 def _source() -> tuple[bool, str] | None:
     """Whether this copy is an editable checkout, and the file, folder or URL that it came from."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.parse import unquote, urlparse
+
     try:
         text = distribution(NAME).read_text("direct_url.json")
     except PackageNotFoundError:  # a bare source tree on the path
@@ -105,6 +111,8 @@ def _source() -> tuple[bool, str] | None:
 
 def version() -> str:
     """Version of the installed distribution, or "unknown" in a bare source tree."""
+    from importlib.metadata import Distribution, PackageNotFoundError
+
     try:
         return Distribution.from_name(NAME).version
     except PackageNotFoundError:

@@ -86,6 +86,19 @@ class BlockPlan:
 
 
 @dataclass(frozen=True)
+class ForecastPlan:
+    """Forecasts behind one block (train/models/forecasts.py).
+
+    Attributes:
+        value: of a token's last value, [D, D].
+        certainty: of that forecast, [D, 1].
+    """
+
+    value: FoldedLinear
+    certainty: FoldedLinear
+
+
+@dataclass(frozen=True)
 class NetworkPlan:
     """The whole network after folding.
 
@@ -97,6 +110,7 @@ class NetworkPlan:
         blocks: the blocks.
         head: classifier.
         head_lif: neuron between readout and head, None without one; 1/tau is in its threshold.
+        forecasts: behind every block but the last, where scores are theirs; else empty.
     """
 
     config: ModelConfig
@@ -106,3 +120,4 @@ class NetworkPlan:
     blocks: tuple[BlockPlan, ...]
     head: FoldedLinear
     head_lif: Neuron | None = None
+    forecasts: tuple[ForecastPlan, ...] = ()

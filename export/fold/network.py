@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import nn
 
 from export.fold.fold import fold_conv, fold_linear
-from export.fold.folded import BlockPlan, FoldedLIF, FoldedLinear, NetworkPlan, StemPlan
+from export.fold.folded import (
+    BlockPlan,
+    FoldedLIF,
+    FoldedLinear,
+    ForecastPlan,
+    NetworkPlan,
+    StemPlan,
+)
 from export.fold.neurons import fold_neurons
 from export.fold.staircases import folded_staircase, of_one_shape
 from train.config import ModelConfig
@@ -19,13 +27,24 @@ def make_plan(network: SpikingTransformer) -> NetworkPlan:
     """Fold a network in its current state."""
     config = network.config
     scale, shift = (part.numpy() for part in pixel_affine(config))
-    head = FoldedLinear(
-        network.head.weight.detach().cpu().numpy().T.copy(),
-        network.head.bias.detach().cpu().numpy(),
-    )
     blocks = tuple(_block(block, config) for block in network.blocks)  # type: ignore[arg-type]
     head_lif = fold_neurons(config).residual if config.head_lif else None
-    return NetworkPlan(config, scale, shift, _stem(network), blocks, head, head_lif)
+    stem, head, forecasts = _stem(network), _as_it_is(network.head), _forecasts(network)
+    return NetworkPlan(config, scale, shift, stem, blocks, head, head_lif, forecasts)
+
+
+def _forecasts(network: SpikingTransformer) -> tuple[ForecastPlan, ...]:
+    if network.forecasts is None:
+        return ()
+    pairs = zip(network.forecasts.values, network.forecasts.certainties, strict=True)
+    return tuple(ForecastPlan(*(_as_it_is(layer) for layer in pair)) for pair in pairs)  # type: ignore[arg-type]
+
+
+def _as_it_is(layer: nn.Linear) -> FoldedLinear:
+    """A layer behind which there is nothing to fold."""
+    return FoldedLinear(
+        layer.weight.detach().cpu().numpy().T.copy(), layer.bias.detach().cpu().numpy()
+    )
 
 
 def _stem(network: SpikingTransformer) -> StemPlan:

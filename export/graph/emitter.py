@@ -214,6 +214,17 @@ class Emitter:
     def _byte_type(self) -> int:
         return qdq.SPIKE_TYPE if self.qdq else int(TensorProto.UINT8)
 
+    def as_float32(self, x: str, name: str) -> str:
+        """A value of the graph's dtype in float32."""
+        if self.graph.float_type == TensorProto.FLOAT:
+            return x
+        return self.graph.op("Cast", x, to=TensorProto.FLOAT, name=f"{name}_float32")
+
+    def mean_over_tokens(self, grid: str) -> str:
+        """[C * B, K, D] -> float32 [C * B, D]."""
+        graph, grid = self.graph, self.as_float32(grid, "grid")
+        return graph.op("ReduceMean", grid, graph.ints(1), keepdims=0, name="readout")
+
     def lif_per_image(
         self,
         name: str,

@@ -11,11 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spikehalt.commands import whole
 from spikehalt.console import note, say
 from spikehalt.datasets.errors import raised_as
 from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.datasets.texts import read_names
 from spikehalt.errors import ConfigError
+from spikehalt.files import beside
 from train.cli.options.fields import add_changes, given_names, named, read_changes
 from train.cli.options.outputs import check_writable
 from train.config import ModelConfig, require
@@ -51,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--count",
-        type=int,
+        type=whole(1),
         default=512,
         metavar="N",
         help="so many of those images, spread over all (default 512)",
@@ -63,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert the file and report what was chosen."""
-    target = arguments.out or Path(arguments.file).with_suffix(".spikehalt.pt")
+    target = arguments.out or beside(arguments.file, ".spikehalt.pt")
     check_writable(target, "--out", makes_folders=True)
     from train.checkpoint import save_checkpoint
     from train.importing.convert import import_checkpoint

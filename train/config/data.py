@@ -46,9 +46,11 @@ class AugmentConfig:
         )
 
 
-DatasetName = Literal["digits", "folder", "events", "cifar", "tiny-imagenet", "huggingface"]
-STREAMED: tuple[DatasetName, ...] = ("folder", "events", "tiny-imagenet")
-IMAGE_FILES: tuple[DatasetName, ...] = ("folder", "tiny-imagenet", "huggingface")
+DatasetName = Literal[
+    "digits", "folder", "events", "cifar", "tiny-imagenet", "webdataset", "huggingface"
+]
+STREAMED: tuple[DatasetName, ...] = ("folder", "events", "tiny-imagenet", "webdataset")
+IMAGE_FILES: tuple[DatasetName, ...] = ("folder", "tiny-imagenet", "webdataset", "huggingface")
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,9 @@ class DataConfig:
         name: `digits` (ships with scikit-learn); `folder` (a folder or zip of `train/<class>/…`,
             `val/<class>/…` and `test/<class>/…`); `events` (`.npz` frames, laid out the same, or as
             SpikingJelly's converters leave them); `cifar` (an original CIFAR-10 or -100 archive);
-            `tiny-imagenet` (the original zip); `huggingface` (a set of the Hugging Face hub, or one
-            saved to disk).
+            `tiny-imagenet` (the original zip); `webdataset` (a folder of `train/*.tar` and
+            `val/*.tar`, images with `.cls` files beside them); `huggingface` (a set of the Hugging
+            Face hub, or one saved to disk).
         path: the folder, zip, archive, or name on the hub.
         validation_fraction: part of the training images held out to choose thresholds by, where
             the data set has no validation part.

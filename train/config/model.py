@@ -161,6 +161,7 @@ class ModelConfig:
             "spread_attention is the Spike-driven Transformer's, and goes with halting.mode "
             "'none', merge_gamma 0 and no drop: neighbours are those of the whole grid of tokens",
         )
+        self._check_forecasts()
         dropping = self.drop.kind != "none"
         require(
             not (dropping and (self.halting.mode != "none" or self.merge_gamma)),
@@ -169,6 +170,18 @@ class ModelConfig:
         require(
             not dropping or len(self.drop.keep) == self.depth,
             f"drop.keep has {len(self.drop.keep)} shares for {self.depth} blocks",
+        )
+
+    def _check_forecasts(self) -> None:
+        forecasts = self.halting.score == "forecast"
+        require(
+            not (forecasts and self.merge_gamma),
+            "halting.score 'forecast' goes with merge_gamma 0: it forecasts tokens one by one",
+        )
+        require(
+            not forecasts or self.depth > 1,
+            "halting.score 'forecast' needs at least two blocks: a token halts behind one of them "
+            "and leaves out those after it",
         )
 
     def _check_stages(self) -> None:
@@ -278,7 +291,20 @@ class ModelConfig:
             counts.append(tokens)
         return tuple(counts)
 
+    @property
+    def halting_macs(self) -> tuple[int, int]:
+        """Multiply-accumulates of halting: of a live token in a block, and of a timestep.
+
+        A token's score (one; with forecasts D), two additions and its share of the readout (D, STAS
+        appendix A); per timestep the forecasts, D * D behind every block but the last.
+        """
+        if self.halting.mode == "none":
+            return 0, 0
+        if self.halting.score == "element":
+            return self.dim + 3, 0
+        return 2 * self.dim + 2, (self.depth - 1) * self.dim**2
+
     def static(self) -> ModelConfig:
         """The same network without halting, merging and dropping."""
-        halting = replace(self.halting, mode="none")
+        halting = replace(self.halting, mode="none", score="element")
         return replace(self, halting=halting, merge_gamma=0, drop=DropConfig())

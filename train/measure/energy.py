@@ -172,6 +172,7 @@ def costs(network: SpikingTransformer, rates: dict[str, float]) -> Iterator[Cost
     yield from _stem(network, rates)
     for index in range(config.depth):
         yield from _block(network, rates, index)
+    yield Cost("halting", "timestep", macs=config.halting_macs[1])
     yield Cost("head", "timestep", macs=config.head_width * config.classes)
 
 
@@ -213,8 +214,7 @@ def _block(network: SpikingTransformer, rates: dict[str, float], index: int) -> 
     acs = _attention_acs(config, rates, index)
     yield Cost("SSA", "token", acs=acs, neurons=config.dim, block=index)
     if config.halting.mode != "none":
-        # The score (one MAC), two additions, and the weighted readout: D MACs (STAS appendix A).
-        yield Cost("halting", "token", macs=config.dim + 3, block=index)
+        yield Cost("halting", "token", macs=config.halting_macs[0], block=index)
 
 
 def _attention_acs(config: ModelConfig, rates: dict[str, float], index: int) -> float:
