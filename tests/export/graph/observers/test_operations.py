@@ -34,6 +34,7 @@ CASES = [
     ("sdt", "isps", "block_time", 0, "packed", 1, "fp32"),
     ("maxformer", "sps", "block_time", 1, "packed", 2, "fp32"),
     ("qkformer", "sps", "block_time", 0, "dense", 2, "fp32"),
+    ("espikeformer", "sps", "block_time", 0, "packed", 1, "fp32"),
 ]
 
 
