@@ -86,15 +86,16 @@ def _halve(
     between: tuple[float, float],
     near: float,
 ) -> Calibrated:
-    """The offset at which as many tokens run; those of a smaller offset are never fewer."""
+    """The offset at which as many tokens run, or nearly; smaller ones seldom let fewer run."""
     low, high = between
+    tried: list[Calibrated] = []
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        found = measure(network, entered, alpha, middle)
-        if abs(found.tokens - tokens) <= near:
+        tried.append(measure(network, entered, alpha, middle))
+        if abs(tried[-1].tokens - tokens) <= near:
             break
-        low, high = (middle, high) if found.tokens > tokens else (low, middle)
-    return found
+        low, high = (middle, high) if tried[-1].tokens > tokens else (low, middle)
+    return min(tried, key=lambda each: abs(each.tokens - tokens))
 
 
 @torch.no_grad()
