@@ -7,7 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from runtime.errors import InputError
+from spikehalt.datasets.reading import check_regular
 from spikehalt.extras import require_extra
+from spikehalt.reading import reading
 
 
 def is_uri(place: str) -> bool:
@@ -47,13 +49,12 @@ def open_place(place: str) -> Any:
         InputError: there is no such file, or it may not be read.
         MissingExtraError: a URI, and pyarrow is not installed.
     """
-    try:
+    with reading(place, InputError):
         if not is_uri(place):
+            check_regular(place)
             return Path(place).open("rb")
         filesystem, path = _opened(place)
         return filesystem.open_input_file(path)
-    except OSError as error:
-        raise InputError(f"{place} cannot be read: {error.strerror or error}") from error
 
 
 def _opened(place: str) -> tuple[Any, str]:

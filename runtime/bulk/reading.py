@@ -13,6 +13,7 @@ from runtime.errors import InputError
 from runtime.inputs.files import Sample
 from spikehalt.datasets.reading import MAX_FILE_BYTES
 from spikehalt.extras import require_extra
+from spikehalt.reading import reason
 
 Content = bytes | InputError
 Named = tuple[str, Content]  # an image's name, and its bytes, or why there are none
@@ -71,8 +72,8 @@ def _of_tar(place: str, suffixes: frozenset[str]) -> Iterator[Named]:
                     yield f"{place}/{member.name}", _of_member(archive, member, place)
     except InputError as error:
         yield place, error
-    except (tarfile.TarError, EOFError, OSError) as error:
-        yield place, InputError(f"{place} breaks off, or is no tar file: {error}")
+    except Exception as error:  # damaged files raise what they like
+        yield place, InputError(f"{place} breaks off, or is no tar file: {reason(error)}")
 
 
 def _of_member(archive: tarfile.TarFile, member: tarfile.TarInfo, place: str) -> Content:
@@ -86,7 +87,6 @@ def _of_member(archive: tarfile.TarFile, member: tarfile.TarInfo, place: str) ->
 def _of_parquet(place: str) -> Iterator[Named]:
     """The rows of a Parquet file, by their numbers."""
     parquet = require_extra("pyarrow.parquet", "ray", f"reading {place}")
-    arrow = require_extra("pyarrow", "ray", f"reading {place}")
     number = 0
     try:
         with open_place(place) as opened:
@@ -98,8 +98,8 @@ def _of_parquet(place: str) -> Iterator[Named]:
                     number += 1
     except InputError as error:
         yield place, error
-    except (arrow.ArrowException, OSError) as error:
-        yield place, InputError(f"{place} cannot be read behind row {number}: {error}")
+    except Exception as error:  # damaged files raise what they like
+        yield place, InputError(f"{place} cannot be read behind row {number}: {reason(error)}")
 
 
 def _column(names: list[str], place: str) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import InputError
+from spikehalt.datasets.texts import read_text
 from spikehalt.errors import ConfigError, OutputError
 from spikehalt.extras import require_extra
 from spikehalt.files import make_folder, put_file
-from spikehalt.reading import reason
+from spikehalt.reading import reading, reason
 
 _PLAN = "plan.json"
 
@@ -57,13 +58,11 @@ class Results:
         if not path.exists():
             put_file(path, json.dumps(plan, indent=1) + "\n", "the plan")
             return
-        try:
-            there = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path} cannot be read: {reason(error)}") from error
-        changed = [key for key in {**plan, **there} if plan.get(key) != there.get(key)]
+        with reading(path, InputError, "is no plan of results"):
+            there = dict(json.loads(read_text(path)))
+            changed = [key for key in {**plan, **there} if plan.get(key) != there.get(key)]
         if changed:
             raise ConfigError(
-                f"{self._folder} holds results of another {', '.join(changed)}: choose another "
-                "folder, or remove it"
+                f"{self._folder} holds results of another {', '.join(changed)} (its {_PLAN} says): "
+                "choose another folder, or remove it"
             )

@@ -22,14 +22,19 @@ from PIL import Image
 
 from export.bundle.weights import load_graph
 from plugins.building.toolchain import read_headers
+from runtime.bulk.reading import read_shard
+from runtime.bulk.results import Results
+from runtime.bulk.shards import Shard
 from runtime.bundle import Bundle, FileEntry, InputSpec, Manifest, write_bundle
 from runtime.bundle.sign import sign
 from runtime.cli.serve import _token
+from runtime.errors import InputError
 from runtime.inputs.files import load_sample, search
 from runtime.inputs.video import Video
 from runtime.results.trajectory import Trajectory
 from runtime.sensors.ina3221 import Ina3221Sensor
 from runtime.sensors.rapl import RaplSensor
+from spikehalt.datasets.reading import read_file
 from spikehalt.datasets.texts import read_names
 from spikehalt.strict import to_dict
 from tests.fakes.videos import write_video
@@ -37,7 +42,7 @@ from tests.readers.damage import changed
 from tests.runtime.sensors.test_ina3221 import ORIN_NANO, monitor
 from tests.runtime.sensors.test_rapl import domain
 from tests.runtime.toy import toy_files, toy_manifest
-from tests.train.data import test_cifar
+from tests.train.data import test_cifar, test_webdataset
 from tests.train.data.recordings import samples
 from tests.train.samples import lively_network, tiny_model
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -45,6 +50,7 @@ from train.config import DataConfig
 from train.config.frames import FrameOptions
 from train.data import load_data
 from train.data.recordings import frames_of_windows, read_events
+from train.data.webdataset import _label
 from train.importing.reader import read_tensors
 from train.loop.reports.log import COLUMNS, CsvLog, read_log
 from train.recipes import load_recipe
@@ -130,6 +136,33 @@ def _tiny_imagenet(folder: Path) -> None:
                 (root / split / f"{label}{number}.png").write_bytes(_picture("png"))
     lines = [f"{label}0.png\t{label}\t0\t0\t7\t7\n" for label in ("n01", "n02")]
     (root / "val" / "val_annotations.txt").write_text("".join(lines))
+
+
+def _tars(folder: Path) -> None:
+    for name in ("train/000", "train/001", "val/000", "test/000"):
+        path = folder / "set" / f"{name}.tar"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files = {}
+        for n in range(4):
+            files |= {f"{n}.png": _picture("png"), f"{n}.cls": str(n % 2).encode()}
+        test_webdataset.write(path, files)
+    (folder / "set" / "classes.txt").write_text("cat\ndog\n")
+
+
+def _parquet(folder: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table({"bytes": [_picture("png")] * 3}), folder / "rows.parquet")
+
+
+def _shard(path: Path) -> object:
+    """The images of a shard; what is told in a row's place is raised."""
+    rows = list(read_shard(Shard(0, str(path), ()), frozenset({".png"})))
+    for _, content in rows:
+        if isinstance(content, InputError):
+            raise content
+    return rows
 
 
 def _event_set(folder: Path) -> None:
@@ -371,6 +404,35 @@ READERS: dict[str, Reader] = {
     "training images in a zip": Reader(
         "data.zip", _zip_of_pictures, lambda folder: _data("folder", folder / "data.zip"),
         (*_ZIP, "train.data.files:Reader.read"), named="data.zip",
+    ),
+    "training images in tar files": Reader(
+        "set/train/000.tar", _tars, lambda folder: _data("webdataset", folder / "set"),
+        ("train.data.webdataset:_samples", "train.data.files:_read_part"), named="set",
+    ),
+    "labels in tar files": Reader(
+        "label.json", _bytes("label.json", b'{"label": "cat"}'),
+        lambda folder: _label(read_file(folder / "label.json"), str(folder / "label.json")),
+        ("train.data.webdataset:_label",),
+    ),
+    "classes of tar files": Reader(
+        "set/classes.txt", _tars, lambda folder: _data("webdataset", folder / "set"),
+        ("train.data.webdataset:_classes",), named="set",
+    ),
+    "images in a tar": Reader(
+        "set/train/000.tar", _tars, lambda folder: _shard(folder / "set/train/000.tar"),
+        ("runtime.bulk.reading:_of_tar", "runtime.bulk.places:open_place"),
+    ),
+    "images in a Parquet file": Reader(
+        "rows.parquet", _parquet, lambda folder: _shard(folder / "rows.parquet"),
+        ("runtime.bulk.places:open_place",),
+    ),
+    "plan of results": Reader(
+        "plan.json", lambda folder: Results(folder, "jsonl", {"bundle": "a"}),
+        lambda folder: Results(folder, "jsonl", {"bundle": "a"}),
+        ("runtime.bulk.results:Results._claim",),
+        structured=lambda random: json.dumps(
+            changed({"bundle": "a", "format": "jsonl"}, random), default=str
+        ).encode(),
     ),
     "training frames": Reader(
         "set/train/a/0.npz", _event_set,

@@ -117,6 +117,8 @@ ELSEWHERE = {
     "runtime.bundle.engine_manifest:EngineSidecar.from_json": "as the manifest, by parse_json",
     "runtime.cli.outputs": "opened to be written",
     "runtime.results.trajectory:Trajectory.save": "opened to be written",
+    "runtime.bulk.shards:Shard.from_json": "what one of our processes tells another",
+    "runtime.ray": "what one of our processes tells another",
     "runtime.triton.model": "what Triton gives, answered in its own words",
     "train.cli.importing:_class_names": "by read_names",
     "train.data.huggingface:_load": "by the package datasets, whatever it raises is mapped",

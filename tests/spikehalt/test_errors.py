@@ -27,7 +27,6 @@ OTHERS = {
     "runtime/sensors/base.py": {"ValueError"},
     "runtime/serve/guards.py": {"ValueError"},
     "runtime/serve/tensors.py": {"ValueError"},
-    "spikehalt/__main__.py": {"SystemExit"},
     "spikehalt/commands.py": {"SystemExit"},
     "spikehalt/__main__.py": {"SystemExit"},
     "spikehalt/packages/lazy.py": {"AttributeError"},

@@ -11,8 +11,9 @@ import torch
 
 from spikehalt.datasets.errors import raised_as
 from spikehalt.datasets.listing import describe_left_out, list_files
-from spikehalt.datasets.reading import MAX_FILE_BYTES, read_file, read_member
+from spikehalt.datasets.reading import MAX_FILE_BYTES, check_regular, read_file, read_member
 from spikehalt.datasets.splits import Split, places
+from spikehalt.reading import reading
 from train.config import ModelConfig
 from train.data.classes import Known, label_order, note_lacking, note_once
 from train.errors import DataError
@@ -173,12 +174,11 @@ class Reader:
 def _read_part(path: Path, at: int, size: int) -> bytes:
     if size > MAX_FILE_BYTES:
         raise DataError(f"{path} holds an image of {size} bytes, more than {MAX_FILE_BYTES}")
-    try:
+    with reading(path, DataError):
+        check_regular(path)
         with path.open("rb") as file:
             file.seek(at)
             content = file.read(size)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
     if len(content) < size:
         raise DataError(f"{path} breaks off behind byte {at + len(content)}")
     return content

@@ -19,9 +19,10 @@ from pathlib import Path
 from spikehalt.datasets.errors import raised_as
 from spikehalt.datasets.listing import list_files
 from spikehalt.datasets.names import IMAGE_SUFFIXES
-from spikehalt.datasets.reading import read_file
+from spikehalt.datasets.reading import check_regular, read_file
 from spikehalt.datasets.splits import Split, split_of
 from spikehalt.datasets.texts import decode_text
+from spikehalt.reading import reading
 from train.config import DataConfig, ModelConfig
 from train.data.base import Dataset
 from train.data.classes import Known
@@ -54,7 +55,9 @@ def load_webdataset(data: DataConfig, model: ModelConfig, known: Known | None = 
         for sample in _samples(Path(data.path), name)
     ]
     width = max((len(label) for _, label, _ in found if label.isdecimal()), default=0)
-    entries = [Entry(split, _named(label, classes, width), name) for split, label, name in found]
+    entries = [
+        Entry(split, _named(label, classes, width, data.path), name) for split, label, name in found
+    ]
     elsewhere = tuple(name for name, split in parts.items() if split is None)
     left_out = tuple(name for name in listing.left_out if name != _CLASSES)
     files = Files(data.path, entries, left_out, elsewhere)
@@ -76,7 +79,8 @@ def _samples(root: Path, name: str) -> Iterator[tuple[str, str]]:
     path = root / name
     images: dict[str, str] = {}
     labels: dict[str, str] = {}
-    try:
+    with reading(path, DataError, "breaks off, or is no plain tar file"):
+        check_regular(path)
         with tarfile.open(path, "r:") as archive:
             for member in archive:
                 folder, _, file = member.name.rpartition("/")
@@ -89,8 +93,6 @@ def _samples(root: Path, name: str) -> Iterator[tuple[str, str]]:
                     content = archive.extractfile(member)
                     assert content is not None  # it is a file
                     labels.setdefault(key, _label(content.read(), f"{path}/{member.name}"))
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise DataError(f"{path} breaks off, or is no plain tar file: {error}") from error
     lacking = sorted(images.keys() - labels.keys())
     if lacking:
         raise DataError(
@@ -106,11 +108,9 @@ def _label(content: bytes, name: str) -> str:
         text = decode_text(content, name).strip()
     if not name.endswith(".json"):
         return text
-    try:
+    with reading(name, DataError, "holds no label"):
         plain = json.loads(text)
         return str(plain["label"] if "label" in plain else plain["cls"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{name} holds no label ({error!r})") from error
 
 
 def _classes(path: Path) -> list[str] | None:
@@ -119,12 +119,12 @@ def _classes(path: Path) -> list[str] | None:
     return [line.strip() for line in decode_text(read_file(path), str(path)).splitlines() if line]
 
 
-def _named(label: str, classes: list[str] | None, width: int) -> str:
+def _named(label: str, classes: list[str] | None, width: int, root: str) -> str:
     """A class's name; numbers without one are made as long as each other, to sort as numbers do."""
     if not label.isdecimal():
         return label
     if classes is None:
         return label.zfill(width)
     if int(label) >= len(classes):
-        raise DataError(f"label {label} has no name: {_CLASSES} has {len(classes)} lines")
+        raise DataError(f"label {label} has no name: {root}/{_CLASSES} has {len(classes)} lines")
     return classes[int(label)]

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spikehalt.datasets.preprocessing import Preprocessing
 from spikehalt.errors import ConfigError
 from spikehalt.strict import unknown_name
 from train.errors import CheckpointError
-from train.importing.formats import Format
+
+if TYPE_CHECKING:
+    from train.importing.formats import Format  # imports PyTorch
 
 Fields = dict[str, Any]
 
