@@ -11,7 +11,6 @@ table.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +19,7 @@ from functools import partial
 import onnx
 from rich.progress import track
 
-from benchmarks.common import native, networks
+from benchmarks.common import command_line, native, networks
 from benchmarks.common.figures import in_turn
 from benchmarks.common.replay import Replay
 from benchmarks.common.serving import timed
@@ -28,8 +27,8 @@ from benchmarks.common.table import Column, Row, Table, console, number, words
 from benchmarks.cpu.curve import thinned
 from benchmarks.cpu.worker import Ours
 from export.choose_layout import merging_advice, packing_pays
-from spikehalt.commands import Parser, whole
 from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from spikehalt.vocabulary import Layout
 from train.config import HaltingConfig, ModelConfig, StemConfig
 
@@ -42,10 +41,7 @@ Graphs = Mapping[str, onnx.ModelProto]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
-    parser = Parser(
-        prog="python -m benchmarks.layouts", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = command_line.parser("benchmarks.layouts", __doc__)
     parser.add_argument("--rounds", type=whole(1), default=5)
     parser.add_argument("--merging", action="store_true")
     native.add_option(parser)

@@ -22,10 +22,11 @@ from typing import Any
 
 import torch
 
+from benchmarks.common import command_line
 from benchmarks.common.method_table import METHODS, SAME_TOKENS, Method
 from benchmarks.common.table import Column, Row, Table, console, number, words
-from spikehalt.commands import Parser, whole
 from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from spikehalt.exits import ENTROPY, NEVER
 from spikehalt.strict import build, to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
@@ -60,10 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    p = Parser(
-        prog="python -m benchmarks.methods", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.methods", __doc__)
     names = [method.name for method in METHODS]
     p.add_argument("--recipe", default="cifar10-small", help="of a halting network")
     p.add_argument("--data", metavar="PATH", help="images, where the recipe needs some")

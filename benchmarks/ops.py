@@ -11,7 +11,6 @@ are ones, and for the ops that pay for spikes alone a share of 0 to 100 %.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,13 +24,14 @@ from onnx import ModelProto, helper, numpy_helper
 from rich.progress import track
 
 import plugins
+from benchmarks.common import command_line
 from benchmarks.common.figures import in_turn
 from benchmarks.common.table import Row, Table, console, number, words
 from benchmarks.cpu.worker import our_session
 from plugins.common.contract import MICROSOFT
 from plugins.ops import run_reference
-from spikehalt.commands import Parser, whole
 from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 
 SLOTS, DIM, HIDDEN, HEADS = 64, 384, 1536, 12
 ROWS = (29, 64)
@@ -243,10 +243,7 @@ def nothing() -> tuple[ModelProto, Arrays]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
-    parser = Parser(
-        prog="python -m benchmarks.ops", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = command_line.parser("benchmarks.ops", __doc__)
     parser.add_argument("--rounds", type=whole(1), default=30)
     arguments = parser.parse_args(argv)
     (empty,) = measure([runner(*nothing(), native=False)], arguments.rounds)

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
+from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, console, number, words
 from benchmarks.common.trained import (
     ZOO,
@@ -43,7 +44,6 @@ from benchmarks.common.trained import (
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
 from runtime import Engine, Result
-from spikehalt.commands import Parser
 from spikehalt.commands import run as run_command
 from spikehalt.vocabulary import Precision
 from train.data import Dataset
@@ -125,10 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    p = Parser(
-        prog="python -m benchmarks.zoo", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.zoo", __doc__)
     for part in {part.option: part for part in SETS.values()}.values():
         p.add_argument(f"--{part.option}", metavar="PATH", help=part.images)
     p.add_argument("--update", action="store_true", help="write zoo/results.json anew")

@@ -14,15 +14,15 @@ from export.entry import explained_imports, needing_packages
 with explained_imports(__name__):
     from export.engines import trtexec
     from spikehalt import commands
+    from spikehalt.packages.catalogue import COMMANDS
 
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of all commands."""
     p = commands.Parser(prog="python -m export", description=__doc__.splitlines()[0])
     subparsers = p.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_compare(subparsers.add_parser("compare", help="do all ways of running a bundle agree?"))
-    p_trtexec = subparsers.add_parser("trtexec", help="commands that build and profile its graphs")
-    trtexec.add_arguments(p_trtexec)
+    _add_compare(subparsers.add_parser("compare", help=COMMANDS["compare"].purpose))
+    trtexec.add_arguments(subparsers.add_parser("trtexec", help=COMMANDS["trtexec"].purpose))
     return p
 
 

@@ -1,22 +1,20 @@
 """The project's own ops: contracts, references, function bodies and kernels.
 
-    ops           the one table: a line per op
+    ops           the one table: the folders that define ops
     common        contract, function bodies, types: what ops are made of
-    lif, token_halt, token_merge    ops with TensorRT plugins
-    packed_lif, packed_halt, token_pack, spike_attention, spike_count, patches    ops of CPUs
-    spike_linear, spike_conv    ops of CPUs that pay for spikes alone
     cuda          what the CUDA kernels share
     tensorrt      what the plugins of TensorRT share
     onnxruntime   what the kernels of ONNX Runtime share
     building      libraries from the sources
-    libraries, loader    finding and loading them
-    doctor        what builds libraries on this machine
+    libraries, loader    where they lie, and how TensorRT loads them
+    doctor        the build tools of this machine
     selftest      the kernels on this GPU against their references
     polygraphy    the references, for Polygraphy
     errors        what is raised on purpose
 
-An op's folder holds the contract (`op.yaml`), a numpy reference (`reference.py`), an ONNX function
-body of standard ops (`function.py`) and the kernels. Importing this package needs numpy alone; onnx
+An op's folder exports `OPS` and holds the contract (`op.yaml`), a numpy reference (`reference.py`),
+an ONNX function body of standard ops (`function.py`), the kernels and, for CUDA kernels, their part
+of the self-test (`selftest.py`). Importing this package needs numpy alone; onnx
 is imported by the functions that make ONNX objects.
 """
 

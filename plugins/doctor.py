@@ -1,4 +1,4 @@
-"""What builds op libraries here: compilers, cmake, TensorRT's headers; compilers are really run."""
+"""The tools that build op libraries: compilers (each is run once), cmake, TensorRT's headers."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ PluginError
 ├── KernelError      a kernel function returned an error code
 ├── NoDeviceError    there is no NVIDIA GPU, or no driver for it
 ├── LibraryError     a compiled library is missing, or is not ours
-├── WrongSettingError  an argument or an environment variable names what cannot be used
+├── WrongSettingError  an argument or an environment variable names something unusable
 ├── BuildError       a library could not be built
 │   └── MissingToolError  because a tool is not installed
 └── RegistryError    TensorRT does not have our plugins after loading
@@ -38,7 +38,7 @@ class LibraryError(PluginError):
 
 
 class WrongSettingError(PluginError, ConfigError):
-    """An argument or an environment variable names what cannot be used."""
+    """An argument or an environment variable names something that cannot be used."""
 
 
 class BuildError(PluginError):

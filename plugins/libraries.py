@@ -15,8 +15,8 @@ KERNELS_NAME: Final = "libspikehalt_kernels.so"
 ONNXRUNTIME_NAME: Final = f"libspikehalt_onnxruntime_v{VERSION}.so"
 """Kernels for CPUs, for `SessionOptions.register_custom_ops_library`.
 
-It carries the version of the ops, since ONNX Runtime runs a kernel whatever version a graph asks
-for: a library of another contract is not found, and the function bodies run.
+The name carries the version of the ops, since ONNX Runtime runs a kernel whatever version a graph
+asks for. A library of another version is therefore not found, and the function bodies run.
 """
 
 

@@ -56,9 +56,9 @@ def missing_ops(registry: Any) -> list[str]:
 
 
 def _load(registry: Any, path: Path, version: str) -> None:
-    """Load the library and check what came of it, whatever the call returned.
+    """Load the library and look up what it registered.
 
-    TensorRT returns no handle in cases where the creators are registered, so only a lookup counts.
+    TensorRT may return no handle although the creators are registered, so only a lookup counts.
     """
     if not path.is_file():
         raise LibraryError(f"There is no {path}; build it with: python -m plugins build")

@@ -1,61 +1,50 @@
 """The ops of the project: one table, from which everything that names all of them derives.
 
-A new op is a folder that exports `OP`, imported here and put into `OPS`.
+A new op is a folder whose `__init__` exports `OPS`, and a line in `FOLDERS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from plugins.common.attributes import AttributeValue, OpAttributeError
 from plugins.common.bodies import Bodies
 from plugins.common.op import Op
 from plugins.common.types import Array
-from plugins.lif import OP as LIF
-from plugins.packed_halt import OP as PACKED_TOKEN_HALT
-from plugins.packed_lif import OP as PACKED_LIF
-from plugins.patches import OP as PATCHES
-from plugins.spike_attention import OP as SPIKE_ATTENTION
-from plugins.spike_attention import PACKED_OP as PACKED_ATTENTION
-from plugins.spike_conv import INTEGER_OP as SPIKE_CONV_INTEGER
-from plugins.spike_conv import OP as SPIKE_CONV
-from plugins.spike_count import OP as SPIKE_COUNT
-from plugins.spike_linear import INTEGER_OP as SPIKE_LINEAR_INTEGER
-from plugins.spike_linear import OP as SPIKE_LINEAR
-from plugins.token_halt import OP as TOKEN_HALT
-from plugins.token_halt import SUM_OP as TOKEN_HALT_SUM
-from plugins.token_merge import OP as TOKEN_MERGE
-from plugins.token_pack import OP as TOKEN_PACK
 
 if TYPE_CHECKING:
     import onnx
     from onnx.reference.op_run import OpRun
 
-OPS: Final[tuple[Op, ...]] = (
-    LIF,
-    TOKEN_HALT,
-    TOKEN_HALT_SUM,
-    TOKEN_MERGE,
-    PACKED_LIF,
-    PACKED_TOKEN_HALT,
-    TOKEN_PACK,
-    SPIKE_ATTENTION,
-    PACKED_ATTENTION,
-    SPIKE_COUNT,
-    PATCHES,
-    SPIKE_LINEAR,
-    SPIKE_LINEAR_INTEGER,
-    SPIKE_CONV,
-    SPIKE_CONV_INTEGER,
+FOLDERS: Final = (
+    "lif",
+    "token_halt",
+    "token_merge",
+    "packed_lif",
+    "packed_halt",
+    "token_pack",
+    "spike_attention",
+    "spike_count",
+    "patches",
+    "spike_linear",
+    "spike_conv",
 )
+"""The folders of ops, in the order in which every list of ops has them."""
+
+
+def ops_of(folder: str) -> tuple[Op, ...]:
+    """The ops that a folder of this package defines."""
+    return tuple(import_module(f"plugins.{folder}").OPS)
+
+
+OPS: Final = tuple(op for folder in FOLDERS for op in ops_of(folder))
 OP_NAMES: Final = tuple(op.name for op in OPS)
 PLUGIN_OPS: Final = tuple(op.name for op in OPS if op.plugin)
 """The ops that have TensorRT plugins; the others are for CPUs and run there as function bodies."""
-SPIKE_OPS: Final = tuple(
-    op.name for op in (SPIKE_LINEAR, SPIKE_LINEAR_INTEGER, SPIKE_CONV, SPIKE_CONV_INTEGER)
-)
-"""The ops whose kernels pay for activations that are not zero."""
+SPIKE_OPS: Final = tuple(op.name for op in OPS if op.sparse)
+"""The ops whose kernels pay only for activations that are not zero."""
 _BY_NAME: Final = {op.name: op for op in OPS}
 
 
@@ -98,7 +87,7 @@ def onnx_functions(bodies: Bodies | None = None) -> list[onnx.FunctionProto]:
         bodies: what the nodes of the model agree on; the defaults when None.
 
     Raises:
-        OpAttributeError: `reset` or `steps` is none that LIF has.
+        OpAttributeError: LIF does not allow this `reset` or `steps`.
     """
     of = bodies or Bodies()
     return [op.body(of) for op in OPS]

@@ -1,8 +1,8 @@
 """The numpy references in Polygraphy's `pluginref` backend.
 
-`PluginRefRunner` runs every node of a graph through its registry, which knows hardly any other
-op: use it for graphs of one of our ops, to compare a plugin in TensorRT with its reference.
-Polygraphy's command line cannot import references of others; use its Python interface:
+`PluginRefRunner` runs every node of a graph through its registry, which has hardly any standard op:
+use it for graphs of a single op of ours, to compare a TensorRT plugin with its reference.
+Polygraphy's command line cannot import third-party references; use its Python interface:
 
     from plugins.polygraphy import register_references
     from polygraphy.backend.pluginref import PluginRefRunner

@@ -13,7 +13,10 @@ Rooms, each of which imports only those below it:
     cli          the commands of `python -m runtime`
     examples     complete programs
     triton       bundles in Triton Inference Server
+    live         a local page on which a bundle is watched at work
+    ray          bundles on a Ray cluster
     serve        bundles over HTTP
+    bulk         many images, in shards whose results are files
     report       one HTML page about a bundle on some files
     doctor       what runs bundles on this machine
     measure      speed and energy of a bundle

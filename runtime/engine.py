@@ -29,8 +29,9 @@ from runtime.early_exit.settings import (
 )
 from runtime.early_exit.stream import Prepare, Streamed, frames_of, run_stream
 from runtime.early_exit.submit import MAX_WAIT_MS, Batcher
+from runtime.early_exit.windows import ArrivingFrames, Begins, run_windows
 from runtime.errors import EngineStateError, InputError
-from runtime.inputs.check import check_inputs, fit_frame
+from runtime.inputs.check import check_frame, check_inputs, fit_frame
 from runtime.opening import (
     bounded_threads,
     check_options,
@@ -239,6 +240,55 @@ class Engine:
         frames = frames_of(source, spec.preprocessing.channel_order)
         return run_stream(frames, classify, prepare=ready, batch=batch, queue=queue, drop=drop)
 
+    def stream_frames(
+        self,
+        source: Any,
+        *,
+        begins: Begins | None = None,
+        queue: int = 64,
+        **overrides: Any,
+    ) -> Iterator[Streamed]:
+        """Classify single frames of an event camera as they come, each window as soon as it can be.
+
+        A timestep runs when its frame is there, and a window ends with the frame after which the
+        policy answers: the answer is that of a call with all T frames, without waiting for them.
+
+            for streamed in engine.stream_frames(frames):
+                print(streamed.result.name, streamed.result.timesteps, streamed.latency_ms)
+
+        Args:
+            source: an iterable of frames [C, H, W], events counted per polarity and pixel.
+            begins: whether a window begins with a frame [C, H, W]; None: where it has any event.
+            queue: frames waiting at most; the source waits while they are so many.
+            **overrides: policy, threshold, epsilon, max_timesteps, as for a call.
+
+        Yields:
+            For every window the number of its first frame, the answer, how many frames so far
+            belong to no window (`dropped`), and the time from the first frame's arrival to the
+            answer. A window in which the source ends has no answer.
+
+        Raises:
+            ConfigError: the bundle takes images; or as for a call.
+            InputError, BackendError, EngineStateError: as for a call.
+        """
+        self._usable_session()
+        settings = self._resolve(Overrides(**overrides))
+        check_positive("queue", queue)
+        spec = self.manifest.input
+        if spec.kind != "frames":
+            raise ConfigError(
+                f"{self.manifest.name} takes whole images, not event frames: call engine.stream"
+            )
+
+        def classify(window: ArrivingFrames) -> Result:
+            job = Job(self._usable_session(), self.manifest, settings)
+            return self._counted(job, lambda: run_batch(job, window), waits=True)
+
+        def ready(frame: Any) -> Any:
+            return check_frame(spec, frame)
+
+        return run_windows(source, classify, prepare=ready, begins=begins, queue=queue)
+
     def submit(self, image: Any, **overrides: Any) -> Future[ImageResult]:
         """Queue one image; images submitted about the same time are answered in one batch.
 
@@ -341,13 +391,21 @@ class Engine:
         return self._run(job, lambda: data)
 
     def _run(self, job: Job, load: Callable[[], NDArray[Any]]) -> Result:
+        def answer() -> Result:
+            begin = time.perf_counter()
+            data = load()
+            job.timings.pre_s = time.perf_counter() - begin
+            return concatenate([run_batch(job, part) for part in self._parts(data)])
+
+        return self._counted(job, answer)
+
+    def _counted(self, job: Job, answer: Callable[[], Result], waits: bool = False) -> Result:
+        """The answer, counted in the statistics: all of its time, or if it `waits` the graphs'."""
         begin = time.perf_counter()
         self._stats.begin()
         try:
-            data = load()
-            job.timings.pre_s = time.perf_counter() - begin
-            result = concatenate([run_batch(job, part) for part in self._parts(data)])
-            job.timings.total_s = time.perf_counter() - begin
+            result = answer()
+            job.timings.total_s = job.timings.graph_s if waits else time.perf_counter() - begin
             self._stats.add(job.timings, result)
             if self._controller is not None and self._controller.owns(job.settings):
                 self._controller.observe(1e3 * job.timings.total_s, result)

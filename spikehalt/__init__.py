@@ -14,6 +14,7 @@ The ground that `train`, `export`, `runtime` and `plugins` stand on; of the stan
     files       writing so that a crash leaves the old or the new
     extras      optional packages, and the command that brings them
     packages    the other packages, whose names a user's own files may have, and their commands
+    ray         many machines
     places      folders of libraries and caches
     reading     what goes wrong with a file, told with its name
     doctor      what works on this machine

@@ -17,17 +17,21 @@ _OTHERWISE = {
 }
 
 # ONNX Runtime's wheels write a device id and a database of events below the home folder, and look
-# up a host of Microsoft's; the client of the Hugging Face hub counts what uses it.
-TELEMETRY_VARIABLES = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY")
+# up a host of Microsoft's; the client of the Hugging Face hub counts what uses it, as Ray does.
+TELEMETRY_VARIABLES = {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 
 
 def switch_off_telemetry() -> None:
     """Keep libraries, before they are imported, from reporting; also in processes started later.
 
-    Whoever wants it sets the variable to 0.
+    Whoever wants it sets the variable to the contrary.
     """
-    for name in TELEMETRY_VARIABLES:
-        os.environ.setdefault(name, "1")
+    for name, off in TELEMETRY_VARIABLES.items():
+        os.environ.setdefault(name, off)
 
 
 def require_extra(

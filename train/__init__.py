@@ -1,21 +1,23 @@
 """Train spiking vision transformers that decide how many tokens and timesteps they need.
 
     config          every knob, as frozen dataclasses read strictly; the papers' models by name
-    architectures   what tells one spiking transformer from another, an object each
+    architectures   spiking transformer architectures, one object each
     halting         two-dimensional token halting: pure functions on tensors
     merging         token merging: pure functions on tensors
-    silence         a penalty on what spikes cost
+    silence         a penalty on the cost of spikes
     staircase       the rate of a neuron under a constant current, as I-SPS needs it
     models          neurons, stems, attentions, blocks, the network
+    adapting        halting for networks that were trained without it
     baselines       methods of other papers around the network: dropping, surrogate modules
     checkpoint      files that hold a network and what resuming needs
-    integrity       their digest, and whether weights can be weights
+    integrity       their digest, and checks of their weights
     data            digits, image folders and zips, event frames
     loop            training runs: phases, sweeps, logs
     parallel        devices and processes
     measure         accuracy, exits, firing rates, energy of trained networks
     figures         the papers' figures
     importing       checkpoints of other repositories
+    adapting        halting for networks that were trained without it
     recipes         configurations that ship with the package
     cli             `python -m train`
     doctor          what trains on this machine

@@ -100,14 +100,14 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint onto the CPU.
 
     Raises:
-        CheckpointError: missing, not ours, truncated, damaged, from a newer version, or with a
-            weight that cannot be one; one sentence each.
+        CheckpointError: missing, not ours, truncated, damaged, from a newer version, or with
+            weights that are not valid; one sentence each.
     """
     content = _read(Path(path))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path} is not a spikehalt checkpoint; weights from other repositories come in "
-            "through `python -m train import`"
+            f"{path} is not a spikehalt checkpoint; `python -m train import` converts those of "
+            "other repositories"
         )
     version = content.get("format_version")
     if not isinstance(version, int) or version > FORMAT_VERSION:
@@ -131,9 +131,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def _classes(names: Any, model: ModelConfig, path: str | Path) -> tuple[str, ...]:
-    """Names in label order; none where the checkpoint knows none."""
+    """Names in label order; empty where the checkpoint has none."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise CheckpointError(f"{path} is damaged: its classes are no list of names")
+        raise CheckpointError(f"{path} is damaged: its classes are not a list of names")
     if len(names) not in (0, model.classes):
         raise CheckpointError(
             f"{path} is damaged: {len(names)} names for {model.classes} classes of the model"
@@ -149,7 +149,7 @@ def _mapping(content: dict[str, Any], name: str, path: str | Path) -> dict[str, 
 
 
 def _preprocessing(content: dict[str, Any]) -> Preprocessing:
-    """Checkpoints from before it was stored were trained on pictures that `data.fit` fitted."""
+    """Older checkpoints do not store it: their images were fitted by `data.fit`."""
     fit = content["run"].get("data", {}).get("fit", "resize")
     stored = content.get("preprocessing", {"fit": fit})
     return build(Preprocessing, stored, "it is damaged: preprocessing", CheckpointError)
@@ -191,7 +191,7 @@ def random_states() -> dict[str, Any]:
 
 
 def restore_random_states(states: dict[str, Any]) -> None:
-    """Undo what was drawn since `random_states`."""
+    """Set every generator back to the states of `random_states`."""
     version, keys, gauss = states["python"]
     random.setstate((version, tuple(keys), gauss))
     name, words, position, has_gauss, cached = states["numpy"]

@@ -1,4 +1,4 @@
-"""What trains here: PyTorch, and the devices that it can use."""
+"""Whether this machine can train: PyTorch, and the devices that it can use."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def history(h: Tensor, mode: HaltingMode) -> Tensor:
 def halt(
     h: Tensor, cum: Tensor, live: Tensor, *, epsilon: Tensor | float, mode: HaltingMode, last: bool
 ) -> HaltStep:
-    """Decide who halts in this block (AT-SNN eq. 4-6).
+    """Decide which tokens halt in this block (AT-SNN eq. 4-6).
 
     Args:
         h: scores of this block [T, B, K], from `halting_score`.
@@ -91,7 +91,7 @@ def halt(
 def bound(epsilon: Tensor | float) -> Tensor | float:
     """1 - epsilon, rounded to float32 after each step as deployed graphs do; not once from float64.
 
-    The two differ by a unit for two margins in five.
+    The two differ in the last bit for two margins in five.
     """
     if isinstance(epsilon, Tensor):
         return 1 - epsilon.float()

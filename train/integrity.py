@@ -1,4 +1,4 @@
-"""Whether a checkpoint is what was written: a digest of its file, and weights that can be ones.
+"""Integrity of checkpoints: a digest of the file, and checks that its weights are valid.
 
 A checkpoint is a zip. Its digest is the zip's comment, over every byte before it.
 """
@@ -41,8 +41,8 @@ def check_digest(path: Path) -> None:
         whole = _has_its_digest(path) if archive.comment else _is_whole(archive)
     if not whole:
         raise CheckpointError(
-            f"{path} was damaged after it was written: its checksum is another; copy it again, or "
-            "take an older checkpoint"
+            f"{path} was damaged after it was written: its checksum does not match; copy it again, "
+            "or take an older checkpoint"
         )
 
 
@@ -65,7 +65,7 @@ def _is_whole(archive: zipfile.ZipFile) -> bool:
 
 
 def check_weights(weights: object, where: str | Path) -> dict[str, Tensor]:
-    """Weights that a network can have: real, finite, variances not negative.
+    """Return the weights once checked: real, finite, variances not negative.
 
     Args:
         weights: tensors by name: float32, and int64 for what is counted.
@@ -75,7 +75,7 @@ def check_weights(weights: object, where: str | Path) -> dict[str, Tensor]:
         CheckpointError: one is not; the message names it.
     """
     if not isinstance(weights, Mapping):
-        raise CheckpointError(f"{where} is damaged: its weights are no table of tensors")
+        raise CheckpointError(f"{where} is damaged: its weights are not a table of tensors")
     for name, tensor in weights.items():
         problem = problem_of(name, tensor)
         if problem:

@@ -1,4 +1,4 @@
-"""A penalty on what spikes cost: training for silence.
+"""A penalty on the cost of spikes: training for silence.
 
 A spike that enters a layer causes one accumulate for every weight it meets, and kernels that skip
 zeros take time in proportion (plugins/spike_linear). The penalty is the share of all accumulates
@@ -23,11 +23,9 @@ from torch import Tensor, nn
 from train.models.layers import ConvBN, LinearBN
 from train.models.network import SpikingTransformer
 
-KERNEL = 9
-
 
 class Heard(NamedTuple):
-    """What a layer took.
+    """The input that a layer took.
 
     Attributes:
         inputs: [T, ...], or [1, ...] where all timesteps have the same; zero for absent tokens.
@@ -36,7 +34,7 @@ class Heard(NamedTuple):
     """
 
     inputs: Tensor
-    fan_out: int
+    fan_out: float
     repeats: int
 
 
@@ -50,13 +48,13 @@ def silence_loss(heard: Sequence[Heard]) -> Tensor:
     return caused / sum(each.inputs.numel() * _weight(each) for each in heard)
 
 
-def _weight(each: Heard) -> int:
+def _weight(each: Heard) -> float:
     return each.fan_out * each.repeats
 
 
 @contextmanager
 def listening(network: SpikingTransformer, *, wanted: bool) -> Iterator[list[Heard]]:
-    """A list that gets what the layers take while the network runs; it stays empty unless `wanted`.
+    """A list that collects the layers' inputs while the network runs; empty unless `wanted`.
 
     The first convolution multiplies pixels or events and is left out.
     """
@@ -81,9 +79,11 @@ def _listen(layer: nn.Module, heard: list[Heard], network: SpikingTransformer) -
     return layer.register_forward_pre_hook(note)
 
 
-def _fan_out(layer: nn.Module) -> int:
+def _fan_out(layer: nn.Module) -> float:
     """Weights that one input of a layer meets, borders of images left aside."""
     if isinstance(layer, ConvBN):
-        return KERNEL * int(layer.conv.out_channels)
+        conv = layer.conv
+        steps = conv.stride[0] * conv.stride[0]
+        return conv.kernel_size[0] * conv.kernel_size[0] * conv.out_channels / conv.groups / steps
     assert isinstance(layer, LinearBN)
     return int(layer.linear.weight.shape[0])

@@ -28,14 +28,14 @@ from typing import NamedTuple
 import numpy as np
 from rich.progress import track
 
-from benchmarks.common import native, networks, peers
+from benchmarks.common import command_line, native, networks, peers
 from benchmarks.common.processes import Worker
 from benchmarks.common.replay import Replay
 from benchmarks.common.table import Row, Table, console, gain, images_per_s, number, words
 from benchmarks.common.trained import digits_replay, zoo_replay
 from benchmarks.cpu import macs
 from benchmarks.cpu.process import Setup, workers
-from spikehalt.commands import Parser, whole
+from spikehalt.commands import whole
 from train.architectures.attention import SSA
 from train.models import NAMED_MODELS, named_model
 
@@ -88,6 +88,8 @@ KINDS = {
     "ann": Kind("dense ANN of this shape, ONNX Runtime"),
     "ann-int8": Kind("the same, int8 (dynamic quantisation)", int8=True),
     "ann-int8-static": Kind("the same, int8 (static, Q/DQ, per channel)", int8=True),
+    "ann-openvino": Kind("dense ANN of this shape, OpenVINO"),
+    "ann-openvino-int8": Kind("the same, int8 (static, the same Q/DQ)", int8=True),
     "sps": Kind(f"ours: static, SPS{WHOLE}", "sps"),
     "sps-steps": Kind("ours: static, SPS", "sps"),
     "isps": Kind(f"ours: static, I-SPS{WHOLE}", "isps"),
@@ -133,10 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    p = Parser(
-        prog="python -m benchmarks.cpu", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.cpu", __doc__)
     p.add_argument("--model", choices=MODELS, default=networks.MODEL, metavar="NAME")
     p.add_argument(
         "--large", dest="model", action="store_const", const=networks.LARGE, default=networks.MODEL,

@@ -26,25 +26,23 @@ All candidates take turns (benchmarks/cpu/turns.py). A figure comes from their m
 
 from __future__ import annotations
 
-import argparse
 import math
 import statistics
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.common import native, networks
+from benchmarks.common import command_line, networks
 from benchmarks.common.table import Row, Table, console, number, words
 from benchmarks.cpu.curve import SHARES, Line, chart, fit, thinned
 from benchmarks.cpu.products import Products
 from benchmarks.cpu.turns import Times, clocked, measure, medians, with_sets
 from benchmarks.cpu.worker import Ours
-from spikehalt.commands import Parser, whole
 from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from train.config import HaltingConfig, ModelConfig
 
 DRAWS = 200
@@ -178,21 +176,16 @@ def standard_error(claim: Claim, rounds: Sequence[Times]) -> float:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; the exit status is 0 whatever the figures are."""
-    parser = Parser(
-        prog="python -m benchmarks.cpu.cost", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument("--int8", action="store_true")
+    parser = command_line.parser("benchmarks.cpu.cost", __doc__)
     parser.add_argument("--rounds", type=whole(1), default=40)
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="the line as an SVG picture")
-    native.add_option(parser)
+    command_line.add_graph(parser)
+    command_line.add_plot(parser, "the line")
     arguments = parser.parse_args(argv)
     config = networks.config_of("isps", halting=True)
     costs = Costs(config)
-    ops, precision = arguments.native_ops, "int8" if arguments.int8 else "fp32"
-    timed = candidates(config, int8=arguments.int8, native_ops=ops)
+    timed = candidates(config, int8=arguments.int8, native_ops=arguments.native_ops)
     rounds = measure(timed, arguments.rounds, console)
-    title = f"{networks.MODEL}, {precision}, {native.in_words(ops)}, {len(rounds)} rounds"
+    title = f"{command_line.conditions(arguments)}, {len(rounds)} rounds"
     table(title).print(rows_of(costs, rounds))
     console.print(details(costs, medians(rounds)), highlight=False)
     console.print(products(costs, int8=arguments.int8), highlight=False)

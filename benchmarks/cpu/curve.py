@@ -9,7 +9,6 @@ benchmarks/common/replay.py. Every share runs in a process of its own, in altern
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,14 +19,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import native, networks
+from benchmarks.common import command_line, native, networks
 from benchmarks.common.processes import Worker
 from benchmarks.common.replay import Replay
 from benchmarks.common.table import Row, Table, console, number
 from benchmarks.cpu.process import Setup
 from runtime.drawing import svg
-from spikehalt.commands import Parser, whole
 from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from train.config import ModelConfig
 
 SHARES = (0.0625, 0.25, 0.5, 0.75, 1.0)
@@ -80,15 +79,11 @@ def measure(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the measurement; returns the exit status."""
-    parser = Parser(
-        prog="python -m benchmarks.cpu.curve", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument("--int8", action="store_true")
+    parser = command_line.parser("benchmarks.cpu.curve", __doc__)
     parser.add_argument("--threads", type=whole(1), default=1)
     parser.add_argument("--rounds", type=whole(1), default=7)
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="the line as an SVG picture")
-    native.add_option(parser)
+    command_line.add_graph(parser)
+    command_line.add_plot(parser, "the line")
     arguments = parser.parse_args(argv)
     name = "int8" if arguments.int8 else "halting"
     console.print(f"ours: {native.in_words(arguments.native_ops)}", highlight=False)

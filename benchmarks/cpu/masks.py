@@ -17,7 +17,6 @@ round; ± is the standard error, from as many rounds drawn again and again out o
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -32,13 +31,13 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from benchmarks.common import native, networks
+from benchmarks.common import command_line, native, networks
 from benchmarks.common.table import Column, Row, Table, console, number, words
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
 from runtime import Bundle, Engine
-from spikehalt.commands import Parser, whole
 from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from spikehalt.vocabulary import Layout
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
@@ -52,10 +51,7 @@ Times = Mapping[str, Sequence[float]]  # candidate -> milliseconds per image, a 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
-    parser = Parser(
-        prog="python -m benchmarks.cpu.masks", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = command_line.parser("benchmarks.cpu.masks", __doc__)
     parser.add_argument("--rounds", type=whole(1), default=15)
     parser.add_argument("--batch", type=whole(1), nargs="+", default=[1, 8], metavar="N")
     native.add_option(parser)

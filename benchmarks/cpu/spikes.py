@@ -13,7 +13,6 @@ pixels, is among them, and so are neurons, attention and everything that does no
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -29,14 +28,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.common import native, networks
+from benchmarks.common import command_line, native, networks
 from benchmarks.common.densities import Densities, impose_densities
 from benchmarks.cpu.curve import chart, fit
 from export.fold.network import make_plan
 from export.graph.unroll import unroll
 from export.options import ExportOptions
-from spikehalt.commands import Parser, whole
 from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from train.models import SpikingTransformer
 from train.silence import listening
 
@@ -132,19 +131,13 @@ def measured(*, int8: bool, native_ops: bool | None, runs: int) -> list[Point]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
-    parser = Parser(
-        prog="python -m benchmarks.cpu.spikes", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument("--int8", action="store_true")
+    parser = command_line.parser("benchmarks.cpu.spikes", __doc__)
     parser.add_argument("--runs", type=whole(1), default=100)
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="the blocks' line as a picture")
-    native.add_option(parser)
+    command_line.add_graph(parser)
+    command_line.add_plot(parser, "the blocks' line")
     arguments = parser.parse_args(argv)
-    ops = arguments.native_ops
-    points = measured(int8=arguments.int8, native_ops=ops, runs=arguments.runs)
-    precision = "int8" if arguments.int8 else "fp32"
-    console.print(table(points, f"{networks.MODEL}, {precision}, {native.in_words(ops)}"))
+    points = measured(int8=arguments.int8, native_ops=arguments.native_ops, runs=arguments.runs)
+    console.print(table(points, command_line.conditions(arguments)))
     for part in PARTS:
         line = fit(*axes(points, part))
         console.print(

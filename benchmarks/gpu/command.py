@@ -28,12 +28,12 @@ from typing import Any
 import torch
 from rich.progress import track
 
-from benchmarks.common import networks
+from benchmarks.common import command_line, networks
 from benchmarks.common.processes import PATIENCE_S, Worker, started
 from benchmarks.common.table import Row, Table, console, gain, images_per_s, number, words
 from benchmarks.gpu.networks import Prepared, Wanted, prepare
 from benchmarks.gpu.worker import CANDIDATES, DTYPES, Conditions
-from spikehalt.commands import Parser, whole
+from spikehalt.commands import whole
 from train.architectures.attention import SSA
 from train.config import ModelConfig
 from train.models import NAMED_MODELS, named_model
@@ -85,10 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    p = Parser(
-        prog="python -m benchmarks.gpu", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.gpu", __doc__)
     p.add_argument("--model", choices=MODELS, default=networks.MODEL, metavar="NAME")
     p.add_argument("--batch", type=whole(1), nargs="+", default=[1, 32, 256], help="images at once")
     p.add_argument("--precision", choices=[*DTYPES], default="fp16")

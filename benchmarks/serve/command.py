@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, console, number, words
 from benchmarks.serve.hey import Body, run_hey, write_body
 from benchmarks.serve.server import Server
 from runtime import Engine
 from runtime.cli import options as shared
 from spikehalt import commands
-from spikehalt.commands import Parser
 
 BATCH, CLIENTS = 64, 64
 _CROWD = 16  # clients of whole batches: more than the queue holds
@@ -38,10 +38,7 @@ Figures = dict[str, float]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
-    parser = Parser(
-        prog="python -m benchmarks.serve", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = command_line.parser("benchmarks.serve", __doc__)
     parser.add_argument("bundle", type=Path)
     shared.add_exit(parser)
     parser.add_argument("--rounds", type=commands.whole(1), default=5)

@@ -11,7 +11,6 @@ timesteps in given proportions. Costs of chunks are processor time (least of nin
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -23,10 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, console, number, words
 from runtime import Engine
-from spikehalt.commands import Parser, whole
 from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 MAX_BATCH = SIZES[-1]
@@ -50,10 +50,7 @@ class Costs:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Simulate and print; returns the exit status."""
-    parser = Parser(
-        prog="python -m benchmarks.serve.continuous", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = command_line.parser("benchmarks.serve.continuous", __doc__)
     parser.add_argument("bundle", type=Path, nargs="?")
     parser.add_argument("--flat", type=float, metavar="MS", help="of a chunk, whatever its batch")
     parser.add_argument(

@@ -10,7 +10,6 @@ is one worker in a process of its own, of the first given Python that has its pa
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -27,10 +26,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, number, words
 from benchmarks.serve.hey import Body, run_hey, write_body
-from spikehalt.commands import Parser, whole
 from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 
 PATH = "/v2/models/m/infer"
 REQUESTS, CLIENTS, START_S, STOP_S = 2000, 8, 90, 20
@@ -139,10 +139,7 @@ CANDIDATES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
-    parser = Parser(
-        prog="python -m benchmarks.serve.frameworks", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = command_line.parser("benchmarks.serve.frameworks", __doc__)
     parser.add_argument("--python", nargs="+", default=[], metavar="FILE", help="of environments")
     parser.add_argument("--rounds", type=whole(1), default=3)
     options = parser.parse_args(argv)

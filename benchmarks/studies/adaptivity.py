@@ -22,10 +22,11 @@ from typing import Any
 import torch
 from lightning_fabric import seed_everything
 
+from benchmarks.common import command_line
 from benchmarks.common.adaptivity_table import VARIANTS, Variant
 from benchmarks.common.table import Row, Table, number, words
-from spikehalt.commands import Parser, whole
 from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from spikehalt.exits import NEVER
 from spikehalt.strict import build
 from train.checkpoint import Checkpoint, load_checkpoint
@@ -64,10 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    p = Parser(
-        prog="python -m benchmarks.studies.adaptivity", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.studies.adaptivity", __doc__)
     names = [variant.name for variant in VARIANTS]
     p.add_argument("static", help="checkpoint of the static network")
     p.add_argument("--data", metavar="PATH", help="images it was trained on, where they moved")

@@ -10,7 +10,6 @@ on every window, by asking again with nothing in them.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -21,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, number, words
 from runtime import Engine
 from runtime.inputs.files import find_samples, load_sample
-from spikehalt.commands import Parser
 from spikehalt.commands import run as run_command
 
 
@@ -47,10 +46,7 @@ class Answer:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Answer all windows; exit status 1 where a later frame mattered."""
-    p = Parser(
-        prog="python -m benchmarks.studies.event_latency", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.studies.event_latency", __doc__)
     p.add_argument("bundle", type=Path)
     p.add_argument("windows", help="folder of <class>/*.npz, as `python -m train events` leaves it")
     p.add_argument("--window-ms", type=float, default=200.0, help="length of a window")

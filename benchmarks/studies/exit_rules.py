@@ -10,7 +10,6 @@ allowed drop with the wanted confidence; the true drop of its choice is known he
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,12 +17,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, number, words
 from runtime.calibration import Point
 from runtime.calibration.goal import RULES, Rule
 from runtime.calibration.risk import last_safe
-from spikehalt.commands import Parser, whole
 from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 
 SHARES = np.linspace(0, 1, 21)
 MAX_DROP, DELTA = 0.01, 0.1
@@ -55,8 +55,7 @@ class Outcome(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table."""
-    p = Parser(prog="python -m benchmarks.studies.exit_rules", description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    p = command_line.parser("benchmarks.studies.exit_rules", __doc__)
     p.add_argument("--draws", type=whole(1), default=1000)
     p.add_argument("--images", type=whole(1), default=1500, help="calibration images of a draw")
     arguments = p.parse_args(argv)

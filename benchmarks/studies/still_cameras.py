@@ -14,7 +14,6 @@ those at such places, and of those that a changed input value meets, were only d
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +28,7 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from spikehalt.commands import Parser
+from benchmarks.common import command_line
 from spikehalt.commands import run as run_command
 from train.checkpoint import load_checkpoint
 from train.models import SpikingTransformer
@@ -133,10 +132,7 @@ def read_frames(folder: Path, size: tuple[int, int]) -> list[Frames]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Count and print; returns the exit status."""
-    parser = Parser(
-        prog="python -m benchmarks.studies.still_cameras", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = command_line.parser("benchmarks.studies.still_cameras", __doc__)
     parser.add_argument("checkpoint", metavar="CKPT", type=Path)
     parser.add_argument("frames", metavar="FRAMES", type=Path, nargs="+")
     arguments = parser.parse_args(argv)

@@ -28,10 +28,10 @@ from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benchmarks.common import networks, peers
+from benchmarks.common import command_line, networks, peers
 from benchmarks.common.table import Row, Table, number, words
-from spikehalt.commands import Parser, whole
 from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from train.config import ModelConfig
 from train.models import NAMED_MODELS, SpikingTransformer, named_model
 from train.models.kernels import Kernels, use_kernels
@@ -181,10 +181,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    p = Parser(
-        prog="python -m benchmarks.train.traffic", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.train.traffic", __doc__)
     p.add_argument("--model", choices=MODELS, default=networks.MODEL, metavar="NAME")
     p.add_argument("--stem", choices=("sps", "isps"), default="sps", help="ours; the other has SPS")
     p.add_argument("--batch", type=whole(1), default=128, help="images of a step")

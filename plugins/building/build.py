@@ -33,7 +33,7 @@ def build(
         say: takes one line about what was found, what is missing, what is being done.
 
     Returns:
-        The libraries that were built, one at least.
+        The libraries that were built, at least one.
 
     Raises:
         BuildError: a tool is missing, so that nothing can be built, or a compiler failed; the

@@ -13,14 +13,14 @@ from plugins.errors import MissingToolError
 from plugins.libraries import ONNXRUNTIME_NAME
 
 SOURCES = Path(__file__).parent.parent
-# Spikes hang on thresholds, so products and sums must not be joined into one rounding. Nothing asks
-# for floating-point exceptions or errno, without which more loops become vector code.
+# A spike depends on a threshold, so a product and a sum must not be fused into one rounding. No
+# code reads floating-point exceptions or errno; without them compilers vectorise more loops.
 FLAGS = (
     "-std=c++17", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno",
     "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra",
 )  # fmt: skip
-# -fvisibility leaves a function's versions for several CPUs visible; they exist with glibc alone
-# (onnxruntime/vectors.h). Apple's linker knows no version scripts.
+# -fvisibility does not hide the versions of a function for several CPUs, which glibc alone has
+# (onnxruntime/vectors.h); a version script does. Apple's linker knows none.
 _LINKER_FLAGS = {
     "linux": (f"-Wl,--version-script={SOURCES / 'onnxruntime' / 'exports.map'}",),
     "darwin": (),
@@ -28,7 +28,7 @@ _LINKER_FLAGS = {
 
 
 def build_cpu(folder: Path, *, say: Say) -> Path:
-    """Build the library for ONNX Runtime into `folder`, which is there.
+    """Build the library for ONNX Runtime into `folder`, which must exist.
 
     Raises:
         BuildError: there is no C++ compiler, it failed, or the platform is neither Linux nor macOS;
@@ -50,7 +50,7 @@ def build_cpu(folder: Path, *, say: Say) -> Path:
 
 
 def compile_command(compiler: Path | str, extra: Sequence[str] = ()) -> list[str]:
-    """The compiler's command line, but for the output."""
+    """The compiler's command line, without the output file."""
     linking = _LINKER_FLAGS.get(sys.platform, ())
     return [str(compiler), *FLAGS, *linking, *extra, *map(str, sources())]
 

@@ -31,7 +31,7 @@ def run_step(command: list[str]) -> None:
     """Run a build step.
 
     Raises:
-        BuildError: it failed; says its last line, and has more of them as `output`.
+        BuildError: it failed; the message has its last line, `output` the last thirty.
     """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -44,7 +44,7 @@ def run_step(command: list[str]) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder of the libraries, before minutes of compiling that it would end.
+    """Make the libraries' folder before minutes of compiling, which would fail at their end.
 
     Raises:
         WrongSettingError: it cannot be made or written to.
@@ -64,7 +64,7 @@ def make_folder(folder: Path) -> None:
 
 
 def move_into(folder: Path, library: Path) -> Path:
-    """Move a library so that a process which has the old one open keeps it whole."""
+    """Replace a library in one step: a process that has the old file open keeps using it."""
     staged = folder / f".{library.name}.new"
     shutil.copy2(library, staged)
     return staged.replace(folder / library.name)

@@ -104,7 +104,7 @@ def _include_folders() -> Iterable[Path]:
 def _named_by(variable: str) -> Path | None:
     """The program a variable names, or None where it is not set.
 
-    Another compiler in its place would build what nobody asked for.
+    No other compiler takes its place: that would not be what was asked for.
     """
     name = os.environ.get(variable)
     if not name:

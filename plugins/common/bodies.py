@@ -1,4 +1,4 @@
-"""What a model says about the function bodies of its ops."""
+"""Values that the function bodies of one model share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from plugins.common.types import FLOAT
 
 @dataclass(frozen=True)
 class Bodies:
-    """What the nodes of one model agree on, because a body cannot choose by it.
+    """Attribute values that all nodes of one model share, since a body cannot branch on them.
 
     A function body cannot branch on a string, loop over an int attribute or ask for a shape's rank.
 
@@ -18,10 +18,10 @@ class Bodies:
         steps: of the LIF nodes.
         reset_to_zero: all of them have `v_reset` 0; their bodies are faster then on a CPU.
         heads: of the SpikeAttention and PackedAttention nodes.
-        dim: the width of what they give out.
+        dim: D, the width of their output.
         keys_first: their body multiplies k^T v first, which is cheaper for more than D / heads
             tokens.
-        attention_type: ONNX element type of what they give out.
+        attention_type: ONNX element type of their output.
         count_weights: of the SpikeCount nodes.
         count_type: of the SpikeCount nodes.
     """

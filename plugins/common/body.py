@@ -1,4 +1,4 @@
-"""A small writer of ONNX function bodies: one method per kind of value, names made up here."""
+"""A small writer of ONNX function bodies: one method per kind of value, which it also names."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ class Op:
             imports onnx itself, so that a table of ops needs numpy alone.
         attributes: by name.
         plugin: it has a TensorRT plugin; without one it runs there as its function body.
+        sparse: its kernels pay only for activations that are not zero.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Op:
     body: Callable[[Bodies], onnx.FunctionProto]
     attributes: Mapping[str, Attribute]
     plugin: bool = False
+    sparse: bool = False
 
     def node_attributes(self, **given: AttributeValue) -> dict[str, AttributeValue]:
         """Return every attribute that a node carries; see `plugins.node_attributes`.

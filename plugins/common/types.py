@@ -13,7 +13,7 @@ FLOAT: Final = 1
 UINT8: Final = 2
 INT8: Final = 3
 FLOAT16: Final = 10
-"""`onnx.TensorProto` data types a spike can have, so that nobody needs onnx to name one."""
+"""`onnx.TensorProto` data types that a spike can have, for code that does not import onnx."""
 
 SPIKE_DTYPES: Final = {FLOAT: np.float32, FLOAT16: np.float16, INT8: np.int8, UINT8: np.uint8}
 """The numpy dtype of the attributes `spike_type` and `count_type`."""

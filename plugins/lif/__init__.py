@@ -1,6 +1,6 @@
 """LIF: the leaky integrate-and-fire neuron, `u = decay * v + x`."""
 
-from plugins.lif.op import OP
+from plugins.lif.op import OPS
 from plugins.lif.reference import lif
 
-__all__ = ["OP", "lif"]
+__all__ = ["OPS", "lif"]

@@ -43,3 +43,4 @@ OP: Final = Op(
     attributes={**NEURON, "steps": Attribute(int, 1, minimum=1)},
     plugin=True,
 )
+OPS: Final = (OP,)

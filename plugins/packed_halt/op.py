@@ -27,3 +27,4 @@ OP: Final = Op(
     body=_body,
     attributes=HALT,
 )
+OPS: Final = (OP,)

@@ -33,3 +33,4 @@ OP: Final = Op(
     body=_body,
     attributes=NEURON,
 )
+OPS: Final = (OP,)

@@ -1,6 +1,6 @@
 """Patches: the neighbourhood of every pixel, for a convolution that is a matrix product."""
 
-from plugins.patches.op import OP
+from plugins.patches.op import OPS
 from plugins.patches.reference import patches
 
-__all__ = ["OP", "patches"]
+__all__ = ["OPS", "patches"]

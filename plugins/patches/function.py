@@ -18,7 +18,7 @@ def patches_function() -> onnx.FunctionProto:
 
 
 def add_patches(body: Body, x: str, out: str | None = None) -> str:
-    """Append what gives the neighbourhoods of `x`."""
+    """Append the nodes that compute the neighbourhoods of X."""
     padded = body.op("Pad", x, body.ints([0, 1, 1, 0, 0, 1, 1, 0]))
     shifts = [
         body.op(

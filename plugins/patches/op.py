@@ -26,3 +26,4 @@ OP: Final = Op(
     body=_body,
     attributes={},
 )
+OPS: Final = (OP,)

@@ -1,13 +1,11 @@
-"""The kernels library through ctypes: its structures, its functions, its error codes.
-
-The structures repeat `plugins/*/*_kernel.h` field by field; a test compares their sizes and
-offsets with what a compiler makes of the headers.
-"""
+"""The kernels library through ctypes: its functions, element types and error codes."""
 
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_size_t, c_void_p
+from collections.abc import Mapping, Sequence
+from ctypes import POINTER, c_char_p, c_float, c_int32, c_size_t, c_void_p
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,104 +24,37 @@ TYPES: Final = {
 """`SpikehaltType` of a numpy dtype."""
 
 
-class LifParams(ctypes.Structure):
-    """`SpikehaltLifParams`."""
+@dataclass(frozen=True)
+class Signature:
+    """A C function of the library.
 
-    _fields_ = (
-        ("elements", c_int64),
-        ("steps", c_int32),
-        ("type", c_int32),
-        ("spikeType", c_int32),
-        ("oneState", c_int32),
-        ("softReset", c_int32),
-        ("decay", c_float),
-        ("threshold", c_float),
-        ("vReset", c_float),
-    )
+    Attributes:
+        arguments: ctypes types.
+        result: what it returns; by default an error code.
+    """
+
+    arguments: Sequence[Any]
+    result: Any = c_int32
 
 
-class TokenHaltParams(ctypes.Structure):
-    """`SpikehaltTokenHaltParams`."""
-
-    _fields_ = (
-        ("images", c_int64),
-        ("tokens", c_int64),
-        ("width", c_int64),
-        ("type", c_int32),
-        ("last", c_int32),
-        ("alpha", c_float),
-        ("beta", c_float),
-    )
-
-
-class TokenHaltTensors(ctypes.Structure):
-    """`SpikehaltTokenHaltTensors`: device pointers."""
-
-    _fields_ = (
-        ("x", c_void_p),
-        ("size", c_void_p),
-        ("hist", c_void_p),
-        ("cum", c_void_p),
-        ("live", c_void_p),
-        ("epsilon", c_void_p),
-        ("readout", c_void_p),
-        ("histNext", c_void_p),
-        ("cumNext", c_void_p),
-        ("liveNext", c_void_p),
-    )
-
-
-class TokenMergeParams(ctypes.Structure):
-    """`SpikehaltTokenMergeParams`."""
-
-    _fields_ = (
-        ("images", c_int64),
-        ("width", c_int64),
-        ("tokens", c_int32),
-        ("gamma", c_int32),
-        ("type", c_int32),
-        ("oneSource", c_int32),
-    )
-
-
-class TokenMergeTensors(ctypes.Structure):
-    """`SpikehaltTokenMergeTensors`: device pointers."""
-
-    _fields_ = (
-        ("x", c_void_p),
-        ("size", c_void_p),
-        ("live", c_void_p),
-        ("source", c_void_p),
-        ("xNext", c_void_p),
-        ("sizeNext", c_void_p),
-        ("liveNext", c_void_p),
-        ("keep", c_void_p),
-        ("sourceOut", c_void_p),
-        ("workspace", c_void_p),
-        ("workspaceBytes", c_size_t),
-    )
-
-
-_FUNCTIONS: Final[dict[str, list[Any]]] = {
-    "spikehaltLif": [POINTER(LifParams), *[c_void_p] * 5],
-    "spikehaltTokenHalt": [POINTER(TokenHaltParams), POINTER(TokenHaltTensors), c_void_p],
-    "spikehaltTokenHaltSum": [POINTER(TokenHaltParams), POINTER(TokenHaltTensors), c_void_p],
-    "spikehaltTokenMerge": [POINTER(TokenMergeParams), POINTER(TokenMergeTensors), c_void_p],
-    "spikehaltDeviceCount": [POINTER(c_int32)],
-    "spikehaltDeviceName": [c_char_p, c_int32, POINTER(c_int32), POINTER(c_int32)],
-    "spikehaltAllocate": [POINTER(c_void_p), c_size_t],
-    "spikehaltFree": [c_void_p],
-    "spikehaltUpload": [c_void_p, c_void_p, c_size_t],
-    "spikehaltDownload": [c_void_p, c_void_p, c_size_t],
-    "spikehaltCopy": [c_void_p, c_void_p, c_size_t, c_void_p],
-    "spikehaltStreamCreate": [POINTER(c_void_p)],
-    "spikehaltStreamDestroy": [c_void_p],
-    "spikehaltStreamSynchronize": [c_void_p],
-    "spikehaltCaptureBegin": [c_void_p],
-    "spikehaltCaptureEnd": [c_void_p, POINTER(c_void_p)],
-    "spikehaltGraphTime": [c_void_p, c_void_p, c_int32, POINTER(c_float)],
-    "spikehaltGraphDestroy": [c_void_p],
+_FUNCTIONS: Final = {
+    "spikehaltErrorString": Signature([c_int32], result=c_char_p),
+    "spikehaltDeviceCount": Signature([POINTER(c_int32)]),
+    "spikehaltDeviceName": Signature([c_char_p, c_int32, POINTER(c_int32), POINTER(c_int32)]),
+    "spikehaltAllocate": Signature([POINTER(c_void_p), c_size_t]),
+    "spikehaltFree": Signature([c_void_p]),
+    "spikehaltUpload": Signature([c_void_p, c_void_p, c_size_t]),
+    "spikehaltDownload": Signature([c_void_p, c_void_p, c_size_t]),
+    "spikehaltCopy": Signature([c_void_p, c_void_p, c_size_t, c_void_p]),
+    "spikehaltStreamCreate": Signature([POINTER(c_void_p)]),
+    "spikehaltStreamDestroy": Signature([c_void_p]),
+    "spikehaltStreamSynchronize": Signature([c_void_p]),
+    "spikehaltCaptureBegin": Signature([c_void_p]),
+    "spikehaltCaptureEnd": Signature([c_void_p, POINTER(c_void_p)]),
+    "spikehaltGraphTime": Signature([c_void_p, c_void_p, c_int32, POINTER(c_float)]),
+    "spikehaltGraphDestroy": Signature([c_void_p]),
 }
+"""What `plugins/cuda/device_api.h` declares."""
 
 
 class Kernels:
@@ -131,18 +62,18 @@ class Kernels:
 
     Args:
         path: `libspikehalt_kernels.so`, as `python -m plugins build` makes it.
+        functions: the functions of the ops, by name, besides those of the device.
 
     Raises:
         LibraryError: the file cannot be loaded or lacks one of our functions.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, functions: Mapping[str, Signature]) -> None:
         try:
             self._library = ctypes.CDLL(str(path))
-            for name, arguments in _FUNCTIONS.items():
-                getattr(self._library, name).argtypes = arguments
-            self._library.spikehaltTokenMergeWorkspace.restype = c_size_t
-            self._library.spikehaltErrorString.restype = c_char_p
+            for name, signature in {**_FUNCTIONS, **functions}.items():
+                function = getattr(self._library, name)
+                function.argtypes, function.restype = signature.arguments, signature.result
         except (OSError, AttributeError) as error:
             raise LibraryError(
                 f"{path} is no kernels library of this version ({error}). "
@@ -159,9 +90,9 @@ class Kernels:
         """The sentence for an error code."""
         return bytes(self._library.spikehaltErrorString(c_int32(code))).decode()
 
-    def merge_workspace(self, params: TokenMergeParams) -> int:
-        """Bytes of workspace that TokenMerge needs."""
-        return int(self._library.spikehaltTokenMergeWorkspace(ctypes.byref(params)))
+    def size(self, function: str, *arguments: object) -> int:
+        """Call a function that returns a number of bytes."""
+        return int(getattr(self._library, function)(*arguments))
 
 
 def type_of(dtype: npt.DTypeLike) -> int:

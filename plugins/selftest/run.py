@@ -14,10 +14,10 @@ import numpy as np
 from plugins.common.types import Array
 from plugins.libraries import FOLDER_VARIABLE
 from plugins.selftest import calls
-from plugins.selftest.cases import Case, all_cases
+from plugins.selftest.cases import all_cases, open_kernels
 from plugins.selftest.device import Device
-from plugins.selftest.kernels import Kernels
-from plugins.selftest.timing import Sizes, measure, report
+from plugins.selftest.part import Case, Sizes
+from plugins.selftest.timing import measure, report
 
 Say = Callable[[str], None]
 
@@ -37,7 +37,7 @@ def selftest(library: Path, *, quick: bool, megabytes: int, sanitize: bool, say:
         NoDeviceError: the machine has no NVIDIA GPU.
         KernelError: a kernel or the CUDA runtime reports an error.
     """
-    with Device(Kernels(library)) as device:
+    with Device(open_kernels(library)) as device:
         say(f"{device.name}, compute capability {device.capability[0]}.{device.capability[1]}")
         failures = check_cases(device, all_cases(quick=quick), say)
         if not quick:

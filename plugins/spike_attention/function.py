@@ -40,7 +40,7 @@ def _mixed(body: Body, rows: str, of: Bodies) -> str:
 
 
 def _heads(body: Body, rows: str, tail: list[int]) -> list[str]:
-    """[B * K, 3D] -> q, k and v [B, H, K, D/H]; moved together, so that most copies are one."""
+    """[B * K, 3D] -> q, k and v [B, H, K, D/H], in one transposition of all three."""
     slots = body.op("Unsqueeze", body.attribute("slots", onnx.AttributeProto.INT), body.ints([0]))
     split = body.op("Concat", body.ints([-1]), slots, body.ints(tail), axis=0)
     moved = body.op("Transpose", body.op("Reshape", rows, split), perm=[2, 0, 3, 1, 4])

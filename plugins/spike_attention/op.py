@@ -43,3 +43,4 @@ PACKED_OP: Final = Op(
     body=_packed_body,
     attributes=_ATTRIBUTES,
 )
+OPS: Final = (OP, PACKED_OP)

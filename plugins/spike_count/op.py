@@ -36,3 +36,4 @@ OP: Final = Op(
         "count_type": Attribute(int, FLOAT, choices=(FLOAT, FLOAT16, UINT8)),
     },
 )
+OPS: Final = (OP,)

@@ -21,8 +21,9 @@ def spike_linear_integer_function() -> onnx.FunctionProto:
     """Return SpikeLinearInteger's body.
 
     ONNX Runtime's own MatMulIntegerToFloat scales and shifts the sums while they are in registers;
-    MatMulInteger, Cast, Mul and Add of the standard give the same and pass over them three times
-    more. The Cast, which ONNX Runtime leaves out, tells others the type of what they do not know.
+    the standard's MatMulInteger, Cast, Mul and Add compute the same in three more passes. The Cast
+    changes nothing, and ONNX Runtime removes it; it tells tools that do not know
+    MatMulIntegerToFloat the type of its output.
     """
     body = Body()
     one = body.const(1.0, np.float32)

@@ -31,6 +31,7 @@ OP: Final = Op(
     reference=spike_linear,
     body=_body,
     attributes={},
+    sparse=True,
 )
 INTEGER_OP: Final = Op(
     name="SpikeLinearInteger",
@@ -39,4 +40,6 @@ INTEGER_OP: Final = Op(
     reference=spike_linear_integer,
     body=_integer_body,
     attributes={},
+    sparse=True,
 )
+OPS: Final = (OP, INTEGER_OP)

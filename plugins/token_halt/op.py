@@ -53,3 +53,4 @@ SUM_OP: Final = Op(
     attributes=HALT,
     plugin=True,
 )
+OPS: Final = (OP, SUM_OP)

@@ -1,9 +1,9 @@
 """TokenMerge as an ONNX function.
 
 Gather and merge are one product with a one-hot matrix, because scatter with reduction is not in
-TensorRT's core. Ties must go to the lower position on every runtime, and TensorRT does not say
-how its TopK and ArgMax break them; so the order among equals is counted out, and TopK only sorts
-keys that differ.
+TensorRT's core. Ties must go to the lower position on every runtime, and TensorRT does not say how
+its TopK and ArgMax break them; so equal keys are ranked by counting, and TopK only sorts keys that
+differ.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ def _first_true(body: Body, mask: str, positions: str, count: str) -> str:
 def _positions(body: Body, value: str, axis: int, step: int = 1, start: int = 0) -> str:
     """start, start + step, ..., one for each element of `axis`, int32 [n].
 
-    Range runs in int64 and is cast: shape inference takes a cast length for int64 all the same.
+    Range runs in int64 and its result is cast: where its limit is cast instead, shape inference
+    still reports int64.
     """
     count = body.op("Squeeze", _length(body, value, axis))
     zero, one = body.const(0, "int64"), body.const(1, "int64")

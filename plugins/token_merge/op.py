@@ -28,3 +28,4 @@ OP: Final = Op(
     attributes={"gamma": Attribute(int, minimum=1)},
     plugin=True,
 )
+OPS: Final = (OP,)

@@ -30,14 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     options = build_parser().parse_args(arguments)
-    return int(import_module(f"runtime.cli.{options.command}").run(options))
+    return int(import_module(COMMANDS[options.command].module).run(options))
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = commands.Parser(prog="python -m runtime", description="Run spikehalt bundles.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, purpose in COMMANDS.items():
-        command = subparsers.add_parser(name, help=purpose, description=purpose)
-        import_module(f"runtime.cli.{name}").add_arguments(command)
+    for name, command in COMMANDS.items():
+        one = subparsers.add_parser(name, help=command.purpose, description=command.purpose)
+        import_module(command.module).add_arguments(one)
     return parser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from runtime.bundle import Bundle
@@ -11,7 +12,7 @@ from runtime.cli import options
 from runtime.cli.info import identity
 from runtime.errors import BundleWriteError
 from runtime.inputs.files import spread
-from runtime.report import collect, render
+from runtime.report import Other, collect, render
 from spikehalt import console
 from spikehalt import files as atomic
 from spikehalt.reading import reason
@@ -23,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="IMAGES", help=options.IMAGES_HELP)
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="FILE.html", help="the page"
+    )
+    parser.add_argument(
+        "--against", metavar="OTHER", help="another bundle, to compare with on the same files"
     )
     options.add_count(parser, 500)
     options.add_exit(parser)
@@ -37,7 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
     bundle = Bundle.open(
         arguments.bundle, public_key=arguments.public_key, min_release=arguments.min_release
     )
-    with options.open_engine(arguments, max_batch=arguments.batch) as engine:
+    with ExitStack() as open_engines:
+        engine = open_engines.enter_context(
+            options.open_engine(arguments, max_batch=arguments.batch)
+        )
         spec = options.input_spec(arguments, engine.manifest.input)
         samples = spread(options.find([arguments.data], spec, arguments.split), arguments.count)
         collected = collect(
@@ -46,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
             identity(bundle),
             batch=arguments.batch,
             spec=spec,
+            against=_against(arguments, engine.manifest.name, open_engines),
             ticking=_ticking,
         )
     _write(arguments.out, render(collected))
@@ -54,6 +62,18 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         console.say(f"{arguments.out}: {len(samples)} image(s)")
     return 0
+
+
+def _against(arguments: argparse.Namespace, name: str, open_engines: ExitStack) -> Other | None:
+    """The other bundle, run with the same options; bundles of one name go by their folders."""
+    if arguments.against is None:
+        return None
+    given = argparse.Namespace(**{**vars(arguments), "bundle": arguments.against})
+    engine = open_engines.enter_context(options.open_engine(given, max_batch=arguments.batch))
+    names = (name, engine.manifest.name)
+    if names[0] == names[1]:
+        names = (Path(arguments.bundle).name, Path(arguments.against).name)
+    return Other(engine, options.input_spec(arguments, engine.manifest.input), names)
 
 
 def _ticking(starts: Iterable[int], count: int) -> Iterator[int]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from runtime.cli import options
+from runtime.cli import options, shards
 from runtime.cli.answers import Answered, Reading, of_files, of_video
 from runtime.cli.outputs import is_movie, opened
 from runtime.engine import Engine
@@ -23,7 +23,8 @@ from spikehalt.errors import ConfigError
 
 MAX_FPS, MAX_TIMEOUT_S = 1e4, 86_400.0
 SOURCES_HELP = (
-    f"{options.IMAGES_HELP}; videos, cameras (0, /dev/video0) and streams (rtsp://…, http://…)"
+    f"{options.IMAGES_HELP}; with --out also .tar, .parquet, s3:// and gs://; videos, cameras (0, "
+    "/dev/video0) and streams (rtsp://…, http://…)"
 )
 
 
@@ -58,11 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=above_zero(MAX_TIMEOUT_S), default=10.0, metavar="S",
         help="seconds that a stream may give nothing (default 10)",
     )  # fmt: skip
+    shards.add_arguments(parser)
     options.add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Classify and show; 1 if a file could not be read, or a video not to its end."""
+    if arguments.out is not None or arguments.ray is not None:
+        return shards.run(arguments)
     _check_outputs(arguments)
     shown = Shown(keep=arguments.json)
     with options.open_engine(arguments, max_batch=arguments.batch) as engine:

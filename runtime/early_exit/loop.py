@@ -36,6 +36,22 @@ class Recorder(Protocol):
         ...
 
 
+class Feed(Protocol):
+    """A batch whose frames need not be there before they are asked for."""
+
+    def __len__(self) -> int:
+        """Number of images B."""
+        ...
+
+    def __getitem__(self, at: tuple[Positions, slice]) -> NDArray[Any]:
+        """Frames [B', chunk, C, H, W] of images and timesteps."""
+        ...
+
+
+Data = NDArray[Any] | Feed
+"""Checked input: images uint8 [B, H, W, C], frames float32 [B, T, C, H, W], or frames to come."""
+
+
 class LastAnswers:
     """Keeps every image's outputs at the timestep at which it left.
 
@@ -53,6 +69,7 @@ class LastAnswers:
         self.timesteps = np.zeros(batch, np.int64)
         self.live_tokens = np.zeros((batch, T, len(slots)), np.int32)
         self.live_masks = tuple(np.zeros((batch, T, K), np.int32) for K in slots) if masks else None
+        self.merged: tuple[NDArray[np.int32], ...] | None = None
         self.mac_ops = np.zeros(batch) if manifest.instrumented else None
         self.ac_ops = np.zeros(batch) if manifest.instrumented else None
 
@@ -69,6 +86,8 @@ class LastAnswers:
             self.live_tokens[images, start:stop] = outputs.live_tokens
             for mask, value in zip(self.live_masks or (), outputs.live_masks, strict=True):
                 mask[images, start:stop] = value
+            if start == 0 and outputs.merged:  # all images take part in the first chunk
+                self.merged = outputs.merged
             self.mac_ops = _with_operations(self.mac_ops, images, outputs.mac_ops)
             self.ac_ops = _with_operations(self.ac_ops, images, outputs.ac_ops)
         except (ValueError, IndexError) as error:
@@ -85,6 +104,7 @@ class LastAnswers:
             live_tokens=self.live_tokens,
             halt_score=self.halt_score,
             live_masks=self.live_masks,
+            merged=self.merged,
             mac_ops=self.mac_ops,
             ac_ops=self.ac_ops,
             manifest=self._manifest,
@@ -120,12 +140,12 @@ class Job:
     timings: Timings = field(default_factory=Timings)
 
 
-def run_batch(job: Job, data: NDArray[Any]) -> Result:
+def run_batch(job: Job, data: Data) -> Result:
     """Classify one batch.
 
     Args:
         job: what runs it, and how.
-        data: checked input, uint8 [B, H, W, C] or float32 [B, T, C, H, W].
+        data: of the batch.
 
     Raises:
         BackendError: the backend failed, or returned what cannot be.
@@ -135,7 +155,7 @@ def run_batch(job: Job, data: NDArray[Any]) -> Result:
     return answers.result()
 
 
-def run_chunks(job: Job, data: NDArray[Any], recorder: Recorder) -> None:
+def run_chunks(job: Job, data: Data, recorder: Recorder) -> None:
     """Run chunk after chunk until every image has left; errors as `run_batch`."""
     manifest, settings = job.manifest, job.settings
     running: Positions = np.arange(len(data))  # images that have not left, in the batch
@@ -182,6 +202,10 @@ def _refuse_other_shapes(manifest: Manifest, outputs: ChunkOutputs, images: int)
     real = {name: np.shape(getattr(outputs, name)) for name in wanted}
     slots = manifest.tokens_per_block
     wanted |= {f"live_masks[{n}]": (images, chunk, slots[n]) for n in range(len(slots))}
+    arriving = (manifest.tokens, *slots)
+    gammas = [before - after for before, after in zip(arriving, slots, strict=False)]
+    wanted |= {f"merged[{n}]": (images, gamma) for n, gamma in enumerate(filter(None, gammas))}
+    real |= {f"merged[{n}]": gone.shape for n, gone in enumerate(outputs.merged)}
     real |= {f"live_masks[{n}]": mask.shape for n, mask in enumerate(outputs.live_masks)}
     for name, shape in real.items():
         if shape != wanted.get(name):
@@ -207,7 +231,7 @@ def _about_overflow(precision: str) -> str:
 
 def _inputs(
     manifest: Manifest,
-    data: NDArray[Any],
+    data: Data,
     running: Positions,
     kept: Positions | None,
     start: int,
@@ -218,7 +242,7 @@ def _inputs(
         frames = data[running, start : start + manifest.chunk]
         inputs[graph_io.FRAMES] = np.ascontiguousarray(frames)
     elif kept is None:
-        inputs[graph_io.IMAGE] = data
+        inputs[graph_io.IMAGE] = np.asarray(data)
     if kept is not None:
         inputs[graph_io.ALIVE] = kept
     return inputs

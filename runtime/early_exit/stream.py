@@ -145,7 +145,10 @@ def _answers(
     source: Any, classify: Classify, prepare: Prepare | None, batch: int, queue: FrameQueue
 ) -> Iterator[Streamed]:
     reader = threading.Thread(
-        target=_read, args=(frames_of(source), prepare, queue), name="frame reader", daemon=True
+        target=read_frames,
+        args=(frames_of(source), prepare, queue),
+        name="frame reader",
+        daemon=True,
     )
     reader.start()
     try:
@@ -162,7 +165,8 @@ def _answers(
         reader.join(timeout=1.0)
 
 
-def _read(frames: Iterable[Any], prepare: Prepare | None, queue: FrameQueue) -> None:
+def read_frames(frames: Iterable[Any], prepare: Prepare | None, queue: FrameQueue) -> None:
+    """Put all frames into the queue, prepared; what the source raises goes to the consumer."""
     try:
         for index, frame in enumerate(frames):
             arrived_s = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,30 @@ def check_inputs(spec: InputSpec, data: Any) -> NDArray[Any]:
     """
     array = _as_array(data)
     return _check_frames(spec, array) if spec.kind == "frames" else _check_images(spec, array)
+
+
+def check_frame(spec: InputSpec, data: Any) -> NDArray[np.float32]:
+    """Make one event frame that the graphs can take.
+
+    Args:
+        spec: the bundle's input, of kind "frames".
+        data: numbers [C, H, W].
+
+    Returns:
+        C-contiguous float32 [C, H, W].
+
+    Raises:
+        InputError: what was wrong, what the bundle takes, and what to do.
+    """
+    array = _as_array(data)
+    wanted = (spec.channels, spec.height, spec.width)
+    if array.shape != wanted:
+        raise InputError(
+            f"a frame has shape {list(array.shape)}; this bundle takes {list(wanted)} (channels, "
+            "height, width)"
+        )
+    frame: NDArray[np.float32] = _check_frames(replace(spec, timesteps=1), array[None])[0, 0]
+    return frame
 
 
 def fit_frame(frame: Any, spec: InputSpec) -> Any:

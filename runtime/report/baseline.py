@@ -42,8 +42,8 @@ def single_calls(engine: Engine, inputs: Sequence[NDArray[Any]]) -> dict[str, fl
     """Median time of calls with one image, as the engine is set and with all timesteps, in turn."""
     early, full = list[float](), list[float]()
     for one in inputs:
-        early.append(_call_ms(engine, one))
-        full.append(_call_ms(engine, one, policy=NEVER.name))
+        early.append(call_ms(engine, one))
+        full.append(call_ms(engine, one, policy=NEVER.name))
     return {
         "calls": len(inputs),
         "latency_ms": float(np.median(early)),
@@ -51,7 +51,8 @@ def single_calls(engine: Engine, inputs: Sequence[NDArray[Any]]) -> dict[str, fl
     }
 
 
-def _call_ms(engine: Engine, one: NDArray[Any], **overrides: Any) -> float:
+def call_ms(engine: Engine, one: NDArray[Any], **overrides: Any) -> float:
+    """Wall time of a call with one image."""
     begin = time.perf_counter()
     engine(one[None], **overrides)
     return (time.perf_counter() - begin) * 1e3

@@ -18,6 +18,7 @@ from runtime.calibration.evidence import Observed, Point
 from runtime.engine import Engine
 from runtime.errors import InputError
 from runtime.inputs.files import Sample, class_indices, load_sample, spread
+from runtime.report.adaptivity import adaptivity
 from runtime.report.baseline import (
     SINGLE_CALLS,
     all_timesteps,
@@ -25,6 +26,7 @@ from runtime.report.baseline import (
     operating_point,
     single_calls,
 )
+from runtime.report.comparison import agreement, calls_in_turn, check_comparable
 from runtime.report.conditions import conditions
 from runtime.report.pictures import Picture, make_picture, missing_heat_maps
 from runtime.results.result import Result, concatenate
@@ -36,6 +38,21 @@ EXAMPLES = 6  # easy and hard ones
 CURVE_POINTS = 60
 
 Ticking = Callable[[Iterable[int], int], Iterator[int]]
+
+
+@dataclass(frozen=True)
+class Other:
+    """A second bundle to compare with.
+
+    Attributes:
+        engine: of it.
+        spec: its input, as `collect`'s.
+        names: what the report calls the first bundle and this one.
+    """
+
+    engine: Engine
+    spec: InputSpec
+    names: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -58,6 +75,7 @@ def collect(
     *,
     batch: int = 16,
     spec: InputSpec | None = None,
+    against: Other | None = None,
     ticking: Ticking | None = None,
 ) -> Collected:
     """Run the engine as it is set, and once more with all timesteps for the curves.
@@ -68,25 +86,31 @@ def collect(
         identity: the bundle's identity card, names and values.
         batch: images at once.
         spec: the bundle's input, where files are to become inputs in another way than its own.
+        against: what to compare with on the same files.
         ticking: wraps the batches to show progress, called with their starts and their number.
+
+    Raises:
+        ConfigError: `against` takes other inputs or has other classes.
     """
     reasons: dict[str, str] = {}
     spec = spec or engine.manifest.input
-    labels = _labels(engine, samples, reasons)
-    result, trajectory = _run(engine, spec, samples, batch, ticking, reasons)
+    if against is not None:
+        check_comparable(engine, against.engine)
+    run = _run(engine, spec, samples, batch, ticking, reasons)
+    result, labels = run.result, run.labels
     groups = _groups(result)
-    observed = _observed(engine, trajectory, labels)
     data = {
         "identity": [list(row) for row in identity],
         "conditions": [list(row) for row in conditions(engine, batch)],
         "settings": asdict(engine.settings),
         "classes": list(engine.manifest.classes),
         "summary": _summary(result, labels, reasons),
-        "all_timesteps": all_timesteps(observed, labelled=labels is not None),
+        "all_timesteps": all_timesteps(run.observed, labelled=labels is not None),
         "exits": _exits(result),
         "live_share": _live_share(result),
-        "curves": None if labels is None else _curves(engine, observed),
-        "operating_point": _plain(operating_point(engine, observed)),
+        "adaptivity": adaptivity(result, run.observed.trajectory, labels, reasons),
+        "curves": None if labels is None else _curves(engine, run.observed),
+        "operating_point": _plain(operating_point(engine, run.observed)),
         "stats": asdict(engine.stats),
         "images": _images(samples, result, labels),
         "groups": groups,
@@ -94,12 +118,44 @@ def collect(
     }
     few = spread(samples, SINGLE_CALLS)
     data["single"] = single_calls(engine, [load_sample(each, spec) for each in few])
+    data["against"] = (
+        None
+        if against is None
+        else _against(engine, spec, run, against, samples=samples, batch=batch, ticking=ticking)
+    )
     shown = sorted({number for numbers in groups.values() for number in numbers})
     pictures = {number: _picture(engine, spec, samples[number], number, result) for number in shown}
     missing = missing_heat_maps(engine.manifest)
     if missing:
         reasons["heat_maps"] = missing
     return Collected(data, pictures)
+
+
+def _against(
+    engine: Engine,
+    spec: InputSpec,
+    run: _Run,
+    other: Other,
+    *,
+    samples: Sequence[Sample],
+    batch: int,
+    ticking: Ticking | None,
+) -> dict[str, Any]:
+    """The other bundle's figures on the same files, and times of both in turn."""
+    reasons: dict[str, str] = {}
+    theirs = _run(other.engine, other.spec, samples, batch, ticking, reasons)
+    few = spread(samples, SINGLE_CALLS)
+    inputs = [[load_sample(each, one) for each in few] for one in (spec, other.spec)]
+    this_ms, other_ms = calls_in_turn((engine, other.engine), inputs)
+    return {
+        "names": list(other.names),
+        "settings": asdict(other.engine.settings),
+        "summary": _summary(theirs.result, theirs.labels, reasons),
+        "this_call_ms": this_ms,
+        "call_ms": other_ms,
+        "calls": len(few),
+        "agreement": agreement(run.result, theirs.result, run.labels),
+    }
 
 
 def _picture(
@@ -120,6 +176,15 @@ def _labels(
         return None
 
 
+@dataclass(frozen=True)
+class _Run:
+    """One engine on the samples: as it is set, and recorded over all timesteps."""
+
+    result: Result
+    labels: NDArray[np.int64] | None
+    observed: Observed
+
+
 def _run(
     engine: Engine,
     spec: InputSpec,
@@ -127,7 +192,8 @@ def _run(
     batch: int,
     ticking: Ticking | None,
     reasons: dict[str, str],
-) -> tuple[Result, Trajectory]:
+) -> _Run:
+    labels = _labels(engine, samples, reasons)
     masks = engine.manifest.live_masks
     starts = range(0, len(samples), batch)
     results, trajectories = [], []
@@ -139,7 +205,7 @@ def _run(
             engine.reset_stats()
         results.append(engine(data, live_masks=masks))
         trajectories.append(engine.record(data))
-    return concatenate(results), join(trajectories)
+    return _Run(concatenate(results), labels, _observed(engine, join(trajectories), labels))
 
 
 def _summary(

@@ -18,7 +18,7 @@ from runtime.serve.options import Listening, ServeOptions
 from spikehalt.errors import ConfigError
 
 _FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-_GRACE_S = 30  # what is queued is answered within it when the server is told to stop
+GRACE_S = 30  # what is queued is answered within it when the server is told to stop
 _LOG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -74,7 +74,7 @@ def _config(options: ServeOptions, listening: Listening) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=_GRACE_S,
+        timeout_graceful_shutdown=GRACE_S,
         ssl_certfile=listening.certificate,
         ssl_keyfile=listening.key,
         ssl_ca_certs=None if listening.client_ca is None else str(listening.client_ca),

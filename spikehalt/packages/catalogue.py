@@ -26,18 +26,21 @@ _ROWS = (
     ("resume", "train.cli.resume", "train", "continue a stopped training"),
     ("recipes", "train.cli.recipes", "train", "list the recipes"),
     ("evaluate", "train.cli.evaluate", "train", "accuracy, timesteps and tokens of a checkpoint"),
-    ("energy", "train.cli.energy", "train", "estimated energy by module"),
-    ("figure", "train.cli.figure", "train", "the papers' figures"),
-    ("sweep", "train.cli.sweep", "train", "train a grid of settings"),
-    ("import", "train.cli.importing", "train", "bring in a published checkpoint"),
+    ("energy", "train.cli.energy", "train", "estimated energy by module, from firing rates"),
+    ("figure", "train.cli.figure", "train", "draw the papers' figures from checkpoints or runs"),
+    ("sweep", "train.cli.sweep", "train", "train a grid of settings, or go on with one"),
+    ("import", "train.cli.importing", "train", "turn a published checkpoint into one of ours"),
+    ("adapt", "train.cli.adapt", "train", "let tokens halt in a network trained without halting"),
+    ("events", "train.cli.events", "train", "turn event-camera recordings into training frames"),
     ("export", "export.to_trt", "export", "a checkpoint to an ONNX bundle and engines"),
     ("compare", "export.comparison.command", "compare", "do all ways of running a bundle agree?"),
-    ("trtexec", "export.engines.trtexec", "export", "trtexec commands for a bundle's graphs"),
+    ("trtexec", "export.engines.trtexec", "export", "write trtexec commands for a bundle's graphs"),
     ("run", "runtime.cli.run", "cli", "classify images, videos, cameras or streams"),
     ("info", "runtime.cli.info", "cli", "show what a bundle is"),
     ("bench", "runtime.cli.bench", "onnxruntime", "measure speed and energy"),
     ("calibrate", "runtime.cli.calibrate", "onnxruntime", "find exit thresholds on labelled files"),
     ("serve", "runtime.cli.serve", "serve", "answer over HTTP (Open Inference Protocol)"),
+    ("live", "runtime.cli.live", "live", "watch a bundle at work on a local page"),
     ("triton", "runtime.cli.triton", "serve", "a model repository for Triton"),
     ("report", "runtime.cli.report", "onnxruntime", "one HTML page about a bundle on some files"),
     ("explain", "runtime.cli.explain", "figures", "draw which patches of an image lived how long"),
@@ -54,10 +57,10 @@ _ROWS = (
 COMMANDS = {name: Command(purpose, module, extra) for name, module, extra, purpose in _ROWS}
 
 
-def of_package(package: str) -> dict[str, str]:
-    """Purposes of the commands of one package, by name."""
+def of_package(package: str) -> dict[str, Command]:
+    """The commands of one package, by name."""
     return {
-        name: command.purpose
+        name: command
         for name, command in COMMANDS.items()
         if command.module.startswith(f"{package}.")
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from plugins.selftest.cases import open_kernels
 from plugins.selftest.device import Device
 from plugins.selftest.kernels import Kernels
 from tests.plugins import compilers
@@ -21,7 +22,7 @@ def emulated_library(build_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def emulated_kernels(emulated_library: Path) -> Kernels:
-    return Kernels(emulated_library)
+    return open_kernels(emulated_library)
 
 
 @pytest.fixture

@@ -85,11 +85,22 @@ def test_packages_list_the_commands_of_the_catalogue() -> None:
         "calibrate",
         "report",
         "explain",
+        "live",
         "serve",
         "sign",
         "triton",
         "verify",
     }
+
+
+def test_training_lists_the_catalogues_commands_and_purposes() -> None:
+    from train.cli import COMMANDS as TRAIN_COMMANDS
+    from train.cli import build_parser
+
+    named = {name if name != "run" else "train": each for name, each in TRAIN_COMMANDS.items()}
+    assert named == of_package("train")
+    text = " ".join(build_parser().format_help().split())
+    assert all(command.purpose in text for command in named.values())
 
 
 def test_every_command_is_a_module_with_arguments_and_a_run() -> None:

@@ -222,8 +222,8 @@ def test_older_checkpoints_were_trained_as_their_data_options_say(tmp_path: Path
         ({"metrics": None}, "metrics is a NoneType, no mapping"),
         ({"run": [1]}, "run is a list, no mapping"),
         ({"classes": ["a"]}, "1 names for"),
-        ({"classes": [1, 2]}, "its classes are no list of names"),
-        ({"classes": None}, "its classes are no list of names"),
+        ({"classes": [1, 2]}, "its classes are not a list of names"),
+        ({"classes": None}, "its classes are not a list of names"),
     ],
 )
 def test_parts_of_a_wrong_kind_are_named(

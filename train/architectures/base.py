@@ -1,6 +1,6 @@
 """The questions that the rest of the project asks about an architecture.
 
-What is computed is design section 1; here stands only in which of its points architectures differ.
+Design section 1 says what is computed; this file only says where architectures differ.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Attention:
     Attributes:
         name: the papers' abbreviation.
         scaled: `ModelConfig.attention_scale` multiplies the mixed sums.
-        has_op: an op of its own mixes (SpikeAttention, PackedAttention), which reads spikes as
-            bytes where rows are packed; else standard ops do, which take floats.
+        has_op: one of our ops mixes them (SpikeAttention, PackedAttention) and reads spikes as
+            bytes where rows are packed; otherwise standard ops do, on floats.
         meets: how many accumulates a spike causes in the cheaper order of products, from the tokens
             K and the width D/H of a head.
         largest_sum: bound of a mixed sum, from the same.
@@ -53,6 +53,8 @@ class Architecture:
             embeds; else it is one more convolution.
         adds_square_mlp: an MLP whose hidden width is D also adds its first layer's current to the
             tokens, and its second neuron reads that sum.
+        integer: its neurons give one of the integers 0..D over D (`LIFConfig.levels`) and keep no
+            membrane, so that there is one timestep.
         forms: by the name of `StemConfig.form`, the stages that stand in the stem's place; empty:
             the stem is spike patch splitting.
     """
@@ -62,6 +64,7 @@ class Architecture:
     attention: Attention
     adds_position: bool
     adds_square_mlp: bool = False
+    integer: bool = False
     forms: Mapping[str, StageForm] = field(default_factory=dict, hash=False)
 
     @property

@@ -1,4 +1,4 @@
-"""Methods of other papers, to compare with: networks around `train.models`, which knows of none.
+"""Methods of other papers to compare with, built around `train.models`, which knows none of them.
 
 dropping    tokens dropped at fixed rates (`model.drop`)
 sml         surrogate modules behind blocks (`loss.surrogate_modules`)

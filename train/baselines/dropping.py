@@ -1,4 +1,4 @@
-"""Dropping tokens at fixed rates, the baselines of adaptive halting: a network of its own.
+"""Networks that drop tokens at fixed rates: the baselines of adaptive halting.
 
 Axes: T timesteps, B images, K tokens, D embedding. `live` is 1 where the token is alive.
 """
@@ -15,7 +15,7 @@ from train.models.network import SpikingTransformer, Tokens
 class DroppingTransformer(SpikingTransformer):
     """A network whose blocks run fixed shares of the tokens (`config.drop`); nothing halts.
 
-    Weights have the names that they have without dropping.
+    Its weights have the same names as without dropping.
     """
 
     def _all_live(self, index: int) -> bool:
@@ -27,18 +27,32 @@ class DroppingTransformer(SpikingTransformer):
             return tokens, None
         live = tokens.live.expand(tokens.x.shape[0], -1, -1)
         count = max(1, round(self.config.drop.keep[index + 1] * self.config.tokens))
+        if self._passes:
+            everyone = torch.ones_like(live)
+            active = activity(tokens.x).expand_as(everyone)
+            return tokens._replace(live=keep_most_important(active, everyone, count)), None
         live = keep_most_important(self._importance(tokens.x, live, index), live, count)
         x = tokens.x * live.unsqueeze(-1).to(tokens.x.dtype)
         return tokens._replace(x=x, live=live), None
 
     def _importance(self, x: Tensor, live: Tensor, index: int) -> Tensor:
-        """[T, B, K]; where it is random, evaluation draws the same in every pass."""
+        """Importance of each token [T, B, K]; where random, the same in every evaluation."""
         if self.config.drop.kind == "anchor":
             return anchor_importance(x, live)
         return random_importance(live.shape, live.device, None if self.training else index)
 
     def _mean_readout(self, tokens: Tokens) -> Tensor:
-        return live_mean(tokens.x, tokens.live)
+        return super()._mean_readout(tokens) if self._passes else live_mean(tokens.x, tokens.live)
+
+    @property
+    def _passes(self) -> bool:
+        """Whether dropped tokens pass by a block unchanged, and may run in the next."""
+        return self.config.drop.kind == "activity"
+
+
+def activity(x: Tensor) -> Tensor:
+    """Mean magnitude of tokens x [T, B, K, D] over timesteps and elements: [1, B, K] float32."""
+    return x.float().abs().mean((0, -1)).unsqueeze(0)
 
 
 def anchor_importance(x: Tensor, live: Tensor) -> Tensor:
@@ -59,7 +73,7 @@ def anchor_importance(x: Tensor, live: Tensor) -> Tensor:
 
 
 def random_importance(shape: torch.Size, device: torch.device, seed: int | None) -> Tensor:
-    """Uniform numbers [T, B, K]: the same for every call with a seed, anew without one."""
+    """Uniform numbers [T, B, K]: with a seed the same in every call, without one new each time."""
     generator = None if seed is None else torch.Generator(device=device).manual_seed(seed)
     return torch.rand(shape, generator=generator, device=device)
 

@@ -16,7 +16,7 @@ class WithSurrogateModules(nn.Module):
     """A network and its surrogate modules; the output carries their logits.
 
     Args:
-        network: trained through; blocks are listened to, not changed.
+        network: gradients pass through it; its blocks are hooked, not changed.
     """
 
     def __init__(self, network: SpikingTransformer) -> None:

@@ -1,8 +1,8 @@
 """The command line: `python -m train COMMAND …`, one module per command.
 
 A command module has `add_arguments(parser)` and `run(arguments) -> exit status`. What is slow to
-import, such as PyTorch, is imported by `run` and by what it calls: help, lists and mistakes answer
-at once.
+import, such as PyTorch, is imported by `run` and by what it calls: help, lists and wrong arguments
+answer at once.
 """
 
 from __future__ import annotations
@@ -16,29 +16,10 @@ from importlib import import_module
 from spikehalt import commands
 from spikehalt.errors import MissingExtraError
 from spikehalt.extras import missing
+from spikehalt.packages.catalogue import of_package
 
-# Module and purpose of each command.
-COMMANDS = {
-    "run": ("run", "train a recipe, with any key changed"),
-    "resume": ("resume", "continue a stopped run"),
-    "recipes": ("recipes", "list the recipes"),
-    "evaluate": (
-        "evaluate",
-        "accuracy, timesteps and tokens on the test images, per exit policy and halting margin",
-    ),
-    "energy": (
-        "energy",
-        "estimated energy per image and module, from firing rates measured on the test images",
-    ),
-    "figure": ("figure", "the papers' figures, from checkpoints or (curves) from runs' folders"),
-    "sweep": ("sweep", "train a recipe over a grid of values; go on where it stopped"),
-    "import": (
-        "importing",
-        "bring in a checkpoint of the Spikformer, Spikingformer or Spike-driven Transformer "
-        "repositories, or of SpikingJelly's models",
-    ),
-    "events": ("events", "recordings of event cameras to frames that training reads"),
-}
+# `spikehalt train` is `python -m train run`.
+COMMANDS = {"run" if name == "train" else name: each for name, each in of_package("train").items()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,9 +46,9 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m train", description="Train spiking vision transformers."
     )
     choice = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (module, purpose) in COMMANDS.items():
-        command = choice.add_parser(name, help=purpose, description=purpose)
-        import_module(f"train.cli.{module}").add_arguments(command)
+    for name, command in COMMANDS.items():
+        one = choice.add_parser(name, help=command.purpose, description=command.purpose)
+        import_module(command.module).add_arguments(one)
     return parser
 
 
@@ -83,7 +64,7 @@ def run_command(name: str, arguments: argparse.Namespace) -> int:
 
         handler = RichHandler(console=Console(stderr=True))
         logging.basicConfig(level=logging.WARNING, handlers=[handler])
-        return int(import_module(f"train.cli.{COMMANDS[name][0]}").run(arguments))
+        return int(import_module(COMMANDS[name].module).run(arguments))
     except ImportError as error:
         if (error.name or "").partition(".")[0] in ("train", "spikehalt"):
             raise

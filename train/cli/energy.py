@@ -23,7 +23,7 @@ class EnergyOptions:
     """What is measured.
 
     Attributes:
-        checkpoints: of one or more networks; the first is what the others are compared with.
+        checkpoints: one or more networks; the others are compared with the first.
         split: images to measure firing rates and live tokens on.
         count: how many of them for the firing rates, spread over all classes.
         epsilon: halting margin; none = the configured one.
@@ -134,14 +134,14 @@ def _write_with_memory(memory: MemoryConstants, reports: Sequence[EnergyReport])
         ("", *(f">{part}" for part in parts), ">total", ">of dense"),
         rows,
         f"{memory.sram_pj_per_byte:g} pJ per byte of SRAM, {memory.dram_pj_per_byte:g} of DRAM; "
-        "weights leave DRAM once an image; above 1 × of dense the spiking network loses",
+        "weights leave DRAM once per image; above 1 × the spiking network needs more",
     )
 
 
 def _write_overhead(report: EnergyReport) -> None:
     counts = ("score MACs", "readout MACs", "similarity MACs", "packed bytes")
     write_table(
-        f"what halting and merging cost themselves: {_name(report)}",
+        f"overhead of halting and merging: {_name(report)}",
         ("block", *(f">{name}" for name in counts), ">energy"),
         [
             (

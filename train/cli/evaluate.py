@@ -31,9 +31,9 @@ class EvaluateOptions:
         split: where the reported figures come from; thresholds always come from `validation`.
         epsilon: halting margins to try (STAS^epsilon); none = the configured one.
         policy: exit policies to try.
-        max_drop: a policy's threshold is the one with the fewest timesteps that loses at most this
-            share of accuracy on the validation images, as 0.005 or 0.5%; where every exit loses
-            more, none is taken.
+        max_drop: each policy takes the threshold with the fewest timesteps that loses at most this
+            share of accuracy on the validation images, such as 0.005 or 0.5%; where every exit
+            loses more, no image leaves early.
         static: checkpoint of the static network, whose confidence says how hard an image is; none =
             static.pt beside the checkpoint, if it is there.
         data_path: the folder or zip, where it is not the one of the training.
@@ -104,7 +104,7 @@ def _static(options: EvaluateOptions) -> Checkpoint | None:
     beside = Path(options.checkpoint).with_name("static.pt")
     path = options.static or (str(beside) if beside.is_file() else "")
     if not path:
-        note("how hard an image is says the static network: name its checkpoint with --static")
+        note("adaptivity is left out: --static CKPT names the network that tells hard images")
         return None
     return load_checkpoint(path)
 

@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR",
-        help="folder of one split, such as frames/train; a class's frames go into a folder of its "
-        "name, which is the file's without its ending and a number after a hyphen",
+        help="folder of one split, such as frames/train; each class has a folder in it, named by "
+        "its recordings: mug.aedat and mug-2.aedat are of class mug",
     )  # fmt: skip
     add_fields(parser, FrameOptions)
 

@@ -21,11 +21,11 @@ class FigureOptions:
 
     Attributes:
         kind: heatmap, tokens, tradeoff, energy, curves, redundancy or rates.
-        files: a checkpoint; for `energy` and `redundancy` several, for `curves` runs' folders or
+        files: a checkpoint; `energy` and `redundancy` take several, `curves` takes runs' folders or
             log.csv files.
         out: .png, .svg or .pdf.
-        count: so many images of the test split, spread over all classes, are drawn (heatmap), or
-            measured on (the others); 0 = the figure's own number.
+        count: images of the test split, spread over all classes, that are drawn (heatmap) or
+            measured (others); 0 = the figure's default.
         epsilon: halting margins for `tradeoff`.
         data_path: the folder or zip, where it is not the one of the training.
     """
@@ -40,7 +40,7 @@ class FigureOptions:
     def __post_init__(self) -> None:
         require(
             self.count >= 0,
-            f"count is {self.count}, must be >= 1, or 0 for the figure's own number",
+            f"count is {self.count}, must be >= 1, or 0 for the figure's default",
         )
         for epsilon in self.epsilon:
             check_epsilon(epsilon)

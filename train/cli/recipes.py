@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List them, a name a line."""
+    """List them, one name per line."""
     from train.recipes import recipe_names
 
     for name in recipe_names():

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train on; changed settings hold from here on, or are refused."""
+    """Continue training; changed settings hold from here on, or are refused."""
     from train.cli.options.outputs import say_reached
     from train.loop.folder import check_unused
     from train.loop.run import resume

@@ -12,21 +12,29 @@ from train.loop.folder import check_unused, used
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.usage = "%(prog)s RECIPE [--start CKPT [--new-head]] [--overwrite] [--key value …]"
+    parser.usage = (
+        "%(prog)s RECIPE [--start CKPT [--new-head]] [--overwrite|--resume] [--key value …]"
+    )
     add_recipe(parser)
     parser.add_argument(
         "--start",
         metavar="CKPT",
-        help="lends its weights to the phases after its own; a last.pt is continued, with the "
-        "settings given here",
+        help="a checkpoint whose weights the phases after its own begin with; a last.pt is "
+        "continued, with the settings given here",
     )
     parser.add_argument(
         "--new-head",
         action="store_true",
-        help="keep all weights of --start but the classifier's, for other classes",
+        help="for other classes: keep all weights of --start except the classifier's",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the run that --out holds already"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run that --out holds where it was saved last, if it holds one: what "
+        "starts a run then restarts it too (torchrun, SLURM)",
     )
 
 
@@ -37,7 +45,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         action=Original,
         type=named(load),
         metavar="RECIPE",
-        help="a name that `python -m train recipes` lists, or a .yaml file; --help behind it shows "
+        help="a name that `python -m train recipes` lists, or a .yaml file; --help after it shows "
         "its values",
     )
     add_changes(parser, TrainConfig)
@@ -58,6 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
         bool(arguments.start) or not arguments.new_head,
         "--new-head replaces the classifier of a checkpoint: name it with --start",
     )
+    require(
+        not (arguments.resume and (arguments.overwrite or arguments.new_head)),
+        "--resume goes on with a run: it has nothing to --overwrite, and needs no --new-head",
+    )
+    if arguments.resume:
+        return _resume(config, arguments.start)
     if not arguments.overwrite:
         check_unused(config.out, arguments.start)
     from train.checkpoint import load_checkpoint
@@ -70,4 +84,15 @@ def run(arguments: argparse.Namespace) -> int:
         check_asked(vars(arguments), start)
     replaced = used(config.out, arguments.start)
     say_reached(train(config, start=start, new_head=arguments.new_head, replaced=replaced))
+    return 0
+
+
+def _resume(config: TrainConfig, start: str | None) -> int:
+    """Train, or train on, or find it done; every process of a restarted run comes here."""
+    from spikehalt.console import say
+    from train.checkpoint import load_checkpoint
+    from train.loop.once import train_once
+
+    path = train_once(config, load_checkpoint(start) if start else None)
+    say(f"trained: {path}")
     return 0

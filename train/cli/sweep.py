@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikehalt.console import say, write_table
+from spikehalt.ray.cluster import add_ray
 from train.cli.options.fields import read_changes
 from train.cli.options.outputs import give_figures
 from train.cli.run import add_recipe
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.usage = "%(prog)s RECIPE --over KEY=VALUE,VALUE [--over …] [--json] [--key value …]"
+    parser.usage = (
+        "%(prog)s RECIPE --over KEY=VALUE,VALUE [--over …] [--ray [ADDRESS]] [--json] "
+        "[--key value …]"
+    )
     add_recipe(parser)
     parser.add_argument(
         "--over",
@@ -28,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE,VALUE",
         help="a key and the values that it takes; several make a grid",
     )
+    add_ray(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
@@ -36,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = read_changes(arguments.recipe, arguments)
     from train.loop.sweep import parse_axis, sweep
 
-    points = list(sweep(config, [parse_axis(text) for text in arguments.over]))
+    axes = [parse_axis(text) for text in arguments.over]
+    points = list(sweep(config, axes, arguments.ray))
 
     def show() -> None:
         _write(points)

@@ -21,8 +21,8 @@ class AugmentConfig:
         erase: probability that a rectangle of an image is blanked.
         mixup: alpha of mixup's Beta distribution; 0 = none.
         cutmix: alpha of CutMix's Beta distribution; 0 = none.
-        mixup_off_epoch: after so many epochs of the run, both phases counted, neither mixup nor
-            CutMix mixes any more, as timm's option of that name; 0 = they always do.
+        mixup_off_epoch: epochs of the run, counted over both phases, after which mixup and CutMix
+            are off, like timm's option of that name; 0 = never off.
     """
 
     crop_padding: int = 0
@@ -46,9 +46,11 @@ class AugmentConfig:
         )
 
 
-DatasetName = Literal["digits", "folder", "events", "cifar", "tiny-imagenet", "huggingface"]
-STREAMED: tuple[DatasetName, ...] = ("folder", "events", "tiny-imagenet")
-IMAGE_FILES: tuple[DatasetName, ...] = ("folder", "tiny-imagenet", "huggingface")
+DatasetName = Literal[
+    "digits", "folder", "events", "cifar", "tiny-imagenet", "webdataset", "huggingface"
+]
+STREAMED: tuple[DatasetName, ...] = ("folder", "events", "tiny-imagenet", "webdataset")
+IMAGE_FILES: tuple[DatasetName, ...] = ("folder", "tiny-imagenet", "webdataset", "huggingface")
 
 
 @dataclass(frozen=True)
@@ -59,23 +61,24 @@ class DataConfig:
         name: `digits` (ships with scikit-learn); `folder` (a folder or zip of `train/<class>/…`,
             `val/<class>/…` and `test/<class>/…`); `events` (`.npz` frames, laid out the same, or as
             SpikingJelly's converters leave them); `cifar` (an original CIFAR-10 or -100 archive);
-            `tiny-imagenet` (the original zip); `huggingface` (a set of the Hugging Face hub, or one
-            saved to disk).
+            `tiny-imagenet` (the original zip); `webdataset` (a folder of `train/*.tar` and
+            `val/*.tar`, images with `.cls` files beside them); `huggingface` (a set of the Hugging
+            Face hub, or one saved to disk).
         path: the folder, zip, archive, or name on the hub.
         validation_fraction: part of the training images held out to choose thresholds by, where
             the data set has no validation part.
-        test_fraction: of each class, where the data set has no test part.
+        test_fraction: part of each class held out for testing, where the data set has no test part.
         fit: stretch images of another size (`resize`), or cut out their centre (`crop`; in whole
             pixels, as torchvision and timm do: `resize_crop`).
-        crop_share: of the sides of what a crop cuts out, how much is kept; 0.875 is the usual
-            "scale to 256, cut out 224".
+        crop_share: share of each side that a crop keeps; 0.875 is the usual "scale to 256, cut out
+            224".
         interpolation: Pillow's filter that scales images.
         orientation: turn images as their EXIF orientation says (`upright`), or not (`stored`).
         channel_order: of colours, as Pillow gives them (`rgb`) or as OpenCV does (`bgr`).
         stream: read images while training instead of holding them all on the device.
         workers: processes that read streamed images; 0 reads in the training process.
-        skip_unreadable: share of the training files that may be unreadable, which are then left
-            out and counted; 0 = none; the option alone means 0.05.
+        skip_unreadable: share of the training files that may be unreadable; those are left out and
+            counted; 0 = none; the option without a value means 0.05.
         augment: augmentation of the training images.
     """
 
@@ -102,7 +105,7 @@ class DataConfig:
         require(0 < self.crop_share <= 1, f"crop_share is {self.crop_share}, must be in (0, 1]")
         require(
             self.crop_share == 1 or self.preprocessing.crops,
-            f"crop_share {self.crop_share} cuts out nothing unless fit is 'crop' or 'resize_crop'",
+            f"crop_share {self.crop_share} has no effect unless fit is 'crop' or 'resize_crop'",
         )
         require(
             0 <= self.skip_unreadable < 1,
@@ -124,7 +127,7 @@ class DataConfig:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What is done to image files, here and wherever the result runs."""
+        """What is done to image files, in training and wherever the network runs later."""
         return Preprocessing(
             fit=self.fit,
             crop_share=self.crop_share,

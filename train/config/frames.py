@@ -14,13 +14,14 @@ class FrameOptions:
 
     Attributes:
         window_ms: length of a window, one sample.
-        stride_ms: from the begin of a window to that of the next; 0: windows join without overlap.
+        stride_ms: from the start of a window to the start of the next; 0: windows join without
+            overlap.
         frames: T, frames in a window.
-        by: a frame lasts as long as the others (`time`) or holds as many events (`count`).
+        by: frames of equal duration (`time`), or of equally many events (`count`).
         size: height and width of the frames in pixels; the sensor is scaled down to them.
-        hot_pixels: a pixel with so many times the events of the busiest others is left out; 0 keeps
-            all.
-        min_events: windows with fewer are left out: nothing moves in them.
+        hot_pixels: pixels with more than this many times the events of the busiest others are left
+            out; 0 keeps all.
+        min_events: windows with fewer events are left out, since nothing moves in them.
     """
 
     window_ms: float = 200.0

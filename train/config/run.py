@@ -20,13 +20,13 @@ class PhaseConfig:
         epochs: passes over the training images; 0 skips the phase.
         learning_rate: peak of the cosine schedule.
         warmup_fraction: part of the phase's steps over which the rate rises linearly.
-        final_fraction: of the peak, where the cosine ends.
+        final_fraction: share of the peak rate at which the cosine ends.
         ponder_weight: delta_p, weight of the ponder loss; the static phase has none, so 0 there.
-        timesteps: executed in the first epochs, one entry each; all T in the epochs after them.
+        timesteps: timesteps executed in each of the first epochs; later epochs execute all T.
             With a task loss on running logits (`loss.anytime`), an epoch at t = 1 teaches nearly as
             much as one at T, for a fraction of its cost.
-        image_sizes: pixels of a side in the first epochs, one entry each, to which augmented images
-            are scaled (progressive resizing); the model's own size in the epochs after them.
+        image_sizes: side in pixels to which augmented images are scaled in each of the first epochs
+            (progressive resizing); later epochs use the model's own size.
     """
 
     epochs: int = 10
@@ -128,9 +128,9 @@ class TrainConfig:
         loss: task and ponder loss.
         batch_size: images per optimiser step, of all processes together.
         weight_decay: of AdamW.
-        clip_norm: gradient norm clipped at this; 0 = not.
+        clip_norm: largest norm of the gradient; larger ones are scaled down; 0 = no clipping.
         accelerator: `auto` takes a CUDA GPU if there is one, else the CPU.
-        devices: processes on this machine, one a device; under `torchrun` it decides.
+        devices: processes on this machine, one per device; under `torchrun`, that decides.
         nodes: machines.
         precision: `auto` takes bf16 where the device multiplies it natively, else float32.
         compile: compile the neurons' loops (needs a C++ compiler on CPU, Triton on a GPU); None: on
@@ -172,7 +172,7 @@ class TrainConfig:
         require(
             self.static.ponder_weight == 0,
             f"static.ponder_weight is {self.static.ponder_weight}, but in the static phase no "
-            "token halts and nothing is weighted by it: set halting.ponder_weight",
+            "token halts, so the weight has no effect: set halting.ponder_weight",
         )
         for name in ("static", "halting"):
             require(
@@ -185,6 +185,11 @@ class TrainConfig:
             f"data {self.data.name!r} and model.input {self.model.input!r} do not fit together",
         )
         self._check_images()
+        require(
+            self.model.halting.score == "element",
+            "halting.score 'forecast' is not trained: train a static network (halting.mode 'none') "
+            "and fit the forecasts to it with `spikehalt adapt`",
+        )
         require(
             self.halting.epochs == 0 or self.model != self.model.static(),
             "a halting phase needs model.halting.mode 'block' or 'block_time', merge_gamma or drop",
@@ -209,20 +214,20 @@ class TrainConfig:
         )
         require(
             data.name not in IMAGE_FILES or channels <= 4,
-            "image files have 1 to 4 channels (grey, grey and alpha, colours, colours and alpha), "
+            "image files have 1 to 4 channels (grey, grey and alpha, RGB, RGB and alpha), "
             f"model.channels is {channels}",
         )
         require(
             data.channel_order == "rgb" or (self.model.input == "image" and channels >= 3),
-            f"data.channel_order {data.channel_order!r} orders colours, of which images of "
-            f"model.channels {channels} have none",
+            f"data.channel_order {data.channel_order!r} needs colour images, and model.channels is "
+            f"{channels}",
         )
         require(
             self.model.classes > 1 or not (augment.mixup or augment.cutmix),
-            "mixup and cutmix mix classes, and the model has one: set both to 0",
+            "mixup and cutmix mix classes, and the model has only one: set both to 0",
         )
         require(
             augment.crop_padding <= min(self.model.image_size),
             f"data.augment.crop_padding {augment.crop_padding} is larger than the images, "
-            f"{list(self.model.image_size)} pixels: a crop could hold nothing of one",
+            f"{list(self.model.image_size)} pixels: a crop could miss the image",
         )

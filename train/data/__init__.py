@@ -13,6 +13,7 @@ from train.data.events import load_events
 from train.data.folder import load_folder
 from train.data.huggingface import load_huggingface
 from train.data.tiny_imagenet import load_tiny_imagenet
+from train.data.webdataset import load_webdataset
 
 __all__ = ["Dataset", "ImageSource", "Known", "Split", "a_few", "load_data"]
 
@@ -22,6 +23,7 @@ _LOADERS: dict[DatasetName, Callable[[DataConfig, ModelConfig, Known | None], Da
     "events": load_events,
     "cifar": load_cifar,
     "tiny-imagenet": load_tiny_imagenet,
+    "webdataset": load_webdataset,
     "huggingface": load_huggingface,
 }
 
@@ -35,7 +37,8 @@ def load_data(
         data: which set, and where.
         model: says the image size, channels and timesteps the images are brought to.
         seed: of the held-out choice.
-        known: classes of a checkpoint, whose order the labels then have; None: the data set's own.
+        known: classes of a checkpoint, in whose order labels are numbered; None: the data set's own
+            order.
 
     Raises:
         DataError: nothing is there, or it is not laid out as documented.

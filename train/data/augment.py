@@ -25,7 +25,7 @@ def augmenter(config: AugmentConfig, size: tuple[int, int]) -> Callable[[Tensor]
 
     Returns:
         From uint8 [B, C, H, W] to float pixel values 0..255, and from frames [B, T, C, H, W] to
-        frames, all of a sample's moved alike.
+        frames; all frames of a sample are transformed alike.
     """
     steps: list[nn.Module] = []
     if config.crop_padding:

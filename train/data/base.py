@@ -72,7 +72,7 @@ class Dataset:
 
 
 def a_few(part: ImageSource, most: int) -> Tensor:
-    """Row numbers int64 of at most so many images, of every class in proportion."""
+    """Row numbers int64 of at most `most` images, from every class in proportion."""
     return torch.tensor(spread_over_classes(part.labels.tolist(), most), dtype=torch.int64)
 
 
@@ -86,8 +86,8 @@ def hold_out(data: Dataset, fraction: float, seed: int) -> Dataset:
         return data
     if len(data.train) < 3:
         raise DataError(
-            f"{len(data.train)} training images are too few: at least 2 are trained on at a time, "
-            "and one is held out to validate; add some, or a val/ part"
+            f"{len(data.train)} training images are too few: a step needs at least 2, and one "
+            "is held out to validate; add some, or a val/ part"
         )
     order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))
     count = max(1, round(fraction * len(order)))

@@ -45,11 +45,11 @@ def label_order(
         own: names that the data set has, in its order.
         model: says how many there must be.
         source: the data set, for messages.
-        known: of the checkpoint that training goes on from, or that is evaluated.
+        known: classes of the checkpoint that is continued or evaluated.
         unread: names of class folders of which no file could be read.
 
     Raises:
-        DataError: a name is empty or twice there, one side lacks a class, or the number of classes
+        DataError: a name is empty or occurs twice, one side lacks a class, or the number of classes
             is not the model's.
     """
     with raised_as(DataError):
@@ -74,7 +74,7 @@ def _compare(own: Sequence[str], known: Known, source: str) -> None:
     if foreign or (lacking and not known.partial):
         sides = [f"the checkpoint does not know {_some(foreign)}"] if foreign else []
         sides += [f"the data lack {_some(lacking)}"] if lacking else []
-        other = "" if known.partial else "; other classes want --start CKPT --new-head"
+        other = "" if known.partial else "; for other classes take --start CKPT --new-head"
         raise DataError(
             f"the classes of {source} are not those of the checkpoint: {', and '.join(sides)}; "
             "labels are matched by name, so name the folders as the checkpoint does: "
@@ -105,7 +105,7 @@ def note_lacking(part: str, lacking: Sequence[str]) -> None:
 
 @lru_cache(maxsize=1024)
 def note_once(text: str) -> None:
-    """A remark that one command may come to several times."""
+    """Print a note once, although one command may reach it several times."""
     console.note(text)
 
 

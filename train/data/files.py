@@ -1,7 +1,8 @@
-"""Files of a data set in a folder or a zip, and what their paths say of split and class."""
+"""Files of a data set in a folder or a zip; their paths give split and class."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import torch
 
 from spikehalt.datasets.errors import raised_as
 from spikehalt.datasets.listing import describe_left_out, list_files
-from spikehalt.datasets.reading import read_file, read_member
+from spikehalt.datasets.reading import MAX_FILE_BYTES, read_file, read_member
 from spikehalt.datasets.splits import Split, places
 from train.config import ModelConfig
 from train.data.classes import Known, label_order, note_lacking, note_once
@@ -19,6 +20,9 @@ from train.errors import DataError
 LAYOUT = (
     "train/<class>/…, val/<class>/… and test/<class>/… (without val, a part of train is held out)"
 )
+
+
+_PART = re.compile(r"(?P<file>.+\.tar)@(?P<at>\d+)\+(?P<size>\d+)")  # bytes of an uncompressed tar
 
 
 class Entry(NamedTuple):
@@ -54,7 +58,7 @@ class Files(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """A data set's files: where they are, who they are, and the class names in label order."""
+    """A data set's files by split, where they lie, and the class names in label order."""
 
     path: str
     train: list[Entry]
@@ -135,7 +139,7 @@ def make_listing(
 
 
 def _unread(files: Files, own: Sequence[str]) -> list[str]:
-    """Class folders that hold nothing which could be read, such as another format's files."""
+    """Class folders without a readable file, such as those with files of another format."""
     where = places([*files.left_out, *(entry.name for entry in files.entries)])
     labels = {place.label for place in where if place.split == "train" and place.label}
     return sorted(labels - set(own))
@@ -158,6 +162,23 @@ class Reader:
             DataError: it cannot be read, is no regular file, or is too large.
         """
         with raised_as(DataError):
+            part = _PART.fullmatch(name)
+            if part:
+                return _read_part(self.root / part["file"], int(part["at"]), int(part["size"]))
             if self.root.is_dir():
                 return read_file(self.root / name)
             return read_member(self.root, name)
+
+
+def _read_part(path: Path, at: int, size: int) -> bytes:
+    if size > MAX_FILE_BYTES:
+        raise DataError(f"{path} holds an image of {size} bytes, more than {MAX_FILE_BYTES}")
+    try:
+        with path.open("rb") as file:
+            file.seek(at)
+            content = file.read(size)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) < size:
+        raise DataError(f"{path} breaks off behind byte {at + len(content)}")
+    return content

@@ -1,6 +1,6 @@
 """Data sets of the Hugging Face hub, or saved to disk, through the optional package `datasets`.
 
-A set needs a column of images and a column of class labels; the names are found by their types.
+A set needs a column of images and a column of class labels, which are found by their types.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def columns(features: Any, path: str) -> tuple[str, str, tuple[str, ...]]:
             f"{path} has the columns {', '.join(features)}; one of images and one of class labels "
             "are needed"
         )
-    # CIFAR-100 has coarse labels beside the fine ones: more classes say more.
+    # CIFAR-100 has coarse labels beside the fine ones: the column with more classes is taken.
     label = max(labels, key=lambda name: len(features[name].names))
     return images[0], label, tuple(features[label].names)
 
@@ -88,7 +88,7 @@ def columns(features: Any, path: str) -> tuple[str, str, tuple[str, ...]]:
 def _split(
     part: Any, where: str, classes: tuple[str, ...], data: DataConfig, model: ModelConfig
 ) -> Split:
-    """One part's images; none where there is no such part, or where its labels are kept back."""
+    """One part's images; none where there is no such part, or where its labels are withheld."""
     found, own, labels = _labels(part, where)
     left_out = LeftOut(where, data.skip_unreadable, len(labels))
     images = np.empty((len(labels), model.channels, *model.image_size), np.uint8)
@@ -118,6 +118,6 @@ def _labels(part: Any, where: str) -> tuple[str, tuple[str, ...], Tensor]:
     image, label, own = columns(part.features, where)
     labels = torch.tensor(part[label], dtype=torch.int64)
     if len(labels) and int(labels.min()) < 0:
-        note_once(f"{where} is left out: {int((labels < 0).sum())} of its labels are kept back")
+        note_once(f"{where} is left out: {int((labels < 0).sum())} of its labels are withheld")
         labels = labels[:0]
     return image, own, labels

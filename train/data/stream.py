@@ -90,10 +90,10 @@ class StreamSplit:
 
 
 def _told(loader: DataLoader[Any], path: str) -> Iterator[Any]:
-    """The loader's batches; what ends a worker is told in a sentence.
+    """The loader's batches; a worker's failure becomes one sentence.
 
-    PyTorch raises a RuntimeError where a worker was killed or found no shared memory, and what a
-    worker raised with its traceback as the message.
+    PyTorch raises a RuntimeError where a worker was killed or found no shared memory, and puts the
+    traceback of an error in a worker into the message.
     """
     try:
         batches = iter(loader)
@@ -105,7 +105,7 @@ def _told(loader: DataLoader[Any], path: str) -> Iterator[Any]:
         lines = [line for line in str(error).strip().splitlines() if line.strip()]
         raise DataError(
             f"{path}: a process that reads images failed ({lines[-1] if lines else error!r}); "
-            "data.workers=0 reads without processes, fewer need less memory"
+            "data.workers=0 reads without processes, and fewer workers need less memory"
         ) from error
 
 
@@ -133,7 +133,7 @@ class _Files(Dataset[Any]):
         return len(self.split)
 
     def __getitem__(self, row: int) -> tuple[Tensor, int, list[tuple[str, DataError]]] | DataError:
-        """A file as array and label, and those before it that cannot be read, or why none can.
+        """A file as array and label, and the unreadable ones passed over; or why none can be read.
 
         Errors are returned, since workers add their traceback to what is raised.
         """
@@ -152,7 +152,7 @@ class _Files(Dataset[Any]):
 
 
 def _workers_context() -> BaseContext:
-    """Workers are not forked from the training process, whose threads may hold locks just then.
+    """Workers are not forked from the training process, whose threads may hold locks.
 
     They are forked from a server that has imported what they need, so that an epoch starts quickly.
     """

@@ -15,7 +15,7 @@ PANELS = (
 
 
 def draw_curves(runs: Mapping[str, Sequence[Mapping[str, str]]]) -> Any:
-    """One line per run; epochs are counted through its phases.
+    """One line per run; epochs are counted across its phases.
 
     Args:
         runs: rows of each run's log.csv, by a name for the legend.

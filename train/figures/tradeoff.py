@@ -18,7 +18,7 @@ def draw_tradeoff(
     Args:
         margins: all timesteps executed, a point by halting margin ε; none leaves the panel out.
         exits: points of each policy over its thresholds.
-        images: how many the accuracies are shares of.
+        images: number of images behind each accuracy.
     """
     panels = 2 if margins else 1
     figure, axes = canvas(4.4 * panels, 3.4, 1, panels)

@@ -37,8 +37,8 @@ class Source:
     """What a figure is drawn from.
 
     Attributes:
-        files: a checkpoint; for `energy` several, for `curves` runs' folders or log.csv files.
-        count: images of the test split; 0 = the figure's own number.
+        files: a checkpoint; `energy` takes several, `curves` takes runs' folders or log.csv files.
+        count: images of the test split; 0 = the figure's default.
         margins: halting margins for `tradeoff`.
         data_path: the images, where they are not those of the training; see `checkpoint_data`.
     """

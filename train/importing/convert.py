@@ -34,7 +34,8 @@ def import_checkpoint(
 
     Args:
         path: a state dict, alone or inside a training script's checkpoint.
-        published: name of the published network; None where the tensors' names leave no choice.
+        published: name of the published network; None where only one network has these tensor
+            names.
         changes: fields of `ModelConfig` by dotted name, such as "lif.tau", that replace what the
             published network's code fixes.
         classes: names in label order; numbers if empty.
@@ -49,12 +50,13 @@ def import_checkpoint(
         ConfigError: no such published network, or a change that does not exist.
     """
     tensors = unwrapped(read_tensors(path))
-    source, form = Source(tensors), find_format(tensors)
+    form = find_format(tensors)
+    source = Source(form.prepared(tensors))
     told = _told(source, form)
     theirs, reason = _variant(path, form, published, told["channels"])
     changes = dict(changes or {})
     config = _config(theirs, told, changes)
-    weights = place(source, form, SpikingTransformer(config).state_dict())
+    weights = place(source, form, SpikingTransformer(config).state_dict(), config)
     names = classes or tuple(str(number) for number in range(config.classes))
     if len(names) != config.classes:
         raise CheckpointError(f"{len(names)} class names for {config.classes} classes")
@@ -80,7 +82,7 @@ def _variant(
 
 
 def _told(source: Source, form: Format) -> dict[str, Any]:
-    """Fields that the tensors' shapes tell."""
+    """Fields that follow from the tensors' shapes."""
     depth = form.depth(source.tensors)
     classes, dim = source.take("head.weight").shape
     weights = {layer.ours: f"{layer.parts[0][0]}.weight" for layer in form.layers(max(depth, 1))}
@@ -88,12 +90,12 @@ def _told(source: Source, form: Format) -> dict[str, Any]:
     channels = source.take(weights["stem.convs.0"]).shape[1]
     return {
         "depth": depth, "dim": dim, "classes": classes, "channels": channels,
-        "mlp_ratio": hidden / dim,
+        "mlp_ratio": hidden / dim, **form.told(source.tensors),
     }  # fmt: skip
 
 
 def _config(theirs: Variant, told: dict[str, Any], changes: dict[str, Any]) -> ModelConfig:
-    """What the tensors tell, what the variant fixes and what the caller changes, in this order."""
+    """Fields from the tensors, from the variant and from the caller; later ones win."""
     fields = {**told, **theirs.fixed}
     if told["dim"] in theirs.heads:
         fields["heads"] = theirs.heads[told["dim"]]
@@ -126,7 +128,7 @@ def _origin(
     changed = {name: _plain(config, name) for name in changes}
     return Origin(
         variant=theirs.name, repository=theirs.repository, reason=reason, fixed=fixed,
-        changed=changed,
+        changed=changed, caution=theirs.caution,
     )  # fmt: skip
 
 

@@ -45,6 +45,6 @@ def unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _prefixes(key: str) -> list[str]:
-    """What stands before a name by which a repository is known."""
+    """The prefixes before names by which a repository is known."""
     signs = [form.sign for form in FORMATS]
     return [key.removesuffix(sign) for sign in signs if key == sign or key.endswith(f".{sign}")]

@@ -28,7 +28,7 @@ def make_folder(out: str) -> None:
 
 
 def used(out: str, start: str | None = None) -> list[Path]:
-    """Checkpoints in a folder that a run there would write over.
+    """Checkpoints in a folder that a new run there would overwrite.
 
     Args:
         out: the folder.

@@ -39,7 +39,8 @@ def train_once(config: TrainConfig, start: Checkpoint | None = None) -> Path:
 def _check_settings(path: Path, config: TrainConfig) -> None:
     """Refuse a checkpoint that another configuration left where this one's belongs.
 
-    A phase that this configuration leaves out is recorded as the run had it that it started from.
+    A phase that this configuration leaves out is recorded with the settings of the run it started
+    from.
     """
     stored, asked = load_checkpoint(path).run, to_dict(config)
     left_out = {name for name in ("static", "halting") if asked[name]["epochs"] == 0}

@@ -77,7 +77,7 @@ def run(
 
     Raises:
         KeyboardInterrupt: stopped by Ctrl-C; its message says what is saved.
-        ConfigError: the start cannot go on so.
+        ConfigError: the run cannot go on from `start` with these settings.
         TrainError: data or divergence, with what to do.
     """
     if start is not None and new_head:
@@ -125,7 +125,7 @@ def _train(
 
 @contextmanager
 def explaining_stops(last: Path, resumes: bool) -> Iterator[None]:
-    """Let a Ctrl-C that comes before anything was saved say so.
+    """Make a Ctrl-C that comes before anything was saved say so.
 
     Args:
         last: the run's resumable checkpoint.
@@ -147,7 +147,7 @@ def resume(path: str | Path, change: Change | None = None) -> RunResult:
 
     Args:
         path: the checkpoint.
-        change: of the run's settings, given those and the checkpoint; holds from here on.
+        change: takes the run's settings and the checkpoint; returns the settings from here on.
 
     Raises:
         CheckpointError: the file is not a resumable checkpoint.

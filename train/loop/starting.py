@@ -56,7 +56,7 @@ def phases_left(config: TrainConfig, start: Checkpoint | None) -> list[str]:
 
 
 def with_new_head(start: Checkpoint) -> Checkpoint:
-    """Its weights without the classifier's, to be trained in every phase on other classes."""
+    """The checkpoint without its classifier's weights, to train all phases on other classes."""
     weights = {name: value for name, value in start.weights.items() if name not in HEAD}
     return replace(start, weights=weights, classes=(), phase="imported", training=None)
 
@@ -65,7 +65,7 @@ def prepared(config: TrainConfig, start: Checkpoint | None) -> TrainConfig:
     """The configuration that the run really has.
 
     Raises:
-        ConfigError: `start` cannot be continued so; the reason is given.
+        ConfigError: `start` cannot be continued with this configuration; the reason is given.
     """
     if start is None or not start.run:
         return config
@@ -87,12 +87,12 @@ def check_asked(keys: Iterable[str], start: Checkpoint) -> None:
         start: the checkpoint.
 
     Raises:
-        ConfigError: one is the static phase's, which `start` has behind it.
+        ConfigError: one belongs to the static phase, which `start` has finished.
     """
     for key in keys:
         if key.startswith("static.") and _has_static_behind(start):
             raise ConfigError(
-                f"{key} can change nothing: the start checkpoint has the static phase behind it; "
+                f"{key} has no effect: the start checkpoint has finished the static phase; "
                 "leave it out, or train anew without --start"
             )
 

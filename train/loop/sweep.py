@@ -22,9 +22,10 @@ from spikehalt.strict import build, to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import PhaseConfig, TrainConfig
 from train.loop.once import train_once
+from train.parallel.on_ray import each_on_ray
 from train.recipes import merge
 
-# What a static phase does not look at.
+# Settings that a static phase does not read.
 _HALTING_ONLY = (
     "halting.",
     "model.halting.",
@@ -50,7 +51,7 @@ class SweepPoint:
         values: by key.
         accuracy: after all timesteps.
         accuracy_t1: after the first.
-        accuracy_t2: after the second, or the first of one.
+        accuracy_t2: after the second, or after the first where T is 1.
         average_tokens: live tokens over K_0.
         checkpoint: of its last phase.
     """
@@ -86,12 +87,19 @@ def _value(text: str) -> Any:
         return yaml.safe_load(text)
 
 
-def sweep(config: TrainConfig, axes: list[Axis]) -> Iterator[SweepPoint]:
-    """Train every combination, one folder each under `config.out`; yields each as it is done.
+def sweep(config: TrainConfig, axes: list[Axis], ray: str | None = None) -> Iterator[SweepPoint]:
+    """Train every combination, one folder each under `config.out`; yields them in their order.
 
     `sweep.csv` there holds all points that are done.
 
+    Args:
+        config: the recipe.
+        axes: what is swept.
+        ray: address of the Ray cluster that trains the points, all at once; None: here, one after
+            the other.
+
     Raises:
+        ClusterError: of the cluster.
         ConfigError: a key or a combination is not valid, and nothing was trained; or a folder holds
             a run of other settings.
     """
@@ -101,11 +109,25 @@ def sweep(config: TrainConfig, axes: list[Axis]) -> Iterator[SweepPoint]:
     ]
     runs = [_with_values(config, values) for values in grid]
     start = _shared_static(config, axes)
-    done: list[SweepPoint] = []
-    for values, point in zip(grid, runs, strict=True):
-        done.append(_point(values, train_once(point, start)))
-        _write(Path(config.out) / "sweep.csv", done)
-        yield done[-1]
+    done: dict[int, SweepPoint] = {}
+    given = 0
+    for place, path in _trained(runs, start, ray):
+        done[place] = _point(grid[place], path)
+        _write(Path(config.out) / "sweep.csv", [done[each] for each in sorted(done)])
+        while given in done:
+            yield done[given]
+            given += 1
+
+
+def _trained(
+    runs: list[TrainConfig], start: Checkpoint | None, ray: str | None
+) -> Iterator[tuple[int, Path]]:
+    """Places and checkpoints of runs, as they are done."""
+    if ray is None:
+        yield from ((place, train_once(point, start)) for place, point in enumerate(runs))
+        return
+    gpu = runs[0].accelerator != "cpu"
+    yield from each_on_ray(ray, train_once, runs, gpu=gpu, shared=start)
 
 
 def _with_values(config: TrainConfig, values: dict[str, Any]) -> TrainConfig:

@@ -39,7 +39,7 @@ def computation(trace: Trace, steps: Tensor) -> Tensor:
     """Each image's live tokens over all tokens of all blocks and all T timesteps, [N] in [0, 1].
 
     Args:
-        trace: what a network said.
+        trace: what a network said about each image.
         steps: executed timesteps of each image, int64 [N]; what comes after them costs nothing.
     """
     timesteps = trace.live_tokens.shape[1]

@@ -36,7 +36,7 @@ class EnergyReport:
         modules: energy by the papers' formula.
         with_memory: with memory access, by the type of the weights.
         dense_with_memory: likewise of the dense network of the same shape.
-        overhead: what halting and merging cost themselves, by block.
+        overhead: of halting and merging, by block.
     """
 
     checkpoint: str

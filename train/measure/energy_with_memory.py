@@ -79,7 +79,7 @@ class Work:
 def spiking_work(
     network: SpikingTransformer, rates: dict[str, float], tokens_per_block: Tensor
 ) -> Work:
-    """Of the spiking network, by measured firing rates and live tokens.
+    """Work of the spiking network, from measured firing rates and live tokens.
 
     Args:
         network: the network.
@@ -105,7 +105,7 @@ def spiking_work(
 
 
 def dense_work(network: SpikingTransformer) -> Work:
-    """Of the dense network of the same shape: every product is a multiply-accumulate, once."""
+    """Work of the dense network of the same shape: every product is one multiply-accumulate."""
     layers = list(_dense_layers(network))
     return Work(
         macs=sum(macs for macs, _ in layers),
@@ -129,7 +129,7 @@ def _dense_layers(network: SpikingTransformer) -> Iterator[tuple[float, float]]:
             yield linear.weight.numel() * tokens, linear.out_features * tokens
         inner = config.architecture.attention.meets(tokens, config.dim // config.heads)
         yield 2 * config.dim * inner * tokens, config.dim * tokens
-    yield config.dim * config.classes, config.classes
+    yield config.head_width * config.classes, config.classes
 
 
 def breakdown(work: Work, parameters: int, number: Number, memory: MemoryConstants) -> Breakdown:

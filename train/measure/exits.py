@@ -110,7 +110,8 @@ def _said(model: SpikingTransformer, batch: Split, epsilon: float | None) -> lis
 def normalised_entropy(probability: Tensor) -> Tensor:
     """-sum p log p / log N_c over the last axis, in [0, 1]; 0 where there is only one class.
 
-    Of float64, so that rounded to float32 it is what the runtime compares with a threshold.
+    Computed in float64; rounded to float32 it is the value that the runtime compares with a
+    threshold.
     """
     classes = probability.shape[-1]
     if classes == 1:
@@ -153,7 +154,7 @@ def exit_point(trace: Trace, policy: PolicyName, threshold: float = 0.0) -> Exit
 
 
 def candidate_thresholds(trace: Trace, policy: PolicyName, count: int = 50) -> list[float]:
-    """Thresholds at the quantiles of what the policy looks at, from never to at once."""
+    """Thresholds at the quantiles of the policy's score: from no exit to exit after t = 1."""
     rule = _rule(policy)
     if not rule.has_threshold:
         return [rule.unreachable]
@@ -163,7 +164,7 @@ def candidate_thresholds(trace: Trace, policy: PolicyName, count: int = 50) -> l
 
 
 def fewest_timesteps(trace: Trace, policy: PolicyName, max_drop: float) -> ExitPoint:
-    """The threshold with the fewest timesteps whose accuracy stays within `max_drop` of all.
+    """The threshold with the fewest timesteps that loses at most `max_drop` of accuracy.
 
     Choose it on validation images and report it on others. Where every exit costs more than
     `max_drop`, it is the policy's `unreachable` one, at which all timesteps of any split run.

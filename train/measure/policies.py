@@ -100,7 +100,7 @@ def evaluate_policies(
 
 
 def _without_thresholds(policies: Sequence[PolicyName]) -> list[PolicyName]:
-    """Those that can be evaluated where no images are there to choose thresholds by.
+    """The policies that need no threshold, where there are no validation images to choose one by.
 
     Raises:
         DataError: none of them can.

@@ -18,7 +18,7 @@ def checkpoint_data(checkpoint: Checkpoint, path: str = "") -> Dataset:
         path: the folder or zip, where it is not the one of the training.
 
     Raises:
-        ConfigError: imported weights know of no images.
+        ConfigError: imported weights name no training images.
         DataError: the images have classes that the checkpoint does not know.
     """
     if not checkpoint.run:

@@ -20,8 +20,8 @@ from torch import Tensor
 logger = logging.getLogger(__name__)
 
 VARIANTS = 64
-# On GPUs PyTorch would make of a stack of timesteps a kernel over all elements of all of them, each
-# of which iterates its neuron from the first timestep on: a T-fold of reads and arithmetic.
+# On GPUs PyTorch would compile a stack of timesteps into one kernel over all their elements, each
+# of which iterates its neuron from the first timestep on: T times the reads and arithmetic.
 ONE_PASS = {"max_pointwise_cat_inputs": 0, "max_complex_pointwise_cat_inputs": 0}
 
 
@@ -208,8 +208,8 @@ def kernels() -> Kernels:
 def compiled_kernels() -> Kernels:
     """The functional loops under torch.compile (needs a C++ compiler on CPU, Triton on a GPU).
 
-    Every T, precision and autocast state, with a mask and without, is a variant of its own. Past
-    its usual limit of eight PyTorch would run a loop as it is written, slower than those in place.
+    Each combination of T, precision, autocast and mask is compiled for itself. Beyond its usual
+    limit of eight, PyTorch would run a loop uncompiled, which is slower than the loops in place.
     """
     import torch._inductor  # slow imports
     from torch._dynamo import config

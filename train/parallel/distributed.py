@@ -1,4 +1,4 @@
-"""What the processes of a run tell each other; with one process each function is the identity.
+"""Communication between the processes of a run; with one process each function is the identity.
 
 Fabric starts the processes and averages gradients; here are the sums that it does not know about:
 losses, flags, evaluation counts and batch statistics.

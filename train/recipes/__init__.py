@@ -1,8 +1,9 @@
 """Recipes: small YAML files, read strictly into a TrainConfig.
 
 A recipe may name a model of the registry (`model: {name: spikformer-4-384, ...}`) and change single
-fields of it, and may build on another recipe (`base: cifar10-static`). What stands under `short:`
-makes the recipe NAME-short, a schedule for an hour instead of the papers'. Runs go to runs/NAME.
+fields of it, and may build on another recipe (`base: cifar10-static`). The values under `short:`
+make the recipe NAME-short, a schedule of about an hour instead of the papers'. Runs go to
+runs/NAME.
 """
 
 from __future__ import annotations

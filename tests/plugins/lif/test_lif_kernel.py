@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from plugins.errors import KernelError
 from plugins.lif import lif
+from plugins.lif.selftest import LifParams, prepare
 from plugins.selftest import calls
 from plugins.selftest.device import Device
-from plugins.selftest.kernels import FLOAT16, FLOAT32, INT8, LifParams
+from plugins.selftest.kernels import FLOAT16, FLOAT32, INT8
 from tests.plugins import samples
 
 SPIKES = (np.float32, np.float16, np.int8)
@@ -43,7 +44,7 @@ def test_kernel_equals_reference(
         "spike_type": spike_type, "steps": steps,
     }  # fmt: skip
     with Device(emulated_kernels) as device:
-        got = calls.run(device, calls.prepare_lif(device, x, v, **attributes))
+        got = calls.run(device, prepare(device, x, v, **attributes))
     for array, wanted in zip(got, lif(x, v, **attributes), strict=True):
         np.testing.assert_array_equal(array, wanted, strict=True)
 
@@ -56,7 +57,7 @@ def test_every_half_passes_through_unchanged(device):
     """A neuron that never fires and forgets at once returns its current."""
     x = np.arange(65536, dtype=np.uint16).view(np.float16)
     x = x[np.isfinite(x)]
-    call = calls.prepare_lif(device, x, np.zeros(1, np.float16), decay=0.0, threshold=1e9)
+    call = prepare(device, x, np.zeros(1, np.float16), decay=0.0, threshold=1e9)
     _, v_next = calls.run(device, call)
     np.testing.assert_array_equal(v_next.view(np.uint16)[x != 0], x.view(np.uint16)[x != 0])
 
@@ -64,7 +65,7 @@ def test_every_half_passes_through_unchanged(device):
 def test_the_state_may_be_updated_in_place(device):
     rng = np.random.default_rng(1)
     x, v = rng.normal(size=(2, 1025)).astype(np.float32)
-    call = calls.prepare_lif(device, x, v, decay=0.5, threshold=0.5)
+    call = prepare(device, x, v, decay=0.5, threshold=0.5)
     buffers = [device.array(x), state := device.array(v), call.outputs[0], state]
     params = LifParams(1025, 1, FLOAT32, FLOAT32, 0, 0, 0.5, 0.5, 0.0)
     pointers = [buffer.pointer for buffer in buffers]
@@ -118,5 +119,5 @@ def test_a_missing_tensor_gets_an_error_code(device):
 
 def test_no_elements_are_no_error(device):
     empty = np.zeros((0, 8), np.float32)
-    spike, _ = calls.run(device, calls.prepare_lif(device, empty, empty, decay=0.5, threshold=1.0))
+    spike, _ = calls.run(device, prepare(device, empty, empty, decay=0.5, threshold=1.0))
     assert spike.shape == (0, 8)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from plugins.errors import KernelError, NoDeviceError
+from plugins.lif.selftest import prepare
 from plugins.selftest import calls
 from plugins.selftest.device import Device
 
@@ -34,9 +35,7 @@ def test_memory_that_is_not_there_is_an_error(device, failing):
 
 
 def test_a_launch_that_fails_is_an_error(device, failing):
-    call = calls.prepare_lif(
-        device, np.ones(8, np.float32), np.ones(8, np.float32), decay=0.5, threshold=1.0
-    )
+    call = prepare(device, np.ones(8, np.float32), np.ones(8, np.float32), decay=0.5, threshold=1.0)
     failing(LAUNCH_FAILED)
     with pytest.raises(KernelError, match="spikehaltLif failed with code 719"):
         call.launch()

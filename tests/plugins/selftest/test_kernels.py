@@ -5,17 +5,10 @@ import subprocess
 import pytest
 
 from plugins.errors import LibraryError
-from plugins.selftest import kernels
-from plugins.selftest.kernels import Kernels
+from plugins.selftest.cases import all_parts, open_kernels
 from tests.plugins import compilers
 
-STRUCTURES = {
-    "SpikehaltLifParams": kernels.LifParams,
-    "SpikehaltTokenHaltParams": kernels.TokenHaltParams,
-    "SpikehaltTokenHaltTensors": kernels.TokenHaltTensors,
-    "SpikehaltTokenMergeParams": kernels.TokenMergeParams,
-    "SpikehaltTokenMergeTensors": kernels.TokenMergeTensors,
-}
+STRUCTURES = dict(each for part in all_parts() for each in part.structures.items())
 HEADERS = sorted(compilers.SOURCES.glob("*/*_kernel.h"))
 
 
@@ -37,7 +30,7 @@ def test_a_file_that_is_no_library_of_ours_is_refused(tmp_path):
     other = tmp_path / "libother.so"
     other.write_bytes(b"no ELF")
     with pytest.raises(LibraryError, match="python -m plugins build"):
-        Kernels(other)
+        open_kernels(other)
 
 
 def test_error_codes_have_sentences(emulated_kernels):

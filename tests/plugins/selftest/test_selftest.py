@@ -6,8 +6,9 @@ import pytest
 from plugins.errors import NoDeviceError
 from plugins.selftest import run as module
 from plugins.selftest.cases import all_cases
+from plugins.selftest.part import Sizes
 from plugins.selftest.run import check_case, check_cases, run_sanitizer, selftest
-from plugins.selftest.timing import Sizes, Timing, measure, report
+from plugins.selftest.timing import Timing, measure, report
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from plugins.errors import BuildError, NoDeviceError
 from plugins.libraries import FOLDER_VARIABLE, KERNELS_NAME
 from plugins.loader import load_plugins
 from plugins.ops import run_reference
+from plugins.selftest.cases import open_kernels
 from plugins.selftest.device import Device, require_driver
-from plugins.selftest.kernels import Kernels
 from plugins.selftest.run import selftest
 from tests.plugins import samples
 from tests.plugins.onnx_models import INPUTS, OUTPUTS, one_node_model
@@ -78,7 +78,7 @@ def test_a_plugin_in_an_engine_equals_its_reference(libraries, op):
     # TensorRT up to 10.6 would take the function body and leave the plugin unused.
     del model.functions[:]
     got = run_engine(
-        trt, build_engine(trt, model), Kernels(libraries / KERNELS_NAME), feeds, wanted
+        trt, build_engine(trt, model), open_kernels(libraries / KERNELS_NAME), feeds, wanted
     )
     for name, array in wanted.items():
         np.testing.assert_allclose(got[name], array, atol=1e-3, rtol=1e-3, err_msg=name)

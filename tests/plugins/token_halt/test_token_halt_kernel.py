@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from plugins.errors import KernelError
 from plugins.selftest import calls
 from plugins.selftest.device import Device
-from plugins.selftest.kernels import FLOAT32, INT8, TokenHaltParams, TokenHaltTensors
+from plugins.selftest.kernels import FLOAT32, INT8
 from plugins.token_halt import token_halt
+from plugins.token_halt.selftest import TokenHaltParams, TokenHaltTensors, prepare
 from tests.plugins import samples
 
 
@@ -29,7 +30,7 @@ def test_kernel_equals_reference(emulated_kernels, seed, B, K, D, dtype, pattern
     feeds = samples.halt_inputs(seed, (K,) if layout == "packed" else (B, K), D, dtype, pattern)
     attributes = {"alpha": 2.0, "beta": -1.0, "last": last, "reduce": reduce}
     with Device(emulated_kernels) as device:
-        call = calls.prepare_token_halt(device, **feeds, **attributes)
+        call = prepare(device, **feeds, **attributes)
         got, again = calls.run(device, call), calls.run(device, call)
     wanted = token_halt(**feeds, **attributes)
     edge = np.abs(wanted[2] - (1 - feeds["epsilon"])) < 1e-5
@@ -49,9 +50,7 @@ def test_dead_tokens_are_not_read(emulated_kernels):
     feeds["x"][feeds["live"] == 0] = np.nan
     with Device(emulated_kernels) as device:
         for reduce in (False, True):
-            call = calls.prepare_token_halt(
-                device, **feeds, alpha=1.0, beta=0.0, last=0, reduce=reduce
-            )
+            call = prepare(device, **feeds, alpha=1.0, beta=0.0, last=0, reduce=reduce)
             got = calls.run(device, call)
             assert all(np.isfinite(array).all() for array in got)
     np.testing.assert_allclose(got[0], wanted[0], atol=1e-4)
@@ -60,9 +59,9 @@ def test_dead_tokens_are_not_read(emulated_kernels):
 def test_no_tokens_give_an_empty_or_a_zero_readout(device):
     feeds = samples.halt_inputs(5, (2, 0), 20, np.float32, "all")
     attributes = {"alpha": 1.0, "beta": 0.0, "last": 0}
-    rows = calls.prepare_token_halt(device, **feeds, **attributes, reduce=False)
+    rows = prepare(device, **feeds, **attributes, reduce=False)
     assert calls.run(device, rows)[0].shape == (2, 0, 20)
-    summed = calls.prepare_token_halt(device, **feeds, **attributes, reduce=True)
+    summed = prepare(device, **feeds, **attributes, reduce=True)
     np.testing.assert_array_equal(calls.run(device, summed)[0], np.zeros((2, 20)))
 
 

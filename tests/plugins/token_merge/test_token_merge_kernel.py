@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from plugins.errors import KernelError
 from plugins.selftest import calls
 from plugins.selftest.device import Device
-from plugins.selftest.kernels import FLOAT32, INT8, TokenMergeParams, TokenMergeTensors
+from plugins.selftest.kernels import FLOAT32, INT8
 from plugins.token_merge import token_merge
+from plugins.token_merge.selftest import TokenMergeParams, TokenMergeTensors, prepare
 from tests.plugins import samples
 from tests.plugins.token_merge.test_token_merge_function import random_sources
 
@@ -34,7 +35,7 @@ def test_kernel_equals_reference(
     if given_source:
         feeds["source"] = random_sources(seed, B, K, gamma)
     with Device(emulated_kernels) as device:
-        got = calls.run(device, calls.prepare_token_merge(device, **feeds, gamma=gamma))
+        got = calls.run(device, prepare(device, **feeds, gamma=gamma))
     for array, wanted in zip(got, token_merge(**feeds, gamma=gamma), strict=True):
         np.testing.assert_array_equal(array, wanted, strict=True)
 
@@ -42,7 +43,7 @@ def test_kernel_equals_reference(
 @pytest.mark.parametrize("seed", range(3))
 def test_kernel_equals_reference_where_partners_tie(device, seed):
     feeds = samples.tied_merge_inputs(seed, 2, 33, 5)
-    got = calls.run(device, calls.prepare_token_merge(device, **feeds, gamma=16))
+    got = calls.run(device, prepare(device, **feeds, gamma=16))
     for array, wanted in zip(got, token_merge(**feeds, gamma=16), strict=True):
         np.testing.assert_array_equal(array, wanted, strict=True)
 
@@ -51,7 +52,7 @@ def test_kernel_equals_reference_where_partners_tie(device, seed):
 def test_small_and_large_blocks_agree_with_the_reference(device, B):
     """Many images take blocks of four quads, few take blocks of one."""
     feeds = samples.merge_inputs(B, B, 104, 8, np.float32, "some")
-    got = calls.run(device, calls.prepare_token_merge(device, **feeds, gamma=30))
+    got = calls.run(device, prepare(device, **feeds, gamma=30))
     for array, wanted in zip(got, token_merge(**feeds, gamma=30), strict=True):
         np.testing.assert_array_equal(array, wanted, strict=True)
 
@@ -60,7 +61,7 @@ def test_sums_that_round_have_the_same_bits_every_time(device):
     rng = np.random.default_rng(3)
     feeds = samples.merge_inputs(3, 2, 65, 40, np.float16, "all")
     feeds["x"] = rng.normal(size=(2, 65, 40)).astype(np.float16)
-    call = calls.prepare_token_merge(device, **feeds, gamma=32)
+    call = prepare(device, **feeds, gamma=32)
     first, second = calls.run(device, call), calls.run(device, call)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -73,14 +74,14 @@ def test_sources_that_are_not_valid_do_no_harm(device, source):
     """The emulated memory ends at an unreadable page; results are of no use but in range."""
     feeds = samples.merge_inputs(1, 1, 9, 8, np.float32, "all")
     feeds["source"] = np.array(source, np.int32)
-    _, _, _, keep, _ = calls.run(device, calls.prepare_token_merge(device, **feeds, gamma=3))
+    _, _, _, keep, _ = calls.run(device, prepare(device, **feeds, gamma=3))
     assert ((keep >= 0) & (keep < 9)).all()
 
 
 def test_tokens_that_are_not_finite_do_no_harm(device):
     feeds = samples.merge_inputs(1, 1, 64, 8, np.float32, "all")
     feeds["x"][:] = np.nan
-    _, _, _, keep, source = calls.run(device, calls.prepare_token_merge(device, **feeds, gamma=8))
+    _, _, _, keep, source = calls.run(device, prepare(device, **feeds, gamma=8))
     assert ((keep >= 0) & (keep < 64)).all() and ((source >= 0) & (source < 64)).all()
 
 
@@ -116,7 +117,7 @@ def test_a_missing_tensor_or_a_small_workspace_gets_an_error_code(device):
                 "spikehaltTokenMerge", byref(params),
                 byref(TokenMergeTensors(*pointers, 256)), device.stream,
             )  # fmt: skip
-    needed = device.kernels.merge_workspace(params)
+    needed = device.kernels.size("spikehaltTokenMergeWorkspace", byref(params))
     with pytest.raises(KernelError, match="workspace is smaller"):
         device.kernels.call(
             "spikehaltTokenMerge", byref(params),
@@ -127,6 +128,6 @@ def test_a_missing_tensor_or_a_small_workspace_gets_an_error_code(device):
 def test_the_most_tokens_fit_into_shared_memory(device):
     """4096 tokens of one element: the launch must be accepted and the choice be right."""
     feeds = samples.merge_inputs(2, 1, 4096, 1, np.float32, "none")
-    *_, keep, source = calls.run(device, calls.prepare_token_merge(device, **feeds, gamma=2048))
+    *_, keep, source = calls.run(device, prepare(device, **feeds, gamma=2048))
     np.testing.assert_array_equal(source[0], np.arange(0, 4096, 2))
     np.testing.assert_array_equal(keep[0], np.arange(1, 4096, 2))

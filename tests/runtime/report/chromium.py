@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--mute-audio"]
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--mute-audio",
+]
 PATIENCE_S = 60.0
 
 
@@ -35,7 +45,7 @@ class Page:
     def __init__(self, write_fd: int, read_fd: int) -> None:
         self._write_fd, self._read_fd = write_fd, read_fd
         self._buffer, self._next_id, self._session = b"", 0, ""
-        self._events: list[dict[str, Any]] = []
+        self._loaded = False
         self.problems: list[str] = []
         self.requests: list[str] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -58,10 +68,16 @@ class Page:
                 result: dict[str, Any] = answer["result"]
                 return result
 
-    def open(self, path: Path, width: int, height: int, dark: bool) -> None:
-        """Load a file at a window size and colour scheme."""
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
+    def open(
+        self, place: Path | str, width: int, height: int, dark: bool, calm: bool = False
+    ) -> None:
+        """Load a file or address at a window size and colour scheme, `calm` with less motion."""
+        media = {
+            "prefers-color-scheme": "dark" if dark else "light",
+            "prefers-reduced-motion": "reduce" if calm else "no-preference",
+        }
+        features = [{"name": name, "value": value} for name, value in media.items()]
+        self.call("Emulation.setEmulatedMedia", features=features)
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -69,9 +85,9 @@ class Page:
             deviceScaleFactor=1,
             mobile=width < 600,
         )
-        self._events.clear()
-        self.call("Page.navigate", url=path.as_uri())
-        while not any(event["method"] == "Page.loadEventFired" for event in self._events):
+        self._loaded = False
+        self.call("Page.navigate", url=place if isinstance(place, str) else place.as_uri())
+        while not self._loaded:
             self._receive()
 
     def evaluate(self, expression: str) -> Any:
@@ -79,6 +95,34 @@ class Page:
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def wait_for(self, expression: str, every_s: float = 0.02) -> Any:
+        """The value of an expression, once it is true."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not (value := self.evaluate(expression)):
+            assert time.monotonic() < deadline, f"never true: {expression}"
+            time.sleep(every_s)
+        return value
+
+    def press(self, key: str, shift: bool = False) -> None:
+        """One key, such as "Tab", "ArrowRight" or " "."""
+        codes = {"Tab": 9, "Enter": 13, " ": 32, "End": 35, "Home": 36}
+        codes |= {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+        text = {"Enter": "\r", " ": " "}.get(key, "")
+        event = {
+            "key": key,
+            "code": "Space" if key == " " else key,
+            "windowsVirtualKeyCode": codes[key],
+            "modifiers": 8 * shift,
+        }
+        down = "keyDown" if text else "rawKeyDown"
+        self.call("Input.dispatchKeyEvent", type=down, text=text, **event)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **event)
+
+    def heap_bytes(self) -> int:
+        """What JavaScript holds once everything else has been collected."""
+        self.call("HeapProfiler.collectGarbage")
+        return int(self.call("Runtime.getHeapUsage")["usedSize"])
 
     def _receive(self) -> dict[str, Any]:
         deadline = time.monotonic() + PATIENCE_S
@@ -95,9 +139,10 @@ class Page:
         return message
 
     def _note(self, event: dict[str, Any]) -> None:
-        self._events.append(event)
         params = event["params"]
-        if event["method"] == "Network.requestWillBeSent":
+        if event["method"] == "Page.loadEventFired":
+            self._loaded = True
+        elif event["method"] == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
         elif event["method"] == "Runtime.exceptionThrown":
             self.problems.append(str(params["exceptionDetails"]))

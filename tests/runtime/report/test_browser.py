@@ -22,16 +22,18 @@ CHROMIUM = find_chromium()
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium here: install one, or name it in CHROMIUM"
 )
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+SIZES = {"desktop": (1280, 900), "tablet": (768, 1024), "phone": (390, 844)}
 ENERGY = EnergySpec(once_mj=1.0, per_timestep_mj=0.5, per_token_mj=(0.1, 0.01), source="tests")
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report on 30 labelled images with awkward names, and its figures as JSON."""
+    """A report on 30 labelled images with awkward names, beside another bundle, and as JSON."""
     place = tmp_path_factory.mktemp("report")
     manifest = toy_manifest(energy=ENERGY, name="toy </script><b>&")
     write_bundle(place / "toy.bundle", manifest, toy_files(manifest))
+    other = toy_manifest(name="an <u>other")
+    write_bundle(place / "other.bundle", other, toy_files(other))
     rng = np.random.default_rng(0)
     for number in range(30):
         label = number % 3
@@ -44,7 +46,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     exits = ["--policy", "halting", "--threshold", "1.5"]
     with (place / "report.json").open("w") as out, contextlib.redirect_stdout(out):
         paths = [str(place / "toy.bundle"), str(place / "data")]
-        assert main(["report", *paths, *output, *exits]) == 0
+        beside = ["--against", str(place / "other.bundle")]
+        assert main(["report", *paths, *output, *exits, *beside]) == 0
     return place / "report.html"
 
 
@@ -67,7 +70,7 @@ def test_it_opens_without_problems_and_fits_the_window(
     assert page.problems == []
     assert all(url.startswith(("file:", "data:")) for url in page.requests)
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
-    assert page.evaluate("document.querySelectorAll('section').length") == 10
+    assert page.evaluate("document.querySelectorAll('section').length") == 12
     broken = "[...document.images].filter(each => each.naturalWidth === 0).length"
     assert page.evaluate("document.images.length") > 30
     assert page.evaluate(broken) == 0
@@ -114,9 +117,11 @@ def test_every_figure_shown_is_the_one_in_the_json(report: Path, page: Page) -> 
     assert len(shown) > 80
     for key, text, times in shown:
         value = float(times) * lookup(data, key)
-        assert float(text) == pytest.approx(float(f"{value:.4g}")), key
+        assert float(text.replace(",", "")) == pytest.approx(value, rel=5.1e-3), key
     keys = {key for key, *_ in shown}
     assert {"summary.accuracy", "summary.energy_mj", "live_share.0.1", "exits.3.images"} <= keys
+    assert {"adaptivity.quarters.3.computation", "adaptivity.computation.9"} & keys
+    assert {"against.agreement.same", "against.summary.accuracy", "against.call_ms"} <= keys
     assert {"stats.next_chunk_ms", "stats.latency_p90_ms", "stats.images_per_s"} <= keys
 
 
@@ -127,7 +132,7 @@ def test_bars_are_as_long_as_their_numbers(report: Path, page: Page) -> None:
                .map(each => each.getBoundingClientRect().width)"""
 
     widths = np.array(page.evaluate(query))
-    counts = np.array([each["images"] for each in data["exits"]])
+    counts = np.array([each["images"] for each in data["exits"] if each["images"]])
 
     assert counts.sum() == 30 and (counts > 0).sum() > 1
     np.testing.assert_allclose(widths / widths.max(), counts / counts.max(), atol=0.01)
@@ -136,7 +141,7 @@ def test_bars_are_as_long_as_their_numbers(report: Path, page: Page) -> None:
 def test_names_of_files_and_bundles_stay_text(report: Path, page: Page) -> None:
     page.open(report, *SIZES["desktop"], dark=False)
 
-    assert page.evaluate("document.querySelectorAll('h1 b, figure i').length") == 0
+    assert page.evaluate("document.querySelectorAll('h1 b, figure i, u').length") == 0
     assert "toy </script><b>&" in page.evaluate("document.title")
     assert "a <i> & " in page.evaluate("document.querySelector('figure img').alt")
 

@@ -103,7 +103,7 @@ def with_images(channels: int = 3, classes: int = 2, **augment: Any) -> dict[str
         (
             DataConfig,
             {"crop_share": 0.9},
-            "crop_share 0.9 cuts out nothing unless fit is 'crop'",
+            "crop_share 0.9 has no effect unless fit is 'crop'",
         ),
         (ModelConfig, {"spread_attention": True}, "is the Spike-driven Transformer's"),
         (
@@ -126,7 +126,7 @@ def with_images(channels: int = 3, classes: int = 2, **augment: Any) -> dict[str
                 "model": ModelConfig(channels=1),
                 "data": DataConfig("folder", "x", channel_order="bgr"),
             },
-            "'bgr' orders colours, of which images of model.channels 1 have none",
+            "'bgr' needs colour images, and model.channels is 1",
         ),
         (
             TrainConfig,

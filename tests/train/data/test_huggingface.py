@@ -106,7 +106,7 @@ def test_labels_are_matched_by_name_and_kept_back_ones_leave_no_test_part(
     hidden["test"] = Part([1, 2], [-1, -1])
     hub["hidden", None] = hidden
     assert len(read("hidden").test) == 0
-    assert "part test is left out: 2 of its labels are kept back" in capsys.readouterr().err
+    assert "part test is left out: 2 of its labels are withheld" in capsys.readouterr().err
 
 
 def test_a_set_without_a_training_part_or_images_is_refused(

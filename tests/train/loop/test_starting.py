@@ -163,7 +163,7 @@ def test_settings_of_a_phase_that_is_over_are_recorded_as_they_were(
     assert (kept.static.epochs, kept.static.learning_rate) == (2, 1e-3)
     assert kept.halting == config.halting
     assert "the static phase is behind the start checkpoint" in capsys.readouterr().err
-    with pytest.raises(ConfigError, match=r"static\.learning_rate can change nothing"):
+    with pytest.raises(ConfigError, match=r"static\.learning_rate has no effect"):
         check_asked(["out", "static.learning_rate"], start)
     check_asked(["halting.learning_rate", "batch_size"], start)
 

@@ -1,6 +1,6 @@
-"""How commands take their options and give out what they found.
+"""How commands read their options and write their results.
 
 fields     frozen dataclasses as options
-helps      what their docstrings say of each
+helps      the help of each, from their docstrings
 outputs    files, checked before the work; figures as text or JSON
 """

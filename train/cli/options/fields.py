@@ -1,7 +1,7 @@
-"""Frozen dataclasses as options of a command, and back.
+"""Frozen dataclasses as options of a command, and options as dataclasses.
 
-The field `ponder_weight` of the nested `halting` is the option `--halting.ponder-weight`; what its
-dataclass's docstring says of it is its help. Fields may be int, float, str, bool, Path, Literal,
+The field `ponder_weight` of the nested `halting` is the option `--halting.ponder-weight`; its help
+is its line in the dataclass's docstring. Fields may be int, float, str, bool, Path, Literal,
 None or one of these, tuples of these, and dataclasses.
 """
 
@@ -25,11 +25,11 @@ _TRUTH = {"true": True, "false": False}
 
 
 def given(default: Any = dataclasses.MISSING, **keywords: Any) -> Any:
-    """A dataclass field, and what argparse is told of its option besides the type.
+    """A dataclass field, with further arguments of `add_argument` for its option.
 
     Args:
         default: of the field.
-        keywords: of `add_argument`; `positional=True` makes an argument without a name of it.
+        keywords: of `add_argument`; `positional=True` makes it a positional argument.
     """
     return dataclasses.field(default=default, metadata=keywords)
 
@@ -53,7 +53,7 @@ def add_changes(
         parser: what to add to.
         kind: the dataclass.
         without: fields that have no option.
-        shown: as the default of all, in place of the dataclass's.
+        shown: the text that help has as the default of every option, in place of the dataclass's.
     """
     parser.allow_abbrev = False
     _add(parser, kind, "", opposites=True, without=without)
@@ -64,7 +64,7 @@ def add_changes(
 
 
 class Original(argparse.Action):
-    """An argument that names what `add_changes` changes; `--help` behind it shows its values."""
+    """An argument that names what `add_changes` changes; `--help` after it shows its values."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: Any, value: Any, *_: Any
@@ -90,7 +90,7 @@ def named(load: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def read_fields(kind: type[T], arguments: argparse.Namespace) -> T:
-    """The dataclass that the options of `add_fields` tell.
+    """The dataclass, read from the options of `add_fields`.
 
     Raises:
         ConfigError: a combination that the dataclass refuses.
@@ -99,7 +99,7 @@ def read_fields(kind: type[T], arguments: argparse.Namespace) -> T:
 
 
 def read_changes(original: T, arguments: argparse.Namespace) -> T:
-    """`original` with the changes that the options of `add_changes` tell.
+    """`original`, changed by the options of `add_changes`.
 
     Raises:
         ConfigError: a combination that the dataclass refuses.
@@ -108,7 +108,7 @@ def read_changes(original: T, arguments: argparse.Namespace) -> T:
 
 
 def given_names(kind: type, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Those options of `add_changes` that were given, by dotted name."""
+    """Dotted names of those options of `add_changes` that were given."""
     values = vars(arguments)
     return {name: values[name] for name in _dotted(kind, "") if name in values}
 
@@ -122,7 +122,7 @@ def _dotted(kind: type, prefix: str) -> Iterator[str]:
 
 
 def _read(kind: type[T], start: T | type[T], values: dict[str, Any], prefix: str) -> T:
-    """`start` is what is changed, or the dataclass itself where there is nothing yet."""
+    """`start` is the instance to change, or the dataclass where there is none yet."""
     found = {}
     for name, hint in _hints(kind).items():
         if dataclasses.is_dataclass(hint):
@@ -176,7 +176,7 @@ def _declare(
 
 
 def _strings(name: str, with_opposite: bool) -> list[str]:
-    """The option's name, and where it can be switched off, the one that does."""
+    """The option's name, and its `--no-` form where it has one."""
     above, dot, last = name.replace("_", "-").rpartition(".")
     return [f"--{above}{dot}{last}", *([f"--{above}{dot}no-{last}"] if with_opposite else [])]
 
@@ -223,7 +223,7 @@ class _Switch(argparse.Action):
 
 
 def _keywords(hint: Any) -> dict[str, Any]:
-    """What argparse is told of a type."""
+    """Arguments of `add_argument` for a type."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if hint is bool:
         return {"action": _Switch}

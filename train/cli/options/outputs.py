@@ -1,4 +1,4 @@
-"""What a command gives out: files, refused before the work and not after it, and figures."""
+"""Output of commands: figures, and files that are checked before the work starts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_writable(path: Path, option: str, *, makes_folders: bool = False) -> N
 
     Args:
         path: the file.
-        option: that named it, for the message.
+        option: the option that named it, for the message.
         makes_folders: missing folders above it will be made.
 
     Raises:
@@ -36,13 +36,15 @@ def check_writable(path: Path, option: str, *, makes_folders: bool = False) -> N
             f"{option} {path}: the folder {path.parent} does not exist; make it, or name another"
         )
     if not os.access(path if path.exists() else above, os.W_OK):
-        raise ConfigError(f"{option} {path} may not be written; name a file in a folder of yours")
+        raise ConfigError(
+            f"{option} {path} may not be written; name a file in a folder that you may write to"
+        )
 
 
 def give_figures(
     figures: Any, show: Callable[[], None], *, as_json: bool, out: Path | None = None
 ) -> None:
-    """Give out what a command found.
+    """Print what a command found, and write it to a file.
 
     Args:
         figures: plain data.

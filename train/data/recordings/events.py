@@ -14,10 +14,10 @@ _MAX_US = 2**53  # 285 years
 
 
 class Events(NamedTuple):
-    """Changes of brightness, in the order of time.
+    """Changes of brightness, in order of time.
 
     Attributes:
-        t: microseconds, int64 [N], not falling.
+        t: microseconds, int64 [N], never falling.
         x: column, int64 [N] in 0..width - 1.
         y: row, int64 [N] in 0..height - 1.
         p: polarity, int64 [N], 1 where it became brighter.
@@ -78,7 +78,7 @@ def make_events(
 
 
 def unwrapped(t: np.ndarray, period: int) -> np.ndarray:
-    """Times int64 [N] of a counter that starts anew after `period`, without its jumps back."""
+    """Times int64 [N] of a counter that wraps around after `period`, with the wraps undone."""
     turns = np.diff(t, prepend=t[:1]) < -(period // 2)
     return np.asarray(t + period * np.cumsum(turns))
 

@@ -37,7 +37,7 @@ def frame_numbers(
     """The frame 0..T-1 of each event of a window, int64 [N].
 
     Args:
-        t: times in µs, not falling.
+        t: times in µs, never falling.
         begin_us: where the window begins.
         length_us: how long it lasts.
         options: how many frames, by time or by count.

@@ -21,7 +21,7 @@ def largest_fitting_batch(attempt: Callable[[int], object], failed: int, smalles
     """Halve the batch until a whole step of that size really goes through.
 
     Args:
-        attempt: takes a step of so many images; raises when memory runs out.
+        attempt: takes a step with a number of images; raises when memory runs out.
         failed: the size that did not fit.
         smallest: below this there is no point in trying.
 

@@ -1,4 +1,4 @@
-"""What resuming a phase needs: written, read, refused where it is no longer finite.
+"""The state that resuming a phase needs: written, read, and refused where it is not finite.
 
 The position (epoch, step), the weights, the optimiser and the random states decide everything after
 them, so a resumed run equals an unbroken one: the order of images is drawn from the seed, the phase
@@ -54,7 +54,7 @@ def state(phase: Phase) -> dict[str, Any]:
 
 
 def restore(phase: Phase, saved: dict[str, Any]) -> None:
-    """Continue from what `state` gave, as an unbroken run would, under the settings of now.
+    """Continue from `state`'s result as an unbroken run would, with the current settings.
 
     With another batch size the position stays the same in images: a batch that was begun only in
     part is taken again.
@@ -72,7 +72,7 @@ def restore(phase: Phase, saved: dict[str, Any]) -> None:
 
 
 def _stand(phase: Phase, saved: dict[str, Any]) -> None:
-    """Stand within the epoch where the saved run stood."""
+    """Move to the saved run's place within the epoch."""
     taken, size = saved["step"], phase.config.batch_size
     step = min(taken * saved.get("batch_size", size) // size, phase.steps_per_epoch)
     phase.position.step = step
@@ -85,7 +85,7 @@ def _stand(phase: Phase, saved: dict[str, Any]) -> None:
 
 
 def _restore_optimizer(phase: Phase, saved: dict[str, Any]) -> None:
-    """Its moments; rates and decay are the configured ones, at this point of the schedule."""
+    """Restore the moments; rates and decay are the configured ones at this point."""
     groups = phase.optimizer.param_groups
     now = [{key: group[key] for key in group if key != "params"} for group in groups]
     phase.optimizer.load_state_dict(saved)
@@ -100,14 +100,14 @@ def _restore_optimizer(phase: Phase, saved: dict[str, Any]) -> None:
 
 
 def _surrogates(phase: Phase) -> dict[str, Tensor]:
-    """Weights that train along and are not the network's."""
+    """Weights of surrogate modules, which are trained but not part of the network."""
     if not isinstance(phase.trainee, WithSurrogateModules):
         return {}
     return dict(phase.trainee.surrogates.state_dict())
 
 
 def _restore_random(phase: Phase, saved: Any) -> None:
-    """Each process's own states, or, in another number of processes, fresh derived ones."""
+    """Restore each process's own states; with another number of processes, derive new ones."""
     rank, world = rank_and_world()
     by_rank = saved if isinstance(saved, list) else [saved]
     if len(by_rank) == world:
@@ -131,7 +131,7 @@ def _seed(phase: Phase, rank: int) -> None:
 
 
 def checkpoint(phase: Phase, metrics: dict[str, Any], *, resumable: bool) -> Checkpoint:
-    """The checkpoint of this moment; where it is resumable, every process must ask for it."""
+    """The current checkpoint; where it is resumable, every process must call this."""
     weights = phase.network.state_dict()
     return Checkpoint(
         model=phase.network.config,

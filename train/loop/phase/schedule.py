@@ -34,7 +34,7 @@ def derived_seed(*parts: object) -> int:
 
 
 def shuffled(count: int, seed: int, phase: str, epoch: int) -> Tensor:
-    """The order of training images in an epoch, the same however the run got there."""
+    """The order of training images in an epoch, the same in a resumed run."""
     generator = torch.Generator().manual_seed(derived_seed(seed, phase, epoch))
     return torch.randperm(count, generator=generator)
 

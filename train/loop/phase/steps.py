@@ -24,7 +24,7 @@ from train.silence import listening, silence_loss
 
 
 class Report(NamedTuple):
-    """What a step says: its loss, and whether any process wants to stop or to save."""
+    """What a step reports: its loss, and whether any process wants to stop or to save."""
 
     loss: float
     stop: bool
@@ -131,8 +131,8 @@ def train_step(phase: Phase, batch: Split) -> Tensor:
 def clip_gradients(phase: Phase) -> None:
     """Scale gradients down to the configured norm.
 
-    A norm that is not finite is no error here: in fp16 the loss scaler skips such a step, and else
-    the next loss tells. Asking at once would also make the device wait in every step.
+    A norm that is not finite is no error here: in fp16 the loss scaler skips such a step; otherwise
+    the next loss shows it. Checking here would also make the device wait in every step.
     """
     phase.fabric.clip_gradients(
         phase.model, phase.optimizer, max_norm=phase.config.clip_norm, error_if_nonfinite=False

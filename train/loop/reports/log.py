@@ -74,7 +74,7 @@ def _is_number(text: str | None) -> bool:
 
 
 class CsvLog:
-    """Rows of figures in `path`, which is whole at every moment.
+    """Rows of figures in `path`, a file that is complete at every moment.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""What a phase says while it trains: a live bar on a terminal, elsewhere a line per epoch."""
+"""Progress of a phase: a live bar on a terminal, elsewhere a line per epoch."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class Extent:
 
 
 class Reporter(Protocol):
-    """Hears of every step and every epoch."""
+    """Is told of every step and every epoch."""
 
     def step(self, done: int, loss: float) -> None:
         """`done` steps of the phase are taken; the last one's loss."""
 
     def epoch(self, number: int, loss: float, accuracy: float) -> None:
-        """Epoch `number`, from 1, is over: its mean loss and the validation accuracy."""
+        """Epoch `number`, counted from 1, is over, with this mean loss and validation accuracy."""
 
 
 class Bar:
@@ -164,7 +164,7 @@ def progress(
 
 
 def _print(console: Console, line: str) -> None:
-    """A line, as far as the output takes it: training goes on where that is full."""
+    """Print a line; training goes on where the output cannot be written."""
     with suppress(OSError):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
