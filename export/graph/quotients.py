@@ -48,7 +48,7 @@ def _decides(node: onnx.NodeProto, roots: set[str]) -> bool:
 def _rounded(division: onnx.NodeProto) -> list[onnx.NodeProto]:
     """The division and what makes its result the nearest float."""
     (a, b), (result,) = division.input, division.output
-    names = {"a": a, "b": b, "splitter": _NAME, "rounded": result}
+    names: dict[str, str] = {"a": a, "b": b, "splitter": _NAME, "rounded": result}
     first = onnx.NodeProto()
     first.CopyFrom(division)
     first.output[0] = f"{result}.q"
