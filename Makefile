@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check format lint types demo zoo-eval gpu nightly clean
+.PHONY: help install test check format lint types docs demo zoo-eval gpu nightly clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -35,6 +35,10 @@ types: install
 	$(BIN)/mypy
 
 check: lint types test  ## format, lint, types, tests
+
+docs: install  ## the documentation site, into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html; with search: python3 -m http.server --directory build/site"
 
 demo: install  ## train on scanned digits, export, run with early exit; prints one table
 	$(BIN)/python -m benchmarks.demo

@@ -9,7 +9,6 @@ chooses the exit threshold on the validation split; runs the test images through
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
@@ -29,6 +28,8 @@ from benchmarks.common.trained import (
     train_and_export,
 )
 from runtime import Engine
+from spikehalt.commands import Parser
+from spikehalt.commands import run as run_command
 from train.data import Dataset, load_data
 from train.recipes import load_recipe
 
@@ -52,7 +53,7 @@ class Candidate:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the demo; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.demo", description=__doc__)
+    parser = Parser(prog="python -m benchmarks.demo", description=__doc__)
     parser.add_argument("--out", default="demo-out", help="folder for checkpoints and bundles")
     parser.add_argument("--check", action="store_true", help="fail unless expectations are met")
     arguments = parser.parse_args(argv)
@@ -135,4 +136,4 @@ def closing(out: Path, seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

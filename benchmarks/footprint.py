@@ -10,7 +10,6 @@ installed here, compiled Python files left out. Times are medians over fresh pro
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import re
 import statistics
@@ -22,6 +21,8 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks.common.table import Row, Table, words
+from spikehalt.commands import Parser
+from spikehalt.commands import run as run_command
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 9
@@ -53,7 +54,7 @@ engine.close()
 
 def main(argv: list[str] | None = None) -> int:
     """Measure and print one table; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.footprint", description=__doc__)
+    parser = Parser(prog="python -m benchmarks.footprint", description=__doc__)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--bundle", type=Path, help="also what an engine of it takes")
     which.add_argument("--large", action="store_true", help="also spikformer-4-384, random weights")
@@ -169,4 +170,4 @@ def in_words(values: Sequence[float]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

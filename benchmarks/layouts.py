@@ -27,6 +27,8 @@ from benchmarks.common.table import Column, Row, Table, console, number, words
 from benchmarks.cpu.curve import thinned
 from benchmarks.cpu.worker import Ours
 from export.choose_layout import merging_advice, packing_pays
+from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from spikehalt.vocabulary import Layout
 from train.config import HaltingConfig, ModelConfig, StemConfig
 
@@ -40,7 +42,7 @@ Graphs = Mapping[str, onnx.ModelProto]
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
     parser = command_line.parser("benchmarks.layouts", __doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=whole(1), default=5)
     parser.add_argument("--merging", action="store_true")
     native.add_option(parser)
     options = parser.parse_args(argv)
@@ -150,4 +152,4 @@ def columns(first: str, second: str, gained: str, chosen: str) -> list[Column]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -25,6 +25,8 @@ import torch
 from benchmarks.common import command_line
 from benchmarks.common.method_table import METHODS, SAME_TOKENS, Method
 from benchmarks.common.table import Column, Row, Table, console, number, words
+from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from spikehalt.exits import ENTROPY, NEVER
 from spikehalt.strict import build, to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
@@ -64,8 +66,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--recipe", default="cifar10-small", help="of a halting network")
     p.add_argument("--data", metavar="PATH", help="images, where the recipe needs some")
     p.add_argument("--out", default="runs/methods", help="folder of the runs")
-    p.add_argument("--epochs", type=int, default=5, help="of static networks, all timesteps")
-    p.add_argument("--halting-epochs", type=int, default=2, help="of token methods")
+    p.add_argument("--epochs", type=whole(1), default=5, help="of static networks, all timesteps")
+    p.add_argument("--halting-epochs", type=whole(1), default=2, help="of token methods")
     p.add_argument(
         "--only", nargs="+", choices=names, default=names, metavar="NAME",
         help="some of: " + "; ".join(names),
@@ -209,4 +211,4 @@ def accuracy_at(timestep: int) -> Column:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -30,6 +30,8 @@ from benchmarks.common.table import Row, Table, console, number, words
 from benchmarks.cpu.worker import our_session
 from plugins.common.contract import MICROSOFT
 from plugins.ops import run_reference
+from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 
 SLOTS, DIM, HIDDEN, HEADS = 64, 384, 1536, 12
 ROWS = (29, 64)
@@ -242,7 +244,7 @@ def nothing() -> tuple[ModelProto, Arrays]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
     parser = command_line.parser("benchmarks.ops", __doc__)
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--rounds", type=whole(1), default=30)
     arguments = parser.parse_args(argv)
     (empty,) = measure([runner(*nothing(), native=False)], arguments.rounds)
     timed = track(cases(), "measuring", transient=True, console=console)
@@ -273,4 +275,4 @@ def table(empty_us: float) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

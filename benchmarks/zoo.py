@@ -44,6 +44,7 @@ from benchmarks.common.trained import (
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
 from runtime import Engine, Result
+from spikehalt.commands import run as run_command
 from spikehalt.vocabulary import Precision
 from train.data import Dataset
 from train.measure.adaptivity import adaptivity, exit_histogram, standard_error
@@ -211,4 +212,4 @@ def table(name: str, images: int) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

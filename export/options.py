@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from export.errors import UnsupportedError
+from spikehalt.commands import whole
 from spikehalt.vocabulary import LAYOUTS, Layout, Precision
 
 if TYPE_CHECKING:
@@ -91,14 +92,16 @@ def add_graph_arguments(p: argparse._ActionsContainer) -> None:
         "--qdq", action="store_true", help="int8 for engines that are built from the bundle later"
     )
     p.add_argument(
-        "--chunk", type=int, default=1, metavar="C",
+        "--chunk", type=whole(1), default=1, metavar="C",
         help="timesteps per graph (default 1); images leave between graphs",
     )  # fmt: skip
     p.add_argument(
         "--layout", choices=(AUTO, *LAYOUTS), default=AUTO,
         help="packed for ONNX Runtime, dense or lagged for engines (default: what fits the target)",
     )  # fmt: skip
-    p.add_argument("--merge-gamma", type=int, metavar="N", help="merge N tokens per block instead")
+    p.add_argument(
+        "--merge-gamma", type=whole(0), metavar="N", help="merge N tokens per block instead"
+    )
     p.add_argument(
         "--live-masks", action=argparse.BooleanOptionalAction, default=True,
         help="graphs give out which tokens ran (default), for report, explain and run --annotate",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spikehalt import commands, console
-from spikehalt.commands import DONE, NEGATIVE, Parser
+from spikehalt.commands import DONE, NEGATIVE, Parser, whole
 from spikehalt.console import note, say
 
 with commands.importing(__name__):
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     testing = subparsers.add_parser("selftest", help="compare and time the kernels on a GPU")
     testing.add_argument("--quick", action="store_true", help="fewer sizes, no timing")
     testing.add_argument(
-        "--megabytes", type=int, default=256, metavar="N",
+        "--megabytes", type=whole(1, 2**20), default=256, metavar="N",
         help="largest tensor of a timing (default 256)",
     )  # fmt: skip
     testing.add_argument("--no-sanitizer", action="store_true", help="without compute-sanitizer")

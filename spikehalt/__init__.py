@@ -40,7 +40,6 @@ from spikehalt.extras import version as _version
 from spikehalt.packages.ours import import_ours
 
 _switch_off_telemetry()  # every package of the project imports this one before any library
-__version__ = _version()
 __all__ = [
     "Bundle",
     "ConfigError",
@@ -55,10 +54,12 @@ _LAZY = ("Bundle", "Engine", "Result")  # of `runtime`, which needs numpy
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":  # the package of metadata takes longer to import than all of this
+        return _version()
     if name in _LAZY:
         return getattr(import_ours("runtime"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, "__version__"})

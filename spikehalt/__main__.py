@@ -13,16 +13,21 @@ imported when it is asked for.
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
-from collections.abc import Sequence
-from importlib import import_module
 
-from spikehalt import __version__, commands, console, extras
-from spikehalt.packages import ours
-from spikehalt.packages.catalogue import COMMANDS
-from spikehalt.strict import unknown_name
+try:
+    import argparse
+    import os
+    from collections.abc import Sequence
+    from importlib import import_module
+
+    from spikehalt import commands, console, extras
+    from spikehalt.packages import ours
+    from spikehalt.packages.catalogue import COMMANDS
+    from spikehalt.strict import unknown_name
+except KeyboardInterrupt:  # the command starts by importing this file: `main` cannot guard it
+    sys.stderr.write("stopped\n")
+    raise SystemExit(130) from None
 
 PROGRAM = "spikehalt"
 
@@ -45,7 +50,7 @@ def _run(arguments: list[str]) -> int:
         console.say(overview())
         return commands.DONE
     if name in ("-V", "--version"):
-        console.say(f"{PROGRAM} {__version__}")
+        console.say(f"{PROGRAM} {extras.version()}")
         return commands.DONE
     if name not in COMMANDS:
         console.error(f"{unknown_name('command', name, COMMANDS)}; {PROGRAM} --help says more")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,14 +13,18 @@ from typing import Any, NoReturn
 from spikehalt import console
 from spikehalt.errors import SpikehaltError
 from spikehalt.reading import name_of, reason
+from spikehalt.strict import MAX_INT
 
 DONE, NEGATIVE, FAILED, STOPPED = 0, 1, 2, 130
+MOST = 2**31 - 1  # of whole numbers that count something
+_LONGEST = 80  # letters of a wrong value that are repeated
 
 
 class Parser(argparse.ArgumentParser):
     """argparse whose errors are one line, and name the nearest option or choice there is.
 
-    `_` in the name of an option is read as `-`. Every parser knows `--quiet`.
+    `_` in the name of an option is read as `-`. Every parser knows `--quiet`. No option takes a
+    number that is not finite, or beyond 2^53, from where on floats skip whole numbers.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -52,6 +57,19 @@ class Parser(argparse.ArgumentParser):
         usual = key.replace("_", "-")
         return usual + equals + value if usual in self._option_string_actions else argument
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        try:
+            value = super()._get_value(action, arg_string)
+        except argparse.ArgumentError as error:
+            if len(arg_string) > _LONGEST:
+                error.message = error.message.replace(arg_string, f"{arg_string[:_LONGEST]}…")
+            raise
+        if isinstance(value, float) and not math.isfinite(value):
+            raise argparse.ArgumentError(action, f"{arg_string[:_LONGEST]!r} is not finite")
+        if isinstance(value, int | float) and abs(value) > MAX_INT:
+            raise argparse.ArgumentError(action, f"{arg_string[:_LONGEST]!r} is beyond 2^53")
+        return value
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:
             super()._check_value(action, value)
@@ -73,6 +91,38 @@ class _Quiet(argparse.Action):
 
     def __call__(self, *_: object, **__: object) -> None:
         console.be_quiet(True)
+
+
+def whole(least: int, most: int = MOST) -> Callable[[str], int]:
+    """The type of an argument that is a whole number in `least`..`most`, for argparse."""
+
+    def number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text[:_LONGEST]!r} is not a whole number") from None
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text[:_LONGEST]} is not in {least}..{most}")
+        return value
+
+    return number
+
+
+def above_zero(most: float) -> Callable[[str], float]:
+    """The type of an argument that is a number above 0, at most `most`, for argparse."""
+
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text[:_LONGEST]!r} is no number") from None
+        if not 0 < value <= most:
+            raise argparse.ArgumentTypeError(
+                f"{text[:_LONGEST]} is not above 0 and at most {most:g}"
+            )
+        return value
+
+    return number
 
 
 def share(text: str) -> float:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
-import shlex
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from spikehalt.errors import MissingExtraError, SpikehaltError
 from spikehalt.reading import reason
@@ -82,6 +78,8 @@ def missing(error: Exception, extra: str, purpose: str, package: str = "") -> st
 
 def install_command(extra: str) -> str:
     """The pip command that brings an extra, from where this copy of the project came."""
+    import shlex
+
     source = _source()
     if source is None:
         return f"pip install 'PLACE[{extra}]', PLACE being the wheel or checkout that you have"
@@ -92,6 +90,10 @@ def install_command(extra: str) -> str:
 
 def _source() -> tuple[bool, str] | None:
     """Whether this copy is an editable checkout, and the file, folder or URL that it came from."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.parse import unquote, urlparse
+
     try:
         text = distribution(NAME).read_text("direct_url.json")
     except PackageNotFoundError:  # a bare source tree on the path
@@ -109,6 +111,8 @@ def _source() -> tuple[bool, str] | None:
 
 def version() -> str:
     """Version of the installed distribution, or "unknown" in a bare source tree."""
+    from importlib.metadata import Distribution, PackageNotFoundError
+
     try:
         return Distribution.from_name(NAME).version
     except PackageNotFoundError:

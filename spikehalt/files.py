@@ -30,6 +30,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 _CAN_LOCK = fcntl is not None
 
+PathLike = str | os.PathLike[str]
 _BLOCK = 2**20
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -66,9 +67,15 @@ def _open_for_writing(path: Path):  # type: ignore[no-untyped-def]
     """A FIFO that nobody reads is an error, not a wait."""
     if _is_regular_or_absent(path):
         return open(path, "wb")
-    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_NONBLOCK), "wb")
-    os.set_blocking(file.fileno(), True)
-    return file
+    return os.fdopen(open_waiting_for_nobody(path, os.O_WRONLY), "wb")
+
+
+def open_waiting_for_nobody(path: PathLike, flags: int) -> int:
+    """An opener for `open`: a FIFO that has nobody at its other end is an error, not a wait."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+    if hasattr(os, "set_blocking"):
+        os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _blocks(source: bytes | Path) -> Iterator[bytes]:
@@ -264,6 +271,20 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def beside(path: PathLike, ending: str) -> Path:
+    """The place beside a file or folder with another ending, also where it is called `.`.
+
+    Raises:
+        OutputError: it has no name, as the root folder.
+    """
+    place = Path(path)
+    if place.name in ("", ".."):
+        place = Path(os.path.abspath(place))
+    if not place.name:
+        raise OutputError(f"{place} has no name to put another file beside: give --out")
+    return place.with_suffix(ending)
 
 
 def make_folder(path: Path) -> None:

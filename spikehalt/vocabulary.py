@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Arch = Literal["spikformer", "spikingformer", "sdt", "maxformer"]
+Arch = Literal["spikformer", "spikingformer", "sdt", "maxformer", "qkformer", "espikeformer"]
 StemKind = Literal["sps", "isps"]
 InputKind = Literal["image", "frames"]
 HaltingMode = Literal["none", "block", "block_time"]

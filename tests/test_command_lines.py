@@ -61,6 +61,7 @@ LINES = [
     "train sweep nowhere.yaml --over seed=1",
     "train events nowhere.aedat --out nowhere",
     "train import nowhere.pth --from spikformer-cifar",
+    "train adapt nowhere.pt --images nowhere",
     "export compare nowhere.bundle --images nowhere",
     "export trtexec nowhere.bundle",
     "export.to_trt nowhere.pt",

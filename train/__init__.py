@@ -7,6 +7,7 @@
     silence         a penalty on the cost of spikes
     staircase       the rate of a neuron under a constant current, as I-SPS needs it
     models          neurons, stems, attentions, blocks, the network
+    adapting        halting for networks that were trained without it
     baselines       methods of other papers around the network: dropping, surrogate modules
     checkpoint      files that hold a network and what resuming needs
     integrity       their digest, and checks of their weights
@@ -16,6 +17,7 @@
     measure         accuracy, exits, firing rates, energy of trained networks
     figures         the papers' figures
     importing       checkpoints of other repositories
+    adapting        halting for networks that were trained without it
     recipes         configurations that ship with the package
     cli             `python -m train`
     doctor          what trains on this machine

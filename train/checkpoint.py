@@ -101,7 +101,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
     Raises:
         CheckpointError: missing, not ours, truncated, damaged, from a newer version, or with
-        weights that are not valid; one sentence each.
+            weights that are not valid; one sentence each.
     """
     content = _read(Path(path))
     if not isinstance(content, dict) or content.get("format") != FORMAT:

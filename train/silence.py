@@ -23,8 +23,6 @@ from torch import Tensor, nn
 from train.models.layers import ConvBN, LinearBN
 from train.models.network import SpikingTransformer
 
-KERNEL = 9
-
 
 class Heard(NamedTuple):
     """The input that a layer took.
@@ -36,7 +34,7 @@ class Heard(NamedTuple):
     """
 
     inputs: Tensor
-    fan_out: int
+    fan_out: float
     repeats: int
 
 
@@ -50,7 +48,7 @@ def silence_loss(heard: Sequence[Heard]) -> Tensor:
     return caused / sum(each.inputs.numel() * _weight(each) for each in heard)
 
 
-def _weight(each: Heard) -> int:
+def _weight(each: Heard) -> float:
     return each.fan_out * each.repeats
 
 
@@ -81,9 +79,11 @@ def _listen(layer: nn.Module, heard: list[Heard], network: SpikingTransformer) -
     return layer.register_forward_pre_hook(note)
 
 
-def _fan_out(layer: nn.Module) -> int:
+def _fan_out(layer: nn.Module) -> float:
     """Weights that one input of a layer meets, borders of images left aside."""
     if isinstance(layer, ConvBN):
-        return KERNEL * int(layer.conv.out_channels)
+        conv = layer.conv
+        steps = conv.stride[0] * conv.stride[0]
+        return conv.kernel_size[0] * conv.kernel_size[0] * conv.out_channels / conv.groups / steps
     assert isinstance(layer, LinearBN)
     return int(layer.linear.weight.shape[0])

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.common import native
+from spikehalt.commands import Parser
 
 
-def parser(module: str, text: str | None) -> argparse.ArgumentParser:
+def parser(module: str, text: str | None) -> Parser:
     """A parser whose help is the module's docstring as it stands there."""
-    return argparse.ArgumentParser(
+    return Parser(
         prog=f"python -m {module}",
         description=text,
         formatter_class=argparse.RawDescriptionHelpFormatter,

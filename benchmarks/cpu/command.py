@@ -35,6 +35,7 @@ from benchmarks.common.table import Row, Table, console, gain, images_per_s, num
 from benchmarks.common.trained import digits_replay, zoo_replay
 from benchmarks.cpu import macs
 from benchmarks.cpu.process import Setup, workers
+from spikehalt.commands import whole
 from train.architectures.attention import SSA
 from train.models import NAMED_MODELS, named_model
 
@@ -87,6 +88,8 @@ KINDS = {
     "ann": Kind("dense ANN of this shape, ONNX Runtime"),
     "ann-int8": Kind("the same, int8 (dynamic quantisation)", int8=True),
     "ann-int8-static": Kind("the same, int8 (static, Q/DQ, per channel)", int8=True),
+    "ann-openvino": Kind("dense ANN of this shape, OpenVINO"),
+    "ann-openvino-int8": Kind("the same, int8 (static, the same Q/DQ)", int8=True),
     "sps": Kind(f"ours: static, SPS{WHOLE}", "sps"),
     "sps-steps": Kind("ours: static, SPS", "sps"),
     "isps": Kind(f"ours: static, I-SPS{WHOLE}", "isps"),
@@ -139,11 +142,15 @@ def parser() -> argparse.ArgumentParser:
         help=f"the same as --model {networks.LARGE}",
     )  # fmt: skip
     small, large = EFFORT, LARGE_EFFORT
-    p.add_argument("--batch", type=int, nargs="+", help="images at once (default: 1 16; large: 1)")
-    p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--rounds", type=int, help=f"default: {small.rounds}; large: {large.rounds}")
     p.add_argument(
-        "--images", type=int, metavar="N",
+        "--batch", type=whole(1), nargs="+", help="images at once (default: 1 16; large: 1)"
+    )
+    p.add_argument("--threads", type=whole(1), default=1)
+    p.add_argument(
+        "--rounds", type=whole(1), help=f"default: {small.rounds}; large: {large.rounds}"
+    )
+    p.add_argument(
+        "--images", type=whole(1), metavar="N",
         help=f"recorded images replayed (default: {small.images}; large: {large.images})",
     )  # fmt: skip
     p.add_argument(

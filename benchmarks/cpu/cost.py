@@ -41,6 +41,8 @@ from benchmarks.cpu.curve import SHARES, Line, chart, fit, thinned
 from benchmarks.cpu.products import Products
 from benchmarks.cpu.turns import Times, clocked, measure, medians, with_sets
 from benchmarks.cpu.worker import Ours
+from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from train.config import HaltingConfig, ModelConfig
 
 DRAWS = 200
@@ -175,7 +177,7 @@ def standard_error(claim: Claim, rounds: Sequence[Times]) -> float:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; the exit status is 0 whatever the figures are."""
     parser = command_line.parser("benchmarks.cpu.cost", __doc__)
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=whole(1), default=40)
     command_line.add_graph(parser)
     command_line.add_plot(parser, "the line")
     arguments = parser.parse_args(argv)
@@ -260,4 +262,4 @@ def products(costs: Costs, *, int8: bool) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

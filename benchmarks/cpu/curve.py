@@ -25,6 +25,8 @@ from benchmarks.common.replay import Replay
 from benchmarks.common.table import Row, Table, console, number
 from benchmarks.cpu.process import Setup
 from runtime.drawing import svg
+from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from train.config import ModelConfig
 
 SHARES = (0.0625, 0.25, 0.5, 0.75, 1.0)
@@ -78,8 +80,8 @@ def measure(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the measurement; returns the exit status."""
     parser = command_line.parser("benchmarks.cpu.curve", __doc__)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=whole(1), default=1)
+    parser.add_argument("--rounds", type=whole(1), default=7)
     command_line.add_graph(parser)
     command_line.add_plot(parser, "the line")
     arguments = parser.parse_args(argv)
@@ -152,4 +154,4 @@ def table(config: ModelConfig) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -21,7 +21,8 @@ def stem_macs(config: ModelConfig) -> list[int]:
 
 def token_macs(config: ModelConfig) -> int:
     """Multiply-accumulates of one block's linear layers, per live token."""
-    return 4 * config.dim**2 + 2 * config.dim * config.hidden
+    squares = 4 + config.linear_first
+    return squares * config.dim**2 + 2 * config.dim * config.hidden
 
 
 def attention_macs(config: ModelConfig) -> int:

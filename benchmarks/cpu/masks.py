@@ -36,6 +36,8 @@ from benchmarks.common.table import Column, Row, Table, console, number, words
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
 from runtime import Bundle, Engine
+from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from spikehalt.vocabulary import Layout
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
@@ -50,8 +52,8 @@ Times = Mapping[str, Sequence[float]]  # candidate -> milliseconds per image, a 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
     parser = command_line.parser("benchmarks.cpu.masks", __doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 8], metavar="N")
+    parser.add_argument("--rounds", type=whole(1), default=15)
+    parser.add_argument("--batch", type=whole(1), nargs="+", default=[1, 8], metavar="N")
     native.add_option(parser)
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
@@ -157,4 +159,4 @@ def table() -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

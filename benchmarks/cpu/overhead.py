@@ -32,12 +32,14 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from benchmarks.common import native
+from benchmarks.common import command_line, native
 from benchmarks.common.table import Row, Table, number, words
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
 from runtime.bundle import FIRST_GRAPH, Manifest
 from runtime.inputs.files import find_samples, load_sample
+from spikehalt.commands import Parser, whole
+from spikehalt.commands import run as run_command
 from spikehalt.datasets.sampling import spread
 from train.checkpoint import load_checkpoint
 
@@ -82,16 +84,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's arguments."""
-    p = argparse.ArgumentParser(
-        prog="python -m benchmarks.cpu.overhead", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.cpu.overhead", __doc__)
     both = [ZOO / "halting.pt", ZOO / "merging.pt"]
     p.add_argument("checkpoints", type=Path, nargs="*", default=both, metavar="CHECKPOINT")
     p.add_argument("--data", help="images: a folder or zip; none: noise")
-    p.add_argument("--count", type=int, default=200, help="images (default: 200)")
+    p.add_argument("--count", type=whole(1), default=200, help="images (default: 200)")
     return p
 
 
@@ -217,4 +216,4 @@ def table(checkpoint: Path, arguments: argparse.Namespace) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -34,6 +34,8 @@ from benchmarks.cpu.curve import chart, fit
 from export.fold.network import make_plan
 from export.graph.unroll import unroll
 from export.options import ExportOptions
+from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from train.models import SpikingTransformer
 from train.silence import listening
 
@@ -130,7 +132,7 @@ def measured(*, int8: bool, native_ops: bool | None, runs: int) -> list[Point]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
     parser = command_line.parser("benchmarks.cpu.spikes", __doc__)
-    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--runs", type=whole(1), default=100)
     command_line.add_graph(parser)
     command_line.add_plot(parser, "the blocks' line")
     arguments = parser.parse_args(argv)
@@ -170,4 +172,4 @@ def table(points: Sequence[Point], title: str) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

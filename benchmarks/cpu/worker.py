@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.common import native, networks, peers
 from benchmarks.common.replay import Replay
 from benchmarks.common.serving import Candidate, Step, serve
+from spikehalt.commands import Parser, whole
 from train.config import ModelConfig
 from train.models import NAMED_MODELS
 
@@ -28,11 +29,11 @@ GEMM = 1024
 
 def main() -> None:
     """Serve until standard input ends."""
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     parser.add_argument("name", choices=[*CANDIDATES])
     parser.add_argument("--model", choices=[*NAMED_MODELS], default=networks.MODEL)
-    parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batch", type=whole(1), default=1)
+    parser.add_argument("--threads", type=whole(1), default=1)
     parser.add_argument("--replay", type=Path, required=True)
     native.add_option(parser)
     arguments = parser.parse_args()
@@ -189,7 +190,13 @@ def _spikingjelly_onnx(arguments: argparse.Namespace) -> Step:
     return _onnx_step(peers.plain_onnx(network, images), images, arguments)
 
 
-def _dense(arguments: argparse.Namespace, *, int8: bool = False, static: bool = False) -> Step:
+def _dense(
+    arguments: argparse.Namespace,
+    *,
+    int8: bool = False,
+    static: bool = False,
+    openvino: bool = False,
+) -> Step:
     torch.manual_seed(0)
     network = peers.DenseTransformer(_dense_config(arguments)).eval()
     images = _pictures(arguments)
@@ -199,7 +206,19 @@ def _dense(arguments: argparse.Namespace, *, int8: bool = False, static: bool = 
             where = Path(folder)
             dynamic = lambda: peers.int8_dynamic(model, where)  # noqa: E731
             model = peers.int8_static(model, images, where) if static else dynamic()
-    return _onnx_step(model, images, arguments)
+    step = _openvino_step if openvino else _onnx_step
+    return step(model, images, arguments)
+
+
+def _openvino_step(model: bytes, images: torch.Tensor, arguments: argparse.Namespace) -> Step:
+    graph = peers.openvino_model(model, arguments.threads)
+    feed = images.numpy()
+
+    def step() -> int:
+        graph(feed)
+        return len(images)
+
+    return step
 
 
 def _onnx_step(model: bytes, images: torch.Tensor, arguments: argparse.Namespace) -> Step:
@@ -245,6 +264,8 @@ CANDIDATES: dict[str, Callable[[argparse.Namespace], Step]] = {
     "ann": _with(_dense),
     "ann-int8": _with(_dense, int8=True),
     "ann-int8-static": _with(_dense, int8=True, static=True),
+    "ann-openvino": _with(_dense, openvino=True),
+    "ann-openvino-int8": _with(_dense, int8=True, static=True, openvino=True),
     "sps": _ours("sps", whole=True),
     "sps-steps": _ours("sps"),
     "isps": _ours("isps", whole=True),

@@ -33,6 +33,7 @@ from benchmarks.common.processes import PATIENCE_S, Worker, started
 from benchmarks.common.table import Row, Table, console, gain, images_per_s, number, words
 from benchmarks.gpu.networks import Prepared, Wanted, prepare
 from benchmarks.gpu.worker import CANDIDATES, DTYPES, Conditions
+from spikehalt.commands import whole
 from train.architectures.attention import SSA
 from train.config import ModelConfig
 from train.models import NAMED_MODELS, named_model
@@ -86,12 +87,12 @@ def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
     p = command_line.parser("benchmarks.gpu", __doc__)
     p.add_argument("--model", choices=MODELS, default=networks.MODEL, metavar="NAME")
-    p.add_argument("--batch", type=int, nargs="+", default=[1, 32, 256], help="images at once")
+    p.add_argument("--batch", type=whole(1), nargs="+", default=[1, 32, 256], help="images at once")
     p.add_argument("--precision", choices=[*DTYPES], default="fp16")
     p.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     p.add_argument("--tokens", type=float, default=TOKENS, help="default: %(default)g")
     p.add_argument("--timesteps", type=float, default=TIMESTEPS, help="default: %(default)g")
-    p.add_argument("--rounds", type=int, default=9)
+    p.add_argument("--rounds", type=whole(1), default=9)
     p.add_argument(
         "--patience", type=float, default=PATIENCE_S, metavar="SECONDS",
         help="give up a candidate that is not ready by then (default: %(default)g)",

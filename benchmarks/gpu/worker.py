@@ -7,7 +7,6 @@ Every repetition takes uint8 images from host memory and gives logits in host me
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from export.options import AUTO, ExportOptions, LayoutOption
 from runtime import Engine
 from runtime.bundle.read import Bundle
 from runtime.results.result import Result
+from spikehalt.commands import Parser, whole
 from train.checkpoint import load_checkpoint
 from train.config import ModelConfig
 
@@ -93,10 +93,10 @@ class Ours:
 
 def main() -> None:
     """Serve until standard input ends."""
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     parser.add_argument("name", choices=[*CANDIDATES])
     parser.add_argument("--networks", type=Path, required=True)
-    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--batch", type=whole(1), default=1)
     parser.add_argument("--precision", choices=[*DTYPES], default="fp16")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda")
     given = vars(parser.parse_args())

@@ -3,6 +3,7 @@
 import sys
 
 from benchmarks.serve.command import main
+from spikehalt.commands import run as run_command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

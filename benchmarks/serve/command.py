@@ -29,6 +29,7 @@ from benchmarks.serve.hey import Body, run_hey, write_body
 from benchmarks.serve.server import Server
 from runtime import Engine
 from runtime.cli import options as shared
+from spikehalt import commands
 
 BATCH, CLIENTS = 64, 64
 _CROWD = 16  # clients of whole batches: more than the queue holds
@@ -40,9 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = command_line.parser("benchmarks.serve", __doc__)
     parser.add_argument("bundle", type=Path)
     shared.add_exit(parser)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=1024, help="in a round (default 1024)")
-    parser.add_argument("--overload", type=int, metavar="SECONDS", help="twice the capacity")
+    parser.add_argument("--rounds", type=commands.whole(1), default=5)
+    parser.add_argument(
+        "--images", type=commands.whole(1), default=1024, help="in a round (default 1024)"
+    )
+    parser.add_argument(
+        "--overload", type=commands.whole(1), metavar="SECONDS", help="twice the capacity"
+    )
     options = parser.parse_args(argv)
     exits = {name: getattr(options, name) for name in ("policy", "threshold", "epsilon")}
     asked = {name: value for name, value in exits.items() if value is not None}

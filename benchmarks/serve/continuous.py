@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, console, number, words
 from runtime import Engine
+from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 MAX_BATCH = SIZES[-1]
@@ -51,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = command_line.parser("benchmarks.serve.continuous", __doc__)
     parser.add_argument("bundle", type=Path, nargs="?")
     parser.add_argument("--flat", type=float, metavar="MS", help="of a chunk, whatever its batch")
-    parser.add_argument("--images", type=int, default=6000, help="in a simulation (default 6000)")
+    parser.add_argument(
+        "--images", type=whole(1), default=6000, help="in a simulation (default 6000)"
+    )
     options = parser.parse_args(argv)
     if (options.bundle is None) == (options.flat is None):
         parser.error("give a BUNDLE, or --flat MS in its place")
@@ -157,4 +161,4 @@ def table() -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -29,6 +29,8 @@ import numpy as np
 from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, number, words
 from benchmarks.serve.hey import Body, run_hey, write_body
+from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 
 PATH = "/v2/models/m/infer"
 REQUESTS, CLIENTS, START_S, STOP_S = 2000, 8, 90, 20
@@ -139,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
     parser = command_line.parser("benchmarks.serve.frameworks", __doc__)
     parser.add_argument("--python", nargs="+", default=[], metavar="FILE", help="of environments")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=whole(1), default=3)
     options = parser.parse_args(argv)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -249,4 +251,4 @@ def table() -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

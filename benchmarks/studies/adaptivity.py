@@ -25,6 +25,8 @@ from lightning_fabric import seed_everything
 from benchmarks.common import command_line
 from benchmarks.common.adaptivity_table import VARIANTS, Variant
 from benchmarks.common.table import Row, Table, number, words
+from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from spikehalt.exits import NEVER
 from spikehalt.strict import build
 from train.checkpoint import Checkpoint, load_checkpoint
@@ -67,9 +69,9 @@ def parser() -> argparse.ArgumentParser:
     names = [variant.name for variant in VARIANTS]
     p.add_argument("static", help="checkpoint of the static network")
     p.add_argument("--data", metavar="PATH", help="images it was trained on, where they moved")
-    p.add_argument("--epochs", type=int, default=1, help="of the halting phase")
-    p.add_argument("--images", type=int, default=16_000, help="training images of the epoch")
-    p.add_argument("--test-images", type=int, default=2_000)
+    p.add_argument("--epochs", type=whole(1), default=1, help="of the halting phase")
+    p.add_argument("--images", type=whole(1), default=16_000, help="training images of the epoch")
+    p.add_argument("--test-images", type=whole(1), default=2_000)
     p.add_argument("--out", default="runs/adaptivity", help="folder of the results")
     p.add_argument(
         "--only", nargs="+", choices=names, default=names, metavar="NAME",
@@ -140,4 +142,4 @@ def table(arguments: argparse.Namespace) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

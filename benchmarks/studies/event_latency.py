@@ -24,6 +24,7 @@ from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, number, words
 from runtime import Engine
 from runtime.inputs.files import find_samples, load_sample
+from spikehalt.commands import run as run_command
 
 
 @dataclass(frozen=True)
@@ -113,4 +114,4 @@ def table(answers: Sequence[Answer]) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -20,8 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, number, words
 from runtime import Engine
+from spikehalt.commands import Parser, above_zero, whole
+from spikehalt.commands import run as run_command
 from spikehalt.console import note
 from train.cli.events import class_of
 from train.config.frames import FrameOptions
@@ -77,18 +80,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's arguments."""
-    p = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies.event_stream", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.studies.event_stream", __doc__)
     p.add_argument("bundle", type=Path)
     p.add_argument("recordings", type=Path, nargs="+", help="files; a label is a file's name")
-    p.add_argument("--window-ms", type=float, default=200.0, help="length of T frames")
-    p.add_argument("--min-events", type=int, default=FrameOptions().min_events, help="of T frames")
+    p.add_argument("--window-ms", type=above_zero(1e6), default=200.0, help="length of T frames")
+    p.add_argument("--min-events", type=whole(1), default=100, help="of T frames")
     p.add_argument("--threshold", type=float, help="of confidence; none: as calibrated")
-    p.add_argument("--speed", type=float, default=1.0, help="times real time (default: 1)")
+    p.add_argument(
+        "--speed", type=above_zero(1e3), default=1.0, help="times real time (default: 1)"
+    )
     return p
 
 
@@ -175,4 +177,4 @@ def table(answers: Sequence[Answer], speed: float) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -22,6 +22,8 @@ from benchmarks.common.table import Row, Table, number, words
 from runtime.calibration import Point
 from runtime.calibration.goal import RULES, Rule
 from runtime.calibration.risk import last_safe
+from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 
 SHARES = np.linspace(0, 1, 21)
 MAX_DROP, DELTA = 0.01, 0.1
@@ -54,8 +56,8 @@ class Outcome(NamedTuple):
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table."""
     p = command_line.parser("benchmarks.studies.exit_rules", __doc__)
-    p.add_argument("--draws", type=int, default=1000)
-    p.add_argument("--images", type=int, default=1500, help="calibration images of a draw")
+    p.add_argument("--draws", type=whole(1), default=1000)
+    p.add_argument("--images", type=whole(1), default=1500, help="calibration images of a draw")
     arguments = p.parse_args(argv)
     rows = [
         row(network, rule, arguments.images, arguments.draws)
@@ -120,4 +122,4 @@ def _counts(needed: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

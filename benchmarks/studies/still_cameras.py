@@ -29,6 +29,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from benchmarks.common import command_line
+from spikehalt.commands import run as run_command
 from train.checkpoint import load_checkpoint
 from train.models import SpikingTransformer
 
@@ -166,4 +167,4 @@ def _cells(clip: str, tolerance: int, found: Sequence[Change]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

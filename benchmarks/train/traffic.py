@@ -30,6 +30,8 @@ from torch.utils._pytree import tree_leaves
 
 from benchmarks.common import command_line, networks, peers
 from benchmarks.common.table import Row, Table, number, words
+from spikehalt.commands import run as run_command
+from spikehalt.commands import whole
 from train.config import ModelConfig
 from train.models import NAMED_MODELS, SpikingTransformer, named_model
 from train.models.kernels import Kernels, use_kernels
@@ -182,7 +184,7 @@ def parser() -> argparse.ArgumentParser:
     p = command_line.parser("benchmarks.train.traffic", __doc__)
     p.add_argument("--model", choices=MODELS, default=networks.MODEL, metavar="NAME")
     p.add_argument("--stem", choices=("sps", "isps"), default="sps", help="ours; the other has SPS")
-    p.add_argument("--batch", type=int, default=128, help="images of a step")
+    p.add_argument("--batch", type=whole(1), default=128, help="images of a step")
     p.add_argument("--json", type=Path, metavar="FILE", help="also write the bytes there")
     return p
 
@@ -213,4 +215,4 @@ def table(arguments: argparse.Namespace) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from runtime.bundle import (
     FIRST_GRAPH,
-    MANIFEST_NAME,
     NEXT_GRAPH,
-    SIGNATURE_NAME,
     WEIGHTS_FILE,
     Bundle,
-    ExitSpec,
     Manifest,
+    besides,
     signature_notice,
     update_manifest,
     write_bundle,
@@ -52,16 +49,16 @@ def replace_bundle(
     """
     old = _there(target, verify=False)
     if old is not None and _same_graphs(old, files) and _there(target, verify=True):
-        kept = _besides(target, old, files)
+        kept = besides(target, files)
         say(f"{target} has these graphs already; kept: {', '.join(kept) or 'all of it'}")
         return _updated(old, manifest, say)
-    lost = _besides(target, old, files)
+    lost = besides(target, files)
     if lost and not force:
         raise BundleWriteError(
             f"{target} has {', '.join(lost)}, which other graphs make void: pass --force to "
             "replace it without them, or --out to write elsewhere"
         )
-    written = write_bundle(target, manifest, files)
+    written = write_bundle(target, manifest, files, overwrite=True)
     if lost:
         say(f"replaced {target}, and with it {', '.join(lost)}")
     return written
@@ -101,16 +98,3 @@ def _updated(old: Bundle, manifest: Manifest, say: Callable[[str], None]) -> Bun
     if notice:
         say(notice)
     return updated
-
-
-def _besides(target: Path, old: Bundle | None, files: Mapping[str, bytes]) -> list[str]:
-    """What lies at `target` besides graphs, and is not in the new bundle either, in words."""
-    if not target.is_dir():
-        return []
-    there = set(os.listdir(target))
-    found = []
-    if old is not None and old.manifest.exit != ExitSpec():
-        found.append("calibrated exit thresholds")
-    if SIGNATURE_NAME in there:
-        found.append("a signature")
-    return found + sorted(there - {MANIFEST_NAME, SIGNATURE_NAME, *_GRAPH_FILES, *files})

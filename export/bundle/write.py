@@ -29,6 +29,7 @@ from runtime.bundle import (
     graph_properties,
 )
 from spikehalt.datasets.preprocessing import Preprocessing
+from spikehalt.files import beside
 from spikehalt.strict import to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import ModelConfig
@@ -81,7 +82,7 @@ def export_bundle(
     files = {name: model.SerializeToString(deterministic=True) for name, model in models.items()}
     if weights:
         files[WEIGHTS_FILE] = weights
-    target = Path(out) if out is not None else Path(checkpoint).with_suffix(".bundle")
+    target = Path(out) if out is not None else beside(checkpoint, ".bundle")
     return replace_bundle(target, manifest, files, force=force, say=say)
 
 

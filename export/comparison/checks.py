@@ -8,6 +8,7 @@ from pathlib import Path
 
 from export.errors import UnsupportedError
 from runtime.bundle.read import Bundle
+from spikehalt.files import beside
 
 
 def check_spikes(arguments: argparse.Namespace) -> None:
@@ -28,7 +29,7 @@ def output_file(arguments: argparse.Namespace, bundle: Bundle) -> Path:
     Raises:
         UnsupportedError: it could not be written when everything has run.
     """
-    target: Path = arguments.out or bundle.root.with_suffix(".compare.json")
+    target: Path = arguments.out or beside(bundle.root, ".compare.json")
     if not target.parent.is_dir():
         problem = f"there is no folder {target.parent}"
     elif target.is_dir():

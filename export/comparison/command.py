@@ -27,10 +27,11 @@ from runtime.bundle.manifest import Manifest
 from runtime.bundle.read import Bundle
 from runtime.cli import options
 from runtime.early_exit.settings import Overrides, resolve
-from spikehalt.commands import DONE, NEGATIVE
+from spikehalt.commands import DONE, NEGATIVE, whole
 from spikehalt.console import note, say, write, write_table
 from spikehalt.errors import MissingExtraError
 from spikehalt.extras import missing
+from spikehalt.files import beside
 from spikehalt.strict import unknown_name
 
 if TYPE_CHECKING:  # a Jetson has no PyTorch: there the bundle's own backends are compared
@@ -48,7 +49,11 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     options.add_count(p, 64)
     options.add_batch(p, 8)
     p.add_argument(
-        "--spikes", type=int, default=16, metavar="N", help="images whose spikes count (default 16)"
+        "--spikes",
+        type=whole(0),
+        default=16,
+        metavar="N",
+        help="images whose spikes count (default 16)",
     )
     p.add_argument(
         "--checkpoint", type=Path, metavar="CKPT",
@@ -130,7 +135,7 @@ def tolerance(arguments: argparse.Namespace, manifest: Manifest) -> Tolerance:
 
 
 def _network(arguments: argparse.Namespace, manifest: Manifest) -> SpikingTransformer | None:
-    path = arguments.checkpoint or arguments.bundle.with_suffix(".pt")
+    path = arguments.checkpoint or beside(arguments.bundle, ".pt")
     if arguments.checkpoint is None and not path.is_file():
         return None
     from export.comparison.checkpoint import load_network

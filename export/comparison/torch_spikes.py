@@ -12,21 +12,23 @@ from torch import nn
 from export.comparison.spiking import Values, by_image
 from export.graph.observers.spike_names import PREFIX
 from train.models import SpikingTransformer
-from train.models.neurons import LIF
+from train.models.neurons import LIF, Integer
 
 
-def neurons_of(network: SpikingTransformer) -> dict[str, LIF]:
-    """Every LIF layer by the exporter's name, such as "block2.qkv_lif" or "stem.lif1"."""
+def neurons_of(network: SpikingTransformer) -> dict[str, LIF | Integer]:
+    """Every layer of neurons by the exporter's name, such as "block2.qkv_lif" or "stem.lif1"."""
     found = {
         f"stem.lif{number}": neuron
         for number, neuron in enumerate(network.stem.neurons, 1)
-        if isinstance(neuron, LIF)
+        if isinstance(neuron, (LIF, Integer))
     }
+    gates = getattr(network.stem, "gates", ())
+    found |= {f"stem.gate{number}": neuron for number, neuron in enumerate(gates, 1)}
     for number, block in enumerate(network.blocks, 1):
-        for part in (block.attention, block.mlp):
+        for part in (block, block.attention, block.mlp):
             assert isinstance(part, nn.Module)
             for name, module in part.named_children():
-                if isinstance(module, LIF):
+                if isinstance(module, (LIF, Integer)):
                     found[f"block{number}.{name}"] = module
     return found
 
@@ -38,7 +40,7 @@ def recorded_spikes(network: SpikingTransformer) -> Iterator[Values]:
 
     def keep(name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-            spikes[PREFIX + name] = by_image(output.detach().transpose(0, 1).numpy())
+            spikes[PREFIX + name] = by_image((output.detach() > 0).transpose(0, 1).numpy())
 
         return hook
 

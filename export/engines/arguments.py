@@ -11,6 +11,7 @@ from export.engines.profiles import BatchRange
 from export.engines.targets.base import EngineOptions
 from export.engines.targets.choose import AUTO, ONNX, target_names
 from export.errors import UnsupportedError
+from spikehalt.commands import whole
 
 _ENGINE_OPTIONS = (
     "batch",
@@ -39,7 +40,9 @@ def add_engine_arguments(p: argparse._ActionsContainer) -> None:
         help="GPUs to build for (tensorrt-rtx; default: Ampere and newer)",
     )  # fmt: skip
     add_no_plugins(p)
-    p.add_argument("--workspace", type=int, metavar="MIB", help="scratch memory for the builder")
+    p.add_argument(
+        "--workspace", type=whole(1), metavar="MIB", help="scratch memory for the builder"
+    )
     p.add_argument("--timing-cache", type=Path, metavar="FILE", help="reuse kernel timings")
     p.add_argument("--hardware-compatible", action="store_true", help="for any GPU from Ampere on")
     p.add_argument("--version-compatible", action="store_true", help="for newer TensorRT too")

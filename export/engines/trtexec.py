@@ -32,6 +32,7 @@ from runtime.bundle.manifest import Manifest
 from runtime.bundle.read import Bundle
 from runtime.cli.options import BUNDLE_HELP, add_images, input_spec, load_images
 from spikehalt.console import say
+from spikehalt.files import beside
 
 Values = Mapping[str, NDArray[Any]]
 MAJORS = (10, 11)
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     bundle = Bundle.open(arguments.bundle)
     major = arguments.major or installed_major()
     batch = BatchRange.parse(arguments.batch)
-    out = arguments.out or bundle.root.with_suffix(".trtexec")
+    out = arguments.out or beside(bundle.root, ".trtexec")
     data = _images(arguments, bundle.manifest, batch.typical)
     shaped = write_files(bundle, batch, data, out, plugins=not arguments.no_plugins)
     lines = [f"cd {shlex.quote(str(out))}"]

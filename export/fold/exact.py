@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.fold.folded import Array
+from train.architectures.stages import most_spikes
 from train.config import ModelConfig
 
 SIGNED_BYTE = 127
@@ -68,6 +69,13 @@ def quantise(weight: Array) -> Quantised:
     return Quantised(values.astype(np.int8), scale.astype(np.float32))
 
 
+def spike_range(config: ModelConfig) -> Exact:
+    """What a neuron of blocks and stages gives: a spike, or one of the integers 0..D over D."""
+    if config.architecture.integer:
+        return Exact(1 / config.lif.levels, config.lif.levels)
+    return SPIKES
+
+
 def rate_range(config: ModelConfig) -> Exact:
     """What a stem's neuron gives: a spike, or with I-SPS a spike count over T."""
     if config.stem.kind == "sps":
@@ -78,17 +86,26 @@ def rate_range(config: ModelConfig) -> Exact:
 def token_range(config: ModelConfig, block: int, *, after_attention: bool = False) -> Exact | None:
     """Tokens that enter block `block` (from 1), after its merge, or its MLP.
 
-    Where spikes are added: two from the stem, two in every block. A merge adds up to gamma tokens
-    to one. Currents (`Architecture.lif_first`) have no such range: None.
+    Where spikes are added: two from patch splitting, what stages add up, two in every block. A
+    merge adds up to gamma tokens to one. Currents (`Architecture.lif_first`) have no such range:
+    None.
     """
     if config.architecture.lif_first:
         return None
     rate = rate_range(config)
-    highest = 2 * rate.highest
+    highest = most_spikes(config.stages)[-1] if config.stages else 2 * rate.highest
     for gamma in config.gammas[: block - 1]:
         highest = highest * (gamma + 1) + 2 * rate_steps(rate)
     highest *= config.gammas[block - 1] + 1
     return Exact(rate.unit, highest + rate_steps(rate) * after_attention)
+
+
+def stage_range(config: ModelConfig, stage: int) -> Exact:
+    """What convolution `stage` of stages takes of another: spikes, or their sums."""
+    conv = config.stages[stage]
+    if conv.gate >= 0 or config.architecture.lif_first:
+        return spike_range(config)
+    return Exact(1.0, most_spikes(config.stages)[conv.takes])
 
 
 def rate_steps(rate: Exact) -> int:

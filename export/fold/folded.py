@@ -40,25 +40,31 @@ class FoldedLIF:
     reset: str
 
 
+# A neuron: one with a membrane, or one that gives a staircase of its current, in steps of 1/D.
+Neuron = FoldedLIF | Staircase
+
+
 @dataclass(frozen=True)
 class StemPlan:
     """Stem: its convolutions; `lif` iterated, or `stairs` evaluated once (I-SPS).
 
     Attributes:
         convs: folded; 1/tau is in those that a neuron follows, none of stages
-            (`ModelConfig.stages`).
+            (`ModelConfig.stages`) whose currents are kept.
         lif: neuron behind a convolution.
         residual_lif: neuron on a current that is also kept, the fourth stage's
             (`Architecture.kept_currents`) or any of stages; tau in its threshold.
         stairs: spikes over T of a constant current, None for SPS.
         residual_stairs: likewise for `residual_lif`.
+        gate_lif: neuron on the sums of a gate (`StageConv.gate`); 1/tau is in its threshold.
     """
 
     convs: tuple[FoldedConv, ...]
-    lif: FoldedLIF
-    residual_lif: FoldedLIF
+    lif: Neuron
+    residual_lif: Neuron
     stairs: Staircase | None
     residual_stairs: Staircase | None
+    gate_lif: Neuron
 
 
 @dataclass(frozen=True)
@@ -66,15 +72,30 @@ class BlockPlan:
     """One block. `in_lif` and `fc1_lif` take residual currents where the neuron comes first.
 
     So does `fc2_lif` with `ModelConfig.adds_square_mlp`, where fc1's current is a residual too.
+    `linear` is the layer of `ModelConfig.linear_first`, which takes spikes of `in_lif`'s kind.
     """
 
-    in_lif: FoldedLIF | None
+    in_lif: Neuron | None
     qkv: FoldedLinear
-    attn_lif: FoldedLIF
+    attn_lif: Neuron
     proj: FoldedLinear
     fc1: FoldedLinear
     fc2: FoldedLinear
-    lif: FoldedLIF
+    lif: Neuron
+    linear: FoldedLinear | None = None
+
+
+@dataclass(frozen=True)
+class ForecastPlan:
+    """Forecasts behind one block (train/models/forecasts.py).
+
+    Attributes:
+        value: of a token's last value, [D, D].
+        certainty: of that forecast, [D, 1].
+    """
+
+    value: FoldedLinear
+    certainty: FoldedLinear
 
 
 @dataclass(frozen=True)
@@ -89,6 +110,7 @@ class NetworkPlan:
         blocks: the blocks.
         head: classifier.
         head_lif: neuron between readout and head, None without one; 1/tau is in its threshold.
+        forecasts: behind every block but the last, where scores are theirs; else empty.
     """
 
     config: ModelConfig
@@ -97,4 +119,5 @@ class NetworkPlan:
     stem: StemPlan
     blocks: tuple[BlockPlan, ...]
     head: FoldedLinear
-    head_lif: FoldedLIF | None = None
+    head_lif: Neuron | None = None
+    forecasts: tuple[ForecastPlan, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from export.fold.exact import SPIKES, token_range
+from export.fold.exact import spike_range, token_range
 from export.fold.folded import BlockPlan
 from export.graph.emitter import Emitter
 from export.graph.layouts.base import Rows
@@ -33,10 +33,22 @@ def emit_block(
     """
     plan = e.plan.blocks[number - 1]
     with e.graph.scope(f"block{number}"):
+        x = _linear_first(e, f"block{number}", plan, x, rows)
         mixed = _attention(e, f"block{number}", plan, x, rows, hoist, constant)
         x = _attention_residual(e, x, mixed, constant)
         hidden = _mlp(e, f"block{number}", plan, x, rows)
         return e.graph.op("Add", x, hidden, name="mlp_residual")
+
+
+def _linear_first(e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows) -> str:
+    """X += W LIF(x), where blocks begin so."""
+    if plan.linear is None:
+        return x
+    assert plan.in_lif is not None
+    exact, dim = spike_range(e.plan.config), e.plan.config.dim
+    spikes = e.lif(f"{block}.linear_lif", x, rows, plan.in_lif, dim, for_linear=True)
+    added = e.linear(spikes, plan.linear, "linear", rows, exact)
+    return e.graph.op("Add", x, added, name="linear_residual")
 
 
 def _attention_residual(e: Emitter, x: str, mixed: str, constant: bool) -> str:
@@ -54,7 +66,7 @@ def _attention(
     dim = e.plan.config.dim
     if plan.in_lif is not None:
         x = e.lif(f"{block}.in_lif", x, rows, plan.in_lif, dim, for_linear=True, constant=constant)
-        current = e.linear(x, plan.qkv, "qkv", rows, SPIKES)
+        current = e.linear(x, plan.qkv, "qkv", rows, spike_range(e.plan.config))
         constant = False
     else:
         entering = token_range(e.plan.config, rows.block)
@@ -64,7 +76,7 @@ def _attention(
     )
     e.attended(spikes, rows)
     mixed = MIXTURES[e.plan.config.architecture.attention](e, block, plan, spikes, rows)
-    current = e.linear(mixed, plan.proj, "proj", rows, SPIKES)
+    current = e.linear(mixed, plan.proj, "proj", rows, spike_range(e.plan.config))
     if plan.in_lif is not None:
         return current
     return e.lif(f"{block}.proj_lif", current, rows, plan.lif, dim)
@@ -125,19 +137,19 @@ MIXTURES: dict[Attention, Mixture] = {SSA: _mix_by_products, SDSA: _mix_by_gate}
 
 def _mlp(e: Emitter, block: str, plan: BlockPlan, x: str, rows: Rows) -> str:
     config = e.plan.config
-    dim, width = config.dim, config.hidden
+    dim, width, exact = config.dim, config.hidden, spike_range(config)
     if plan.in_lif is not None:
         spikes = e.lif(f"{block}.fc1_lif", x, rows, plan.in_lif, dim, for_linear=True)
-        hidden = e.linear(spikes, plan.fc1, "fc1", rows, SPIKES)
+        hidden = e.linear(spikes, plan.fc1, "fc1", rows, exact)
         if config.adds_square_mlp:
             total = e.graph.op("Add", x, hidden, name="fc1_residual")
             spikes = e.lif(f"{block}.fc2_lif", total, rows, plan.in_lif, dim, for_linear=True)
-            added = e.linear(spikes, plan.fc2, "fc2", rows, SPIKES)
+            added = e.linear(spikes, plan.fc2, "fc2", rows, exact)
             return e.graph.op("Add", hidden, added, name="fc2_residual")
         spikes = e.lif(f"{block}.fc2_lif", hidden, rows, plan.lif, width, for_linear=True)
-        return e.linear(spikes, plan.fc2, "fc2", rows, SPIKES)
+        return e.linear(spikes, plan.fc2, "fc2", rows, exact)
     entering = token_range(config, rows.block, after_attention=True)
     current = e.linear(x, plan.fc1, "fc1", rows, entering)
     hidden = e.lif(f"{block}.fc1_lif", current, rows, plan.lif, width, for_linear=True)
-    current = e.linear(hidden, plan.fc2, "fc2", rows, SPIKES)
+    current = e.linear(hidden, plan.fc2, "fc2", rows, exact)
     return e.lif(f"{block}.fc2_lif", current, rows, plan.lif, dim)

@@ -9,15 +9,18 @@ import numpy as np
 from onnx import TensorProto
 
 from export.fold.exact import Exact, quantise
-from export.fold.folded import FoldedConv, FoldedLIF, FoldedLinear, NetworkPlan
+from export.fold.folded import FoldedConv, FoldedLinear, NetworkPlan
+from export.fold.folded import Neuron as FoldedNeuron
 from export.graph import membranes, products, qdq
 from export.graph.builder import GraphBuilder
 from export.graph.chunk import Chunk
 from export.graph.layouts.base import Layout, Rows
 from export.graph.neurons import Neuron, through_time
 from export.graph.observers.base import Observer
+from export.graph.rates import rate
 from export.graph.states import States
 from export.graph.steps import Steps
+from train.staircase import Staircase
 
 
 @dataclass
@@ -114,6 +117,11 @@ class Emitter:
         for observer in self.observers:
             observer.attended(spikes, rows)
 
+    def summed(self, x: str, size: int) -> None:
+        """Spikes x [B, C, H, W], `size` of an image, are added up."""
+        for observer in self.observers:
+            observer.summed(x, size)
+
     def as_bytes(self, x: str, exact: Exact, name: str) -> str:
         """The integers n of x = unit * n, as uint8."""
         if x in self._bytes:
@@ -161,7 +169,7 @@ class Emitter:
         name: str,
         current: str,
         rows: Rows,
-        lif: FoldedLIF,
+        lif: FoldedNeuron,
         width: int,
         *,
         for_linear: bool = False,
@@ -174,6 +182,11 @@ class Emitter:
         `for_attention`: only attention reads them.
         `constant`: the current is one timestep's, and the same at every other.
         """
+        if isinstance(lif, Staircase):
+            spike = rate(self.graph, current, lif, name.split(".")[-1])
+            for observer in self.observers:
+                observer.tokens_fired(name, spike, rows, width)
+            return spike
         as_bytes = (self.int8 and for_linear) or (for_attention and self._attention_takes_bytes)
         as_bytes = as_bytes and not any(each.reads_float_spikes for each in self.observers)
         kind = self._byte_type if as_bytes else self.graph.float_type
@@ -194,17 +207,29 @@ class Emitter:
     def _attention_takes_bytes(self) -> bool:
         """A quarter of the memory; not in graphs that engines are built from: plugins, masks."""
         able = self.layout.attention_reads_bytes and self.graph.float_type == TensorProto.FLOAT
-        return able and self.plan.config.architecture.attention.has_op
+        architecture = self.plan.config.architecture
+        return able and architecture.attention.has_op and not architecture.integer
 
     @property
     def _byte_type(self) -> int:
         return qdq.SPIKE_TYPE if self.qdq else int(TensorProto.UINT8)
 
+    def as_float32(self, x: str, name: str) -> str:
+        """A value of the graph's dtype in float32."""
+        if self.graph.float_type == TensorProto.FLOAT:
+            return x
+        return self.graph.op("Cast", x, to=TensorProto.FLOAT, name=f"{name}_float32")
+
+    def mean_over_tokens(self, grid: str) -> str:
+        """[C * B, K, D] -> float32 [C * B, D]."""
+        graph, grid = self.graph, self.as_float32(grid, "grid")
+        return graph.op("ReduceMean", grid, graph.ints(1), keepdims=0, name="readout")
+
     def lif_per_image(
         self,
         name: str,
         current: str,
-        lif: FoldedLIF,
+        lif: FoldedNeuron,
         tail: list[int],
         *,
         constant: bool = False,
@@ -221,8 +246,11 @@ class Emitter:
             elem_type: of current, membrane and spikes; by default the graph's.
         """
         kind = elem_type or self.graph.float_type
-        membrane = membranes.of_images(self.chunk, name, tail, kind)
-        spikes = self._through_time(Neuron(name, lif, membrane, kind), current, constant)
+        if isinstance(lif, Staircase):
+            spikes = rate(self.graph, current, lif, name.split(".")[-1], kind)
+        else:
+            membrane = membranes.of_images(self.chunk, name, tail, kind)
+            spikes = self._through_time(Neuron(name, lif, membrane, kind), current, constant)
         for observer in self.observers:
             observer.image_fired(name, spikes, tail)
         return spikes

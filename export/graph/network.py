@@ -8,7 +8,7 @@ from functools import cache
 
 from onnx import TensorProto
 
-from export.graph import tokens
+from export.graph import forecasts, tokens
 from export.graph.blocks import Current, emit_block
 from export.graph.emitter import Emitter
 from export.graph.stem import isps_bytes as int8_stem
@@ -25,7 +25,8 @@ class Through:
 
     Attributes:
         tokens: after the last block.
-        readouts: per block sum_k p_k x_k, float32 [C * B, D]; empty in mode `none`.
+        readouts: per block sum_k p_k x_k, or with forecasts what it adds to the readout, float32
+            [C * B, D]; empty in mode `none`.
         live_tokens: int32 [C * B, L], how many ran.
     """
 
@@ -52,7 +53,8 @@ def emit_network(e: Emitter, source: str | None) -> Through:
         current = replace(current, x=x, constant=False)
         if config.halting.mode != "none":
             with e.graph.scope(f"block{number}"):
-                current, readout = tokens.halt(e, current, number)
+                halt = forecasts.halt if e.plan.forecasts else tokens.halt
+                current, readout = halt(e, current, number)
                 readouts.append(readout)
     live_tokens = e.graph.op("Concat", *counts, axis=1, name="live_counts")
     for observer in e.observers:
@@ -62,7 +64,7 @@ def emit_network(e: Emitter, source: str | None) -> Through:
 
 def counts_in_bytes(e: Emitter) -> bool:
     """Whether the stem computes in bytes (export/graph/stem/isps_bytes.py)."""
-    return e.int8 and not e.qdq and int8_stem.fits(e)
+    return _is_static(e) and e.int8 and not e.qdq and int8_stem.fits(e)
 
 
 def _is_static(e: Emitter) -> bool:

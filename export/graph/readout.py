@@ -17,7 +17,10 @@ def emit_readout(e: Emitter, through: Through) -> tuple[str, str]:
     y, score = _features(e, through)
     dim = e.plan.config.dim
     if e.plan.head_lif is not None:
-        y = e.lif_per_image("head_lif", y, e.plan.head_lif, [dim], elem_type=FLOAT)
+        spikes = e.lif_per_image("head_lif", y, e.plan.head_lif, [dim], elem_type=FLOAT)
+        both = e.plan.config.head_readout
+        y = e.graph.op("Concat", y, spikes, axis=1, name="head_input") if both else spikes
+        dim = e.plan.config.head_width
     zero_sum = lambda: e.graph.const(np.zeros((1, dim)), np.float32)  # noqa: E731
     total = e.states.read("readout", FLOAT, [dim], zero_sum)
     for each in e.steps.split(y):  # one after the other, so that a sum rounds as in other chunks
@@ -31,7 +34,10 @@ def _features(e: Emitter, through: Through) -> tuple[str, str]:
     """y_t float32 [C * B, D], and the halting score [B]."""
     if e.plan.config.halting.mode == "none":
         return _mean_over_tokens(e, through.tokens), _no_score(e)
-    y = _mean_over_blocks(e, through.readouts)
+    if e.plan.forecasts:
+        y = e.graph.op("Sum", *through.readouts, name="readout")
+    else:
+        y = _mean_over_blocks(e, through.readouts)
     assert through.tokens.cum is not None
     last = through.tokens.cum.parts[-1]
     score = e.graph.op("ReduceMean", last, e.graph.ints(1), keepdims=0, name="halt_score")
@@ -54,11 +60,7 @@ def _scaled(e: Emitter, readout: str, share: float) -> str:
 
 def _mean_over_tokens(e: Emitter, current: Tokens) -> str:
     """Mode none: float32 mean over tokens after block L."""
-    graph = e.graph
-    grid = current.rows.to_grid(current.x, e.plan.config.dim)
-    if graph.float_type != FLOAT:
-        grid = graph.op("Cast", grid, to=FLOAT, name="grid_float32")
-    return graph.op("ReduceMean", grid, graph.ints(1), keepdims=0, name="readout")
+    return e.mean_over_tokens(current.rows.to_grid(current.x, e.plan.config.dim))
 
 
 def _no_score(e: Emitter) -> str:

@@ -46,7 +46,9 @@ def merge(e: Emitter, tokens: Tokens, number: int) -> Tokens:
     steps = Steps(e.graph, 1) if tokens.constant else e.steps
     grids = steps.split(tokens.rows.to_grid(tokens.x, e.plan.config.dim))
     merged = [_merge_step(e, tokens, number, step, grid) for step, grid in enumerate(grids)]
-    xs, sizes, lives, cums = zip(*merged, strict=True)
+    xs, sizes, lives, cums, sources = zip(*merged, strict=True)
+    for observer in e.observers:
+        observer.merged(number, sources[0], gamma)
     live = PerStep(steps, parts=lives) if tokens.live is not None else None
     cum = PerStep(steps, parts=cums) if tokens.cum is not None else None
     size = PerStep(steps, parts=sizes)
@@ -62,8 +64,8 @@ def merge(e: Emitter, tokens: Tokens, number: int) -> Tokens:
 
 def _merge_step(
     e: Emitter, tokens: Tokens, number: int, step: int, grid: str
-) -> tuple[str, str, str, str]:
-    """One timestep's grid [B, K, D] merged: x [B, K', D], size, live and C(l, t) [B, K']."""
+) -> tuple[str, str, str, str, str]:
+    """One timestep's grid [B, K, D] merged: x [B, K', D]; size, live, C(l, t) [B, K']; sources."""
     graph, slots = e.graph, tokens.rows.slots
     gamma, name = e.plan.config.gammas[number - 1], f"block{number}.source"
     size = tokens.size.parts[step] if tokens.size else e.chunk.filled(slots, 1.0, FLOAT)
@@ -77,7 +79,7 @@ def _merge_step(
         if cum:
             cum = graph.op("GatherElements", cum, keep, axis=1, name="cum_kept")
     e.states.write(name, chosen, INT32, [gamma])
-    return x, size, live, cum
+    return x, size, live, cum, chosen
 
 
 def halt(e: Emitter, tokens: Tokens, number: int) -> tuple[Tokens, str]:
@@ -86,7 +88,28 @@ def halt(e: Emitter, tokens: Tokens, number: int) -> tuple[Tokens, str]:
     Returns:
         The tokens that go on, and sum_k p_k x_k, float32 [C * B, D].
     """
-    config, rows = e.plan.config, tokens.rows
+    decided = decide(e, tokens, number, tokens.x, e.plan.config.dim)
+    return follow(e, tokens, number, decided), e.steps.stack(decided.readouts)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What halting decided at every timestep of a chunk.
+
+    Attributes:
+        readouts: sum_k p_k x_k, float32 [B, D] each.
+        cums: C(l, t), float32 [B, K] each.
+        lives: who goes on, int32 [B, K] each.
+    """
+
+    readouts: list[str]
+    cums: list[str]
+    lives: list[str]
+
+
+def decide(e: Emitter, tokens: Tokens, number: int, x: str, width: int) -> Decided:
+    """Ask the halting op, by the first element of x [M, width]."""
+    rows = tokens.rows
     size, cum, live = (
         value.parts if value else [e.chunk.filled(rows.slots, default, kind)] * e.steps.count
         for value, default, kind in (
@@ -94,22 +117,27 @@ def halt(e: Emitter, tokens: Tokens, number: int) -> tuple[Tokens, str]:
         )
     )  # fmt: skip
     readouts, cums, lives = [], [], []
-    for step, x in enumerate(rows.to_halting(tokens.x, config.dim)):
+    for step, part in enumerate(rows.to_halting(x, width)):
         with e.steps.scope(step):
             history = _history(e, number, rows.slots)
             standing = Standing(size[step], history, cum[step], live[step])
             readout, hist, cum_next, live_next = rows.halt(
-                x, step, standing, e.epsilon, **_attributes(e, number)
+                part, step, standing, e.epsilon, **_attributes(e, number)
             )
         _remember(e, number, rows.slots, hist)
         readouts.append(readout)
         cums.append(cum_next)
         lives.append(live_next)
-    going, last = PerStep(e.steps, parts=lives), number == config.depth
+    return Decided(readouts, cums, lives)
+
+
+def follow(e: Emitter, tokens: Tokens, number: int, decided: Decided) -> Tokens:
+    """The tokens that go on behind block `number`."""
+    config = e.plan.config
+    going, last = PerStep(e.steps, parts=decided.lives), number == config.depth
     merges = not last and config.gammas[number] > 0
-    x, follow = e.layout.follow(tokens.x, rows, config.dim, going, merges=merges, last=last)
-    after = Tokens(x, follow, tokens.size, PerStep(e.steps, parts=cums), going)
-    return after, e.steps.stack(readouts)
+    x, rows = e.layout.follow(tokens.x, tokens.rows, config.dim, going, merges=merges, last=last)
+    return Tokens(x, rows, tokens.size, PerStep(e.steps, parts=decided.cums), going)
 
 
 def _attributes(e: Emitter, number: int) -> dict[str, float]:

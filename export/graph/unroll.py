@@ -27,6 +27,7 @@ from export.graph.readout import emit_readout
 from export.graph.states import States
 from export.graph.steps import Steps
 from export.options import ExportOptions
+from train.staircase import Staircase
 
 FLOAT, INT32, INT64 = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64
 PRODUCER = "spikehalt"
@@ -125,7 +126,7 @@ def _bodies(e: Emitter) -> plugins.Bodies:
     """What the nodes of this graph agree on."""
     config = e.plan.config
     return plugins.Bodies(
-        reset=e.plan.blocks[0].lif.reset,
+        reset="soft" if config.lif.v_reset is None else "hard",
         steps=e.steps.count if e.layout.fuses_steps else 1,
         reset_to_zero=True,
         heads=config.heads,
@@ -139,5 +140,6 @@ def _bodies(e: Emitter) -> plugins.Bodies:
 
 def _count_weights(e: Emitter) -> tuple[int, ...]:
     """Of the stem's staircases, which are of one shape (`export.fold.staircases.of_one_shape`)."""
-    stairs = e.plan.stem.stairs
+    neuron = e.plan.stem.lif
+    stairs = neuron if isinstance(neuron, Staircase) else e.plan.stem.stairs
     return (1,) if stairs is None else stairs.weight

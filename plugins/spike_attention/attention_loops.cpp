@@ -1,6 +1,7 @@
-//! Spikes are 0 or 1 and few, so products are sums over those that are there:
-//! kv[a] = sum of v_s over the rows s with spike a in k_s; mixed_m = sum of kv[a] over the spikes a
-//! in q_m. Sums of small integers are exact in float32 in any order.
+//! Spikes are few, so products are sums over those that are there:
+//! kv[a] = sum of k_s[a] v_s over the rows s with spike a in k_s; mixed_m = sum of q_m[a] kv[a] over
+//! the spikes a in q_m. Sums of small integers, and of their products, are exact in float32 in any
+//! order.
 #include "attention_loops.h"
 
 #include "../onnxruntime/vectors.h"
@@ -61,7 +62,7 @@ SPIKEHALT_INLINE void toBytes(uint8_t* out, T const* spikes, int64_t depth)
     }
 }
 
-//! kv[a] = sum of v_s over the rows s with spike a in k_s. DEPTH 0: any depth.
+//! kv[a] = sum of k_s[a] v_s over the rows s with spike a in k_s. DEPTH 0: any depth.
 template <typename T, int64_t DEPTH>
 SPIKEHALT_INLINE void sumValues(Attention<T> const& attention, int64_t first, int64_t end, T const* start,
     float* __restrict kv, float* __restrict value, uint8_t* __restrict bytes)
@@ -71,7 +72,8 @@ SPIKEHALT_INLINE void sumValues(Attention<T> const& attention, int64_t first, in
     int64_t const stride = 3 * attention.width;
     for (int64_t m = first; m < end; ++m)
     {
-        toBytes(bytes, start + m * stride + attention.width, depth);
+        T const* const k = start + m * stride + attention.width;
+        toBytes(bytes, k, depth);
         T const* const v = start + m * stride + 2 * attention.width;
         for (int64_t i = 0; i < depth; ++i)
         {
@@ -79,26 +81,29 @@ SPIKEHALT_INLINE void sumValues(Attention<T> const& attention, int64_t first, in
         }
         forEachSpike(bytes, padded, [&](int64_t a) {
             float* const target = kv + a * depth;
+            float const weight = static_cast<float>(k[a]);
             for (int64_t i = 0; i < depth; ++i)
             {
-                target[i] += value[i];
+                target[i] += weight * value[i];
             }
         });
     }
 }
 
-//! The sum of kv[a] over the spikes a of a row. A depth that is known stays in registers.
-template <int64_t DEPTH>
+//! The sum of q[a] kv[a] over the spikes a of a row. A depth that is known stays in registers.
+template <typename T, int64_t DEPTH>
 SPIKEHALT_INLINE void sumRows(
-    float const* kv, uint8_t const* bytes, int64_t depth, int64_t padded, float* __restrict out)
+    float const* kv, T const* q, uint8_t const* bytes, int64_t depth, float* __restrict out)
 {
+    int64_t const padded = roundedUp(depth);
     if constexpr (DEPTH == 0)
     {
         memset(out, 0, static_cast<size_t>(depth) * sizeof(float));
         forEachSpike(bytes, padded, [&](int64_t a) {
+            float const weight = static_cast<float>(q[a]);
             for (int64_t i = 0; i < depth; ++i)
             {
-                out[i] += kv[a * depth + i];
+                out[i] += weight * kv[a * depth + i];
             }
         });
     }
@@ -106,9 +111,10 @@ SPIKEHALT_INLINE void sumRows(
     {
         float sum[DEPTH] = {};
         forEachSpike(bytes, padded, [&](int64_t a) {
+            float const weight = static_cast<float>(q[a]);
             for (int64_t i = 0; i < DEPTH; ++i)
             {
-                sum[i] += kv[a * DEPTH + i];
+                sum[i] += weight * kv[a * DEPTH + i];
             }
         });
         memcpy(out, sum, sizeof(sum));
@@ -128,8 +134,9 @@ SPIKEHALT_INLINE void attendDeep(
     sumValues<T, DEPTH>(attention, first, end, start, kv, value, bytes);
     for (int64_t m = first; m < end; ++m)
     {
-        toBytes(bytes, start + m * 3 * attention.width, depth);
-        sumRows<DEPTH>(kv, bytes, depth, roundedUp(depth), attention.mixed + m * attention.width + head * depth);
+        T const* const q = start + m * 3 * attention.width;
+        toBytes(bytes, q, depth);
+        sumRows<T, DEPTH>(kv, q, bytes, depth, attention.mixed + m * attention.width + head * depth);
     }
 }
 

@@ -10,7 +10,7 @@ namespace spikehalt
 template <typename T>
 struct Attention
 {
-    T const* spikes; //!< [rows, 3 * width], 0 or 1
+    T const* spikes; //!< [rows, 3 * width], small integers, mostly zero
     float* mixed;    //!< [rows, width]
     int64_t width;
     int64_t depth; //!< columns of a head

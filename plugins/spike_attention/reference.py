@@ -12,7 +12,8 @@ def spike_attention(spikes: Array, *, heads: int, slots: int) -> tuple[Array]:
     """(q k^T) v per head among the tokens of an image: SSA without softmax, unscaled.
 
     Args:
-        spikes: q, k and v side by side, 0 or 1, float32, float16 or uint8 [B * K, 3 D].
+        spikes: q, k and v side by side, 0 or 1 or small integers times a power of two, float32,
+            float16 or uint8 [B * K, 3 D].
         heads: H; each has D / H columns.
         slots: K.
 

@@ -68,6 +68,9 @@ class ChunkOutputs:
         halt_score: float32 [B'].
         live_tokens: int32 [B', chunk, L].
         live_masks: per block int32 [B', chunk, K_l]; empty unless asked for.
+        merged: for each block where tokens merge, int32 [B', gamma]: the slots, of those that
+            arrive, that disappear there; of the first chunk, with live masks, where the bundle
+            says it, else empty.
         mac_ops: float32 [B', chunk], multiply-accumulates done; None unless instrumented.
         ac_ops: float32 [B', chunk], accumulates done; None unless instrumented.
         states: the backend's own handle, to be given back to `run`; None after the last chunk.
@@ -77,6 +80,7 @@ class ChunkOutputs:
     halt_score: NDArray[np.float32]
     live_tokens: NDArray[np.int32]
     live_masks: tuple[NDArray[np.int32], ...] = ()
+    merged: tuple[NDArray[np.int32], ...] = ()
     mac_ops: NDArray[np.float32] | None = None
     ac_ops: NDArray[np.float32] | None = None
     states: Any = None

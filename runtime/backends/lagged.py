@@ -113,7 +113,8 @@ class LaggedSession:
         step = self.inner.run(inputs, inner, last=last, masks=masks or not last)
         handle = None if last else LaggedStates(step.states, step.live_masks)
         live = step.live_masks if masks else ()
-        return dataclasses.replace(step, live_masks=live, states=handle)
+        merged = step.merged if masks else ()
+        return dataclasses.replace(step, live_masks=live, merged=merged, states=handle)
 
     def close(self) -> None:
         """Close the inner session."""

@@ -23,6 +23,16 @@ def live_masks(blocks: int) -> tuple[str, ...]:
     return tuple(f"live.block{n}" for n in range(1, blocks + 1))
 
 
+def merged(manifest: Manifest) -> tuple[str, ...]:
+    """Names of outputs of the first graph with the slots that merge, for blocks where any do."""
+    arriving = (manifest.tokens, *manifest.tokens_per_block)
+    return tuple(
+        f"merged.block{number}"
+        for number, slots in enumerate(manifest.tokens_per_block, 1)
+        if slots < arriving[number - 1]
+    )
+
+
 def rows_input(number: int) -> str:
     """Name of the input with the rows of block `number`, where a layout has such inputs."""
     return f"{ROWS}block{number}"

@@ -28,6 +28,7 @@ from runtime.bundle.sign import Key
 from runtime.bundle.specs import EnergySpec, ExitSpec, FileEntry, HaltingSpec, InputSpec
 from runtime.bundle.write import (
     add_files,
+    besides,
     sign_bundle,
     signature_notice,
     update_manifest,
@@ -52,6 +53,7 @@ __all__ = [
     "Manifest",
     "PathLike",
     "add_files",
+    "besides",
     "graph_properties",
     "sign_bundle",
     "signature_notice",

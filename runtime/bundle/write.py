@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from runtime.bundle.manifest import Manifest
@@ -17,20 +17,22 @@ from runtime.bundle.names import (
     MANIFEST_NAME,
     NEXT_GRAPH,
     SIGNATURE_NAME,
+    WEIGHTS_FILE,
     is_file_name,
 )
 from runtime.bundle.read import Bundle, PathLike, read_manifest
 from runtime.bundle.sign import Key, sign
-from runtime.bundle.specs import FileEntry
-from runtime.errors import BundleFormatError, BundleWriteError
+from runtime.bundle.specs import ExitSpec, FileEntry
+from runtime.errors import BundleError, BundleFormatError, BundleWriteError
 from spikehalt import files as atomic
+from spikehalt.reading import reason
 
 
 def write_bundle(
     path: PathLike,
     manifest: Manifest,
     files: Mapping[str, bytes | Path],
-    overwrite: bool = True,
+    overwrite: bool | None = None,
 ) -> Bundle:
     """Write a bundle atomically: a temporary folder beside it, fsync, then one rename.
 
@@ -38,19 +40,26 @@ def write_bundle(
         path: the bundle's folder.
         manifest: what it says; its `files` are filled in here.
         files: contents, or a file to copy, by name.
-        overwrite: replace a bundle that is already there. A folder that is not a bundle is
-            never replaced.
+        overwrite: replace a bundle that is already there; None: if it has nothing that would be
+            lost, such as thresholds, engines or a signature. A folder that is not a bundle is never
+            replaced.
 
     Returns:
         The bundle that now lies at `path`.
 
     Raises:
         BundleFormatError: the manifest contradicts itself or the files.
-        BundleWriteError: the disk refused, or something else lies at `path`; what was there
-            before is intact.
+        BundleWriteError: the disk refused, or something else lies at `path`, or a bundle with more
+            than the new one; what was there before is intact.
     """
     target = Path(path)
     _check_target(target, overwrite)
+    lost = [] if overwrite else besides(target, files, manifest)
+    if lost:
+        raise BundleWriteError(
+            f"{target} has {', '.join(lost)}, which the new bundle lacks: pass overwrite=True to "
+            "replace it without them, or choose another place"
+        )
     try:
         with atomic.replacing_folder(target) as folder:
             entries = {
@@ -59,8 +68,37 @@ def write_bundle(
             text = dataclasses.replace(manifest, files=entries).to_json()
             atomic.write_file(folder / MANIFEST_NAME, text.encode())
     except OSError as error:
-        raise BundleWriteError(f"cannot write {target}: {error}") from error
+        raise BundleWriteError(f"cannot write {target}: {reason(error)}") from error
     return Bundle.open(target, verify=False)
+
+
+def besides(path: PathLike, files: Iterable[str], manifest: Manifest | None = None) -> list[str]:
+    """What a bundle has besides its graphs, and what replaces it lacks, in words.
+
+    Args:
+        path: the bundle's folder; nothing need be there.
+        files: names of what replaces it.
+        manifest: of what replaces it.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        return []
+    there, found = set(os.listdir(root)), []
+    exits = _exits(root)
+    if exits != ExitSpec() and (manifest is None or exits != manifest.exit):
+        found.append("calibrated exit thresholds")
+    if SIGNATURE_NAME in there:
+        found.append("a signature")
+    graphs = (FIRST_GRAPH, NEXT_GRAPH, WEIGHTS_FILE)
+    return found + sorted(there - {MANIFEST_NAME, SIGNATURE_NAME, *graphs, *files})
+
+
+def _exits(root: Path) -> ExitSpec:
+    """What is calibrated; nothing where there is no bundle that can be read."""
+    try:
+        return Bundle.open(root, verify=False).manifest.exit
+    except BundleError:
+        return ExitSpec()
 
 
 def update_manifest(path: PathLike, manifest: Manifest) -> Bundle:
@@ -85,7 +123,7 @@ def update_manifest(path: PathLike, manifest: Manifest) -> Bundle:
     try:
         atomic.replace_file(root / MANIFEST_NAME, text.encode())
     except OSError as error:
-        raise BundleWriteError(f"cannot update {root / MANIFEST_NAME}: {error}") from error
+        raise BundleWriteError(f"cannot update {root / MANIFEST_NAME}: {reason(error)}") from error
     return Bundle.open(root, verify=False)
 
 
@@ -113,7 +151,7 @@ def add_files(path: PathLike, files: Mapping[str, bytes | Path]) -> Bundle:
     try:
         added = {name: _write_entry(bundle.root, name, source) for name, source in files.items()}
     except OSError as error:
-        raise BundleWriteError(f"cannot add to {bundle.root}: {error}") from error
+        raise BundleWriteError(f"cannot add to {bundle.root}: {reason(error)}") from error
     return update_manifest(path, dataclasses.replace(bundle.manifest, files={**kept, **added}))
 
 
@@ -140,7 +178,7 @@ def sign_bundle(path: PathLike, private_key: Key, release: int | None = None) ->
     try:
         atomic.replace_file(bundle.root / SIGNATURE_NAME, signature)
     except OSError as error:
-        raise BundleWriteError(f"cannot sign {bundle.root}: {error}") from error
+        raise BundleWriteError(f"cannot sign {bundle.root}: {reason(error)}") from error
     return bundle
 
 
@@ -169,10 +207,10 @@ def _write_entry(folder: Path, name: str, source: bytes | Path) -> FileEntry:
     return FileEntry(sha256=digest, bytes=size)
 
 
-def _check_target(target: Path, overwrite: bool) -> None:
+def _check_target(target: Path, overwrite: bool | None) -> None:
     if not os.path.lexists(target):
         return
-    if not overwrite:
+    if overwrite is False:
         raise BundleWriteError(f"{target} exists already; pass overwrite=True to replace it")
     is_bundle = target.is_dir() and (target / MANIFEST_NAME).exists()
     if target.is_symlink() or not (is_bundle or _is_empty(target)):

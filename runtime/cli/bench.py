@@ -19,8 +19,12 @@ from runtime.measure import Measured, measure, variants
 from runtime.opening import processors
 from runtime.sensors import EnergyMeter, open_sensor
 from spikehalt import console
+from spikehalt.commands import whole
+from spikehalt.errors import ConfigError
 
-DEFAULT_BATCHES = (1, 16)
+MAX_ROUNDS = 10**6
+MAX_NOISE = 2**28  # values, 1 GB as floats
+DEFAULT_BATCHES, DEFAULT_COUNT = (1, 16), 32
 NOISE = (
     "random noise stands in for images: how many tokens and timesteps it takes says nothing about "
     "real ones; give --images"
@@ -34,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=_sizes, metavar="N,…", help="images at once (default 1,16)")
     parser.add_argument("--stream", action="store_true", help="also one by one, as a stream")
     options.add_images(parser)
-    options.add_count(parser, 32)
+    options.add_count(parser, DEFAULT_COUNT)
     parser.set_defaults(count=None)  # 32, or as many as the largest batch takes
     parser.add_argument(
-        "--rounds", type=options.positive, default=7, metavar="N",
+        "--rounds", type=whole(1, MAX_ROUNDS), default=7, metavar="N",
         help="times all images are run, of which medians are taken (default 7)",
     )  # fmt: skip
     options.add_energy(parser)
@@ -88,13 +92,19 @@ def _threads(engine: Engine) -> str:
 
 def _images(engine: Engine, arguments: argparse.Namespace) -> tuple[NDArray[Any], str]:
     spec = options.input_spec(arguments, engine.manifest.input)
-    count = arguments.count or max(32, *(arguments.batch or ()))
+    count = arguments.count or max(DEFAULT_COUNT, *(arguments.batch or [1]))
     if arguments.images is None:
         return _noise(spec, count), NOISE
     return options.load_images(arguments, spec, count), ""
 
 
 def _noise(spec: InputSpec, count: int) -> NDArray[Any]:
+    numbers = count * spec.height * spec.width * spec.channels * (spec.timesteps or 1)
+    if numbers > MAX_NOISE:
+        raise ConfigError(
+            f"{count} images of noise have {numbers} values, at most {MAX_NOISE} are made: give a "
+            "smaller --count or --batch, or --images"
+        )
     rng = np.random.default_rng(0)
     if spec.kind == "image":
         return rng.integers(0, 256, (count, spec.height, spec.width, spec.channels), np.uint8)
@@ -157,4 +167,4 @@ def _quartiles(each: Measured) -> str:
 
 def _sizes(text: str) -> list[int]:
     """Batch sizes such as 1,16, for argparse."""
-    return [options.positive(part) for part in text.split(",")]
+    return [whole(1, options.MAX_BATCH)(part) for part in text.split(",")]

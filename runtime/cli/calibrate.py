@@ -19,6 +19,7 @@ from runtime.results.trajectory import Trajectory, join
 from spikehalt import console
 from spikehalt.commands import share
 from spikehalt.exits import CALIBRATED, MAX_DROP, NEVER
+from spikehalt.reading import reason
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -136,7 +137,7 @@ def _save(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise BundleWriteError(f"cannot write {path}: {error}") from error
+        raise BundleWriteError(f"cannot write {path}: {reason(error)}") from error
 
 
 def _update(before: Bundle, found: Calibration, data: str) -> None:

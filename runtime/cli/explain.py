@@ -13,6 +13,7 @@ from runtime.report.explanation import draw, explain
 from spikehalt import console
 from spikehalt import files as atomic
 from spikehalt.errors import ConfigError
+from spikehalt.reading import reason
 
 KINDS = (".png", ".svg", ".pdf", ".gif")
 
@@ -69,4 +70,4 @@ def _write(path: Path, picture: bytes) -> None:
     try:
         atomic.replace_file(path, picture)
     except OSError as error:
-        raise BundleWriteError(f"cannot write {path}: {error}") from error
+        raise BundleWriteError(f"cannot write {path}: {reason(error)}") from error

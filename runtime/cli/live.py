@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 from contextlib import ExitStack
+from pathlib import Path
 
 from runtime.cli import options
 from runtime.engine import Engine
 from spikehalt import console
+from spikehalt.commands import above_zero
 from spikehalt.extras import require_extra
 
 DEFAULT_PORT = 8008
+MAX_FPS = 1e4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,11 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "digits, the demo's (default: the camera, or else the digits)",
     )  # fmt: skip
     parser.add_argument(
-        "--against", metavar="BUNDLE2",
-        help="what is compared with, with all timesteps (default: the same bundle with ε = 0)",
+        "--against", metavar="OTHER",
+        help="another bundle, to compare with on the same files (default: the same with ε = 0)",
     )  # fmt: skip
     parser.add_argument(
-        "--rate", type=options.rate, metavar="F",
+        "--rate", type=above_zero(MAX_FPS), metavar="F",
         help="pictures per second at most (default: 30, of single files 2)",
     )  # fmt: skip
     parser.add_argument(
@@ -53,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         side = static = Side(engine, options.input_spec(arguments, engine.manifest.input))
         if arguments.against is not None:
             other = stack.enter_context(_other(arguments))
-            static = Side(other, options.input_spec(arguments, other.manifest.input))
+            spec = options.input_spec(arguments, other.manifest.input)
+            static = Side(other, spec, Path(arguments.against).absolute().name)
         source = open_source(arguments.source, side.spec, arguments.split)
         if engine.notice:
             console.note(engine.notice)

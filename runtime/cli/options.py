@@ -19,10 +19,13 @@ from runtime.inputs.files import Sample, batches, search, spread
 from runtime.opening import threads_notice
 from runtime.sensors import sensor_names
 from spikehalt import console
+from spikehalt.commands import whole
 from spikehalt.exits import POLICIES
 from spikehalt.vocabulary import Fit, Interpolation, Orientation
 
 BUNDLE_HELP = "folder written by `python -m export.to_trt`"
+positive = whole(1)
+MAX_BATCH, MAX_QUEUE, MAX_PROCESSES = 2**16, 10**6, 1024
 PUBLIC_KEY_HELP = "the key that must have signed it"
 IMAGES_HELP = "files, folders or zips of images, or of event frames (.npz)"
 
@@ -41,7 +44,7 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
         help="what runs the bundle (default: auto, the best that can here)",
     )  # fmt: skip
     parser.add_argument("--device", help="what the backend computes on, such as cpu or cuda")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads for one operator")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="threads for one operator")
     parser.add_argument("--no-spin", action="store_true", help="idle threads sleep: saves energy")
     parser.add_argument(
         "--native-ops", action=argparse.BooleanOptionalAction, default=None,
@@ -54,7 +57,7 @@ def add_public_key(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--public-key", metavar="KEY.pem", help=PUBLIC_KEY_HELP)
     parser.add_argument(
         "--min-release",
-        type=int,
+        type=whole(0),
         metavar="N",
         help="refuse older ones that it did (sign --release)",
     )
@@ -80,7 +83,10 @@ def add_exit(parser: argparse.ArgumentParser) -> None:
         help="halting margin ε; larger: fewer tokens (default: as the bundle says)",
     )  # fmt: skip
     parser.add_argument(
-        "--max-timesteps", type=int, metavar="T", help="the last timestep (default: the bundle's)"
+        "--max-timesteps",
+        type=whole(1),
+        metavar="T",
+        help="the last timestep (default: the bundle's)",
     )
 
 
@@ -166,7 +172,7 @@ def add_count(parser: argparse.ArgumentParser, default: int) -> None:
 def add_batch(parser: argparse.ArgumentParser, default: int = 16) -> None:
     """How many images are computed together."""
     parser.add_argument(
-        "--batch", type=positive, default=default, metavar="N",
+        "--batch", type=whole(1, MAX_BATCH), default=default, metavar="N",
         help=f"images at once (default {default})",
     )  # fmt: skip
 
@@ -174,11 +180,11 @@ def add_batch(parser: argparse.ArgumentParser, default: int = 16) -> None:
 def add_queue(parser: argparse.ArgumentParser) -> None:
     """How many images a server computes together, and how many wait."""
     parser.add_argument(
-        "--max-batch", type=positive, default=64, metavar="N",
+        "--max-batch", type=whole(1, MAX_BATCH), default=64, metavar="N",
         help="images computed together (default 64)",
     )  # fmt: skip
     parser.add_argument(
-        "--queue", type=int, default=256, metavar="N",
+        "--queue", type=whole(0, MAX_QUEUE), default=256, metavar="N",
         help="how many wait; more are refused (default 256)",
     )  # fmt: skip
 
@@ -186,28 +192,6 @@ def add_queue(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Output for programs, alone on stdout."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-
-
-def positive(text: str) -> int:
-    """An integer of at least 1, for argparse."""
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not positive")
-    return value
-
-
-def rate(text: str) -> float:
-    """A number above 0, for argparse."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
 
 
 def check_output(path: Path) -> None:

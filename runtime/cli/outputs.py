@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ from runtime.errors import InputError
 from runtime.report.annotation import annotate
 from spikehalt.errors import OutputError
 from spikehalt.extras import require_extra
+from spikehalt.files import open_waiting_for_nobody
+from spikehalt.reading import reason
 
 COLUMNS = (
     "source", "frame", "time_s", "class", "probability", "timesteps", "tokens", "energy_mj",
@@ -41,11 +43,17 @@ class Output(Protocol):
         """Finish the file."""
 
 
+def _opened(path: Path, encoding: str, newline: str | None = None) -> TextIO:
+    """A text file that is written line by line."""
+    opener = open_waiting_for_nobody
+    return open(path, "w", 1, encoding, "backslashreplace", newline, opener=opener)
+
+
 class JsonLines:
     """A JSON object per line."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
+        self._file = _opened(path, "utf-8")
 
     def add(self, row: Answered) -> None:
         """See `Output.add`."""
@@ -60,9 +68,7 @@ class Csv:
     """A table for spreadsheets; the columns are `COLUMNS`."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open(
-            "w", encoding="utf-8-sig", errors="backslashreplace", newline="", buffering=1
-        )
+        self._file = _opened(path, "utf-8-sig", newline="")
         self._writer = csv.writer(self._file)
         self._writer.writerow(COLUMNS)
 
@@ -186,7 +192,9 @@ def opened(
             outputs.append(kind(pictures, manifest))
         yield outputs
     except OSError as error:
-        raise OutputError(f"{error.filename or 'an output'} cannot be written: {error}") from error
+        raise OutputError(
+            f"{error.filename or 'an output'} cannot be written: {reason(error)}"
+        ) from error
     finally:
         for output in outputs:
             output.close()

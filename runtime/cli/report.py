@@ -15,6 +15,7 @@ from runtime.inputs.files import spread
 from runtime.report import Other, collect, render
 from spikehalt import console
 from spikehalt import files as atomic
+from spikehalt.reading import reason
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,4 +84,4 @@ def _write(path: Path, text: str) -> None:
     try:
         atomic.replace_file(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise BundleWriteError(f"cannot write {path}: {error}") from error
+        raise BundleWriteError(f"cannot write {path}: {reason(error)}") from error

@@ -18,9 +18,10 @@ from runtime.inputs.video import is_video
 from runtime.report.pictures import missing_heat_maps
 from runtime.results.result import ImageResult
 from spikehalt import console
-from spikehalt.commands import DONE, NEGATIVE, STOPPED
+from spikehalt.commands import DONE, NEGATIVE, STOPPED, above_zero
 from spikehalt.errors import ConfigError
 
+MAX_FPS, MAX_TIMEOUT_S = 1e4, 86_400.0
 SOURCES_HELP = (
     f"{options.IMAGES_HELP}; with --out also .tar, .parquet, s3:// and gs://; videos, cameras (0, "
     "/dev/video0) and streams (rtsp://…, http://…)"
@@ -50,12 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--max-fps",
-        type=options.rate,
+        type=above_zero(MAX_FPS),
         metavar="F",
         help="of a video, take at most F frames per second",
     )
     parser.add_argument(
-        "--timeout", type=options.rate, default=10.0, metavar="S",
+        "--timeout", type=above_zero(MAX_TIMEOUT_S), default=10.0, metavar="S",
         help="seconds that a stream may give nothing (default 10)",
     )  # fmt: skip
     shards.add_arguments(parser)

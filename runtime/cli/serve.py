@@ -11,6 +11,7 @@ from runtime.cli import options
 from runtime.early_exit.settings import Overrides, resolve
 from runtime.errors import InputError
 from runtime.serve.options import KNOBS, Limits, Listening, ServeOptions, by_name
+from spikehalt.commands import whole
 from spikehalt.datasets.errors import raised_as
 from spikehalt.datasets.reading import read_file
 from spikehalt.datasets.texts import decode_text
@@ -32,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="address to listen at; 0.0.0.0: all (default 127.0.0.1, this machine alone)",
     )  # fmt: skip
     parser.add_argument(
-        "--port", type=int, default=listening.port, metavar="N",
+        "--port", type=whole(0, 65535), default=listening.port, metavar="N",
         help="port to listen at; 0: a free one (default 8000)",
     )  # fmt: skip
     parser.add_argument(
-        "--workers", type=options.positive, default=1, metavar="N",
+        "--workers", type=whole(1, options.MAX_PROCESSES), default=1, metavar="N",
         help="processes, each of which opens every bundle (default 1)",
     )  # fmt: skip
     options.add_queue(parser)

@@ -7,6 +7,7 @@ import argparse
 from runtime.bundle import SIGNATURE_NAME, sign_bundle
 from runtime.cli import options
 from spikehalt import console
+from spikehalt.commands import whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--release",
-        type=int,
+        type=whole(0),
         metavar="N",
         help="what devices compare with --min-release; count up (default: as the bundle says)",
     )

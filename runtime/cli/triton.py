@@ -10,6 +10,7 @@ from runtime.cli import options
 from runtime.early_exit.settings import Overrides, resolve
 from runtime.serve.options import KNOBS, by_name
 from spikehalt import console
+from spikehalt.commands import whole
 from spikehalt.extras import require_extra
 
 
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_exit(parser)
     options.add_queue(parser)
     parser.add_argument(
-        "--instances", type=options.positive, default=1, metavar="N",
+        "--instances", type=whole(1, options.MAX_PROCESSES), default=1, metavar="N",
         help="processes, each with an engine, per GPU with --gpu (default 1)",
     )  # fmt: skip
     parser.add_argument("--gpu", action="store_true", help="run the instances on GPUs")

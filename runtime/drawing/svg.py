@@ -33,6 +33,7 @@ _WIDTH, _HEIGHT = 380, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 24, 50, 46
 _BARS_TOP = 34
 _NAMES, _VALUES = 140, 70  # room beside bars
+_LETTER = 6.8  # widest a letter of a legend is on average
 _COLOURS = 4
 
 
@@ -82,7 +83,18 @@ class _Axis:
         return self.start + share * (self.end - self.start)
 
 
-def line_chart(title: str, x_label: str, y_label: str, series: Sequence[Series]) -> str:
+@dataclass(frozen=True)
+class _LogAxis(_Axis):
+    """A logarithmic scale."""
+
+    def at(self, value: float) -> float:
+        share = math.log(value / self.low) / math.log(self.high / self.low)
+        return self.start + share * (self.end - self.start)
+
+
+def line_chart(
+    title: str, x_label: str, y_label: str, series: Sequence[Series], *, log_x: bool = False
+) -> str:
     """One chart as an `<svg>` element.
 
     Args:
@@ -90,11 +102,13 @@ def line_chart(title: str, x_label: str, y_label: str, series: Sequence[Series])
         x_label: below the horizontal axis, with its unit.
         y_label: beside the vertical axis, with its unit.
         series: the lines; at least one with at least one point.
+        log_x: the horizontal axis is logarithmic; x is positive.
     """
     xs = [value for each in series for value in each.x]
     ys = [value for each in series for value in each.y]
-    x_ticks, y_ticks = ticks(min(xs), max(xs)), ticks(min(ys), max(ys))
-    x = _Axis(x_ticks[0], x_ticks[-1], _LEFT, _WIDTH - _RIGHT)
+    x_ticks = (log_ticks if log_x else ticks)(min(xs), max(xs))
+    y_ticks = ticks(min(ys), max(ys))
+    x = (_LogAxis if log_x else _Axis)(x_ticks[0], x_ticks[-1], _LEFT, _WIDTH - _RIGHT)
     y = _Axis(y_ticks[0], y_ticks[-1], _HEIGHT - _BOTTOM, _TOP)
     parts = [
         f'<svg class="chart" xmlns="http://www.w3.org/2000/svg" role="img" '
@@ -170,6 +184,15 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [number * step for number in range(first, last + 1)]
 
 
+def log_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times powers of ten that cover [low, high], at least two."""
+    powers = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 2)
+    values = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    first = max(number for number, value in enumerate(values) if value <= low * (1 + 1e-9))
+    last = min(number for number, value in enumerate(values) if value >= high * (1 - 1e-9))
+    return values[first : max(last, first + 1) + 1]
+
+
 def _grid(x: _Axis, y: _Axis, x_ticks: list[float], y_ticks: list[float]) -> list[str]:
     parts = []
     for value in x_ticks:
@@ -207,10 +230,10 @@ def _line(number: int, series: Series, x: _Axis, y: _Axis) -> str:
 def _legend(names: Sequence[str]) -> list[str]:
     if len(names) < 2:
         return []
-    parts = []
+    parts, x = [], float(_LEFT)
     for number, name in enumerate(names):
-        x = _LEFT + 100 * number
-        swatch = f'<rect class="dot" x="{x}" y="30" width="10" height="4"/>'
+        swatch = f'<rect class="dot" x="{x:.1f}" y="30" width="10" height="4"/>'
         parts.append(f'<g class="s{number % _COLOURS}">{swatch}</g>')
         parts.append(_text(x + 14, 36, name, "start"))
+        x += 32 + _LETTER * len(name)
     return parts

@@ -69,6 +69,7 @@ class LastAnswers:
         self.timesteps = np.zeros(batch, np.int64)
         self.live_tokens = np.zeros((batch, T, len(slots)), np.int32)
         self.live_masks = tuple(np.zeros((batch, T, K), np.int32) for K in slots) if masks else None
+        self.merged: tuple[NDArray[np.int32], ...] | None = None
         self.mac_ops = np.zeros(batch) if manifest.instrumented else None
         self.ac_ops = np.zeros(batch) if manifest.instrumented else None
 
@@ -85,6 +86,8 @@ class LastAnswers:
             self.live_tokens[images, start:stop] = outputs.live_tokens
             for mask, value in zip(self.live_masks or (), outputs.live_masks, strict=True):
                 mask[images, start:stop] = value
+            if start == 0 and outputs.merged:  # all images take part in the first chunk
+                self.merged = outputs.merged
             self.mac_ops = _with_operations(self.mac_ops, images, outputs.mac_ops)
             self.ac_ops = _with_operations(self.ac_ops, images, outputs.ac_ops)
         except (ValueError, IndexError) as error:
@@ -101,6 +104,7 @@ class LastAnswers:
             live_tokens=self.live_tokens,
             halt_score=self.halt_score,
             live_masks=self.live_masks,
+            merged=self.merged,
             mac_ops=self.mac_ops,
             ac_ops=self.ac_ops,
             manifest=self._manifest,
@@ -198,6 +202,10 @@ def _refuse_other_shapes(manifest: Manifest, outputs: ChunkOutputs, images: int)
     real = {name: np.shape(getattr(outputs, name)) for name in wanted}
     slots = manifest.tokens_per_block
     wanted |= {f"live_masks[{n}]": (images, chunk, slots[n]) for n in range(len(slots))}
+    arriving = (manifest.tokens, *slots)
+    gammas = [before - after for before, after in zip(arriving, slots, strict=False)]
+    wanted |= {f"merged[{n}]": (images, gamma) for n, gamma in enumerate(filter(None, gammas))}
+    real |= {f"merged[{n}]": gone.shape for n, gone in enumerate(outputs.merged)}
     real |= {f"live_masks[{n}]": mask.shape for n, mask in enumerate(outputs.live_masks)}
     for name, shape in real.items():
         if shape != wanted.get(name):

@@ -17,9 +17,7 @@ def paths(doc: str | None, arguments: Sequence[str], **names: str) -> list[str]:
         arguments: without the program's name.
         **names: help of every argument, in order.
     """
-    parser = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = commands.Parser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, text in names.items():
         parser.add_argument(name, metavar=name.upper(), help=text)
     return list(vars(parser.parse_args(arguments)).values())

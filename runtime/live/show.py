@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from runtime.early_exit.settings import Overrides
@@ -209,6 +209,7 @@ class Show:
             "name": item.name,
             "playing": knobs.playing,
             "rate": self._rate(),
+            "asked": asdict(knobs.overrides),
         }
         return wire.pack(head, item.picture(self._side.engine.manifest, data), answers)
 

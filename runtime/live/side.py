@@ -37,17 +37,19 @@ class Side:
     Args:
         engine: that answers.
         spec: its bundle's input, as files are to become it.
+        name: what to call it; empty: as its bundle is called.
     """
 
-    def __init__(self, engine: Engine, spec: InputSpec) -> None:
+    def __init__(self, engine: Engine, spec: InputSpec, name: str = "") -> None:
         self.engine, self.spec = engine, spec
+        self._name = name or engine.manifest.name
         self._grid = None if missing_heat_maps(engine.manifest) else token_grid(engine.manifest)
 
     def about(self) -> dict[str, Any]:
         """What the page says of it."""
         manifest = self.engine.manifest
         return {
-            "name": manifest.name,
+            "name": self._name,
             "backend": self.engine.info.name,
             "timesteps": manifest.timesteps,
             "blocks": manifest.blocks,

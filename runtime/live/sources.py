@@ -170,7 +170,7 @@ class Film:
         while True:
             video, self._first = self._first or Video(self.name), None
             with video:
-                for frame in _newest(video) if video.live else video.frames():
+                for frame in newest(video) if video.live else video.frames():
                     yield of_frame(self.name, frame)
 
 
@@ -217,7 +217,7 @@ def _default(spec: InputSpec) -> Source:
         return Nothing()
 
 
-def _newest(video: Video) -> Iterator[Frame]:
+def newest(video: Video) -> Iterator[Frame]:
     """The frames of a live source; those that nobody took in time are left out."""
     passing: Iterator[Any] = run_stream(video.frames(), _as_they_are, queue=1, drop="oldest")
     return (streamed.result for streamed in passing)

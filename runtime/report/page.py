@@ -153,7 +153,7 @@ def _picture(data: dict[str, Any], number: int, picture: Picture) -> str:
     return (
         f'<figure class="{"wrong" if wrong else "right"}"><div class="pair">'
         f'<img src="{picture.image}" alt="{escape(image["name"])}">{lives}</div><figcaption>'
-        f"<b>{escape(image['answer'])}</b>{truth}, p = "
+        f"<b>{escape(image['answer'])}</b>{truth}, p&nbsp;=&nbsp;"
         f"{figure(f'{key}.probability', image['probability'])}<br>"
         f"t = {figure(f'{key}.timesteps', image['timesteps'])}, "
         f"{figure(f'{key}.average_tokens', image['average_tokens'])} × K₀"

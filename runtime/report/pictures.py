@@ -69,9 +69,14 @@ def missing_heat_maps(manifest: Manifest) -> str:
 
 def token_grid(manifest: Manifest) -> tuple[int, int] | None:
     """Rows and columns of the patches; None if tokens merge, for then slots are not patches."""
-    tokens, spec = manifest.tokens, manifest.input
-    if any(slots != tokens for slots in manifest.tokens_per_block):
+    if any(slots != manifest.tokens for slots in manifest.tokens_per_block):
         return None
+    return patch_grid(manifest)
+
+
+def patch_grid(manifest: Manifest) -> tuple[int, int]:
+    """Rows and columns of the patches that tokens begin as."""
+    tokens, spec = manifest.tokens, manifest.input
     sizes = [rows for rows in range(1, tokens + 1) if tokens % rows == 0]
     shape = spec.height / spec.width
     rows = min(sizes, key=lambda rows: abs(np.log(rows * rows / tokens / shape)))

@@ -37,7 +37,7 @@ td[style] { background: rgb(var(--hot) / calc(var(--v) * .55)); text-align: righ
 .identity td { overflow-wrap: anywhere; }
 .figures td, .figures tr:first-child th:not(:first-child) { text-align: right; }
 .figures td { white-space: nowrap; font-variant-numeric: tabular-nums; }
-.figures th { white-space: normal; overflow-wrap: anywhere; min-width: 4.5em; }
+.figures th { white-space: normal; overflow-wrap: break-word; }
 @media (max-width: 600px) { main { padding: 8px; } section { padding: 12px; }
   .figures { font-size: .8rem; } .figures th, .figures td { padding: 4px 6px; } }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr));

@@ -113,7 +113,12 @@ def beside(data: dict[str, Any]) -> str:
         f" Times are medians of {other['calls']} calls with one image, the bundles in turn. "
         f"{names[1]}'s exit policy: {escape(settings(other['settings']))}."
     )
-    return f"<p>{text}.{times}</p>{table(['', *names, 'ratio'], rows)}"
+    return f"<p>{text}.{times}</p>{table(['', *map(_breakable, names), 'ratio'], rows)}"
+
+
+def _breakable(name: str) -> str:
+    """A name that may be broken before a dot, for narrow windows."""
+    return name.replace(".", "<wbr>.")
 
 
 def _percent(agreed: dict[str, Any], key: str) -> str:

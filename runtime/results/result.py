@@ -28,6 +28,8 @@ class ImageResult:
         average_tokens: live tokens over K_0, averaged over blocks and executed timesteps.
         energy_mj: estimated energy, None if the bundle has no energy constants.
         live_masks: per block int32 [timesteps, K_l], 1 = ran there; None if not asked for.
+        merged: for each block where tokens merge, int32 [gamma]: the slots, of those that arrive,
+            that disappear there; None where no masks were asked for or the bundle does not say.
     """
 
     label: int
@@ -40,6 +42,7 @@ class ImageResult:
     average_tokens: float
     energy_mj: float | None
     live_masks: tuple[NDArray[np.int32], ...] | None = None
+    merged: tuple[NDArray[np.int32], ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain JSON values (without the masks)."""
@@ -68,6 +71,7 @@ class Result:
         live_tokens: int32 [B, T, L], 0 for timesteps not run.
         halt_score: float32 [B].
         live_masks: per block int32 [B, T, K_l], 1 = ran there; None if not asked for.
+        merged: as of an image, int32 [B, gamma] each; None where it is not known.
         mac_ops: float64 [B], multiply-accumulates counted in the graph; None unless the bundle
             is instrumented and the backend runs its graphs.
         ac_ops: float64 [B], accumulates counted in the graph; None as mac_ops.
@@ -81,6 +85,7 @@ class Result:
     live_tokens: NDArray[np.int32]
     halt_score: NDArray[np.float32]
     live_masks: tuple[NDArray[np.int32], ...] | None = None
+    merged: tuple[NDArray[np.int32], ...] | None = None
     mac_ops: NDArray[np.float64] | None = None
     ac_ops: NDArray[np.float64] | None = None
     manifest: Manifest = field(repr=False)
@@ -134,6 +139,7 @@ class Result:
             live_tokens=self.live_tokens[here],
             halt_score=self.halt_score[here],
             live_masks=None if masks is None else tuple(mask[here] for mask in masks),
+            merged=None if self.merged is None else tuple(gone[here] for gone in self.merged),
             mac_ops=None if self.mac_ops is None else self.mac_ops[here],
             ac_ops=None if self.ac_ops is None else self.ac_ops[here],
             manifest=self.manifest,
@@ -155,6 +161,7 @@ class Result:
             average_tokens=float(average[i]),
             energy_mj=None if energy is None else float(energy[i]),
             live_masks=None if masks is None else tuple(mask[i, :steps] for mask in masks),
+            merged=None if self.merged is None else tuple(gone[i] for gone in self.merged),
         )
 
 
@@ -163,6 +170,7 @@ def concatenate(results: list[Result]) -> Result:
     if len(results) == 1:
         return results[0]
     masks = [each.live_masks for each in results if each.live_masks is not None]
+    merged = [each.merged for each in results if each.merged is not None]
     return Result(
         logits=np.concatenate([each.logits for each in results]),
         probabilities=np.concatenate([each.probabilities for each in results]),
@@ -171,6 +179,7 @@ def concatenate(results: list[Result]) -> Result:
         live_tokens=np.concatenate([each.live_tokens for each in results]),
         halt_score=np.concatenate([each.halt_score for each in results]),
         live_masks=tuple(map(np.concatenate, zip(*masks, strict=True))) if masks else None,
+        merged=tuple(map(np.concatenate, zip(*merged, strict=True))) if merged else None,
         mac_ops=_joined([each.mac_ops for each in results]),
         ac_ops=_joined([each.ac_ops for each in results]),
         manifest=results[0].manifest,

@@ -11,6 +11,7 @@ from runtime.bundle import Bundle
 from runtime.errors import BundleWriteError
 from runtime.triton.config import onnxruntime_config, python_config
 from spikehalt.errors import ConfigError
+from spikehalt.reading import reason
 
 BUNDLE_FOLDER = "model.bundle"
 MODEL = '''"""The engine on the bundle beside this file; Triton's Python needs spikehalt[serve]."""
@@ -61,7 +62,7 @@ def write_python_model(bundle: Bundle, name: str, out: Path, options: TritonOpti
         (folder / "1" / "model.py").write_text(MODEL, encoding="utf-8")
         shutil.copytree(bundle.root, folder / "1" / BUNDLE_FOLDER)
     except OSError as error:
-        raise BundleWriteError(f"cannot write {folder}: {error}") from error
+        raise BundleWriteError(f"cannot write {folder}: {reason(error)}") from error
     Bundle.open(folder / "1" / BUNDLE_FOLDER)  # what was copied is what the manifest says
     return folder
 
@@ -95,5 +96,5 @@ def _new_folder(folder: Path, config: str) -> Path:
     except FileExistsError:
         raise BundleWriteError(f"{folder} is there already: remove it, or choose another") from None
     except OSError as error:
-        raise BundleWriteError(f"cannot write {folder}: {error}") from error
+        raise BundleWriteError(f"cannot write {folder}: {reason(error)}") from error
     return folder

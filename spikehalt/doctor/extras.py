@@ -18,8 +18,8 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "answers over HTTP",
         ("uvicorn", "httptools", "starlette", "pydantic", "prometheus_client", "PIL"),
     ),
-    "ray": ("many machines", ("ray", "pyarrow")),
     "live": ("the live page", ("uvicorn", "httptools", "websockets", "starlette", "pydantic")),
+    "ray": ("many machines", ("ray", "pyarrow")),
     "video": ("video files, cameras and streams", ("av", "PIL")),
     "figures": ("pictures and plots", ("matplotlib",)),
     "train": (
@@ -36,6 +36,8 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "nvml": ("energy of NVIDIA GPUs", ("pynvml",)),
     "sign": ("signatures", ("cryptography",)),
     "completion": ("shell completion", ("argcomplete",)),
+    "docs": ("the documentation site", ("mkdocs", "material", "mkdocstrings")),
+    "notebooks": ("running the notebooks", ("nbclient", "nbformat", "ipykernel")),
     "huggingface": ("data sets of the Hugging Face hub", ("datasets",)),
 }
 

@@ -17,6 +17,8 @@ class Origin:
         reason: why this variant.
         fixed: fields that its code fixes, by dotted name.
         changed: fields that the user gave, by dotted name; they count, whatever `fixed` says.
+        caution: in what the network deliberately differs from that code; empty: in nothing.
+        recalibrated: the user's images that BatchNorm's statistics are of; 0: the published.
     """
 
     variant: str
@@ -24,6 +26,8 @@ class Origin:
     reason: str
     fixed: dict[str, Any] = field(default_factory=dict)
     changed: dict[str, Any] = field(default_factory=dict)
+    caution: str = ""
+    recalibrated: int = 0
 
     def describe(self) -> list[tuple[str, str]]:
         """Names and values for people."""
@@ -31,6 +35,10 @@ class Origin:
         for name, values in (("its code fixes", self.fixed), ("the user set", self.changed)):
             if values:
                 rows.append((name, ", ".join(f"{key} {_shown(values[key])}" for key in values)))
+        if self.caution:
+            rows.append(("differs from its code", self.caution))
+        if self.recalibrated:
+            rows.append(("BatchNorm statistics", f"of {self.recalibrated:,} images of the user's"))
         return rows
 
 

@@ -1,4 +1,4 @@
-"""This machine as an image or a board sees it: folders at their places, a network of its own.
+"""This machine as an image or a board sees it: folders where they belong, a network of its own.
 
 A mount namespace puts folders of the tests where an image has them, `/opt/spikehalt` for one; what
 runs there has no network but its own loopback, and not this user's rights.

@@ -37,11 +37,13 @@ BLOCK_SCORES = {
 def dyadic_config(arch: str, stem: str, mode: str, gamma: int, **changes: object) -> ModelConfig:
     """A tiny model on 8 x 8 pixels: 64 tokens (4 behind stages), three blocks."""
     alpha, beta = (BLOCK_SCORES if mode == "block" else SCORES)[arch]
+    architecture = ARCHITECTURES[arch]
+    form = next((each for each in architecture.forms if each == "cifar"), "imagenet")
     values: dict[str, object] = {
         "arch": arch, "depth": 3, "dim": 16, "heads": 2, "image_size": (8, 8), "channels": 3,
-        "classes": 5, "timesteps": TIMESTEPS, "merge_gamma": gamma,
+        "classes": 5, "timesteps": 1 if architecture.integer else TIMESTEPS, "merge_gamma": gamma,
         "pixel_mean": (128 / 255,), "pixel_std": (32 / 255,),
-        "stem": StemConfig(kind=stem, pool=(False, False, False, False), form="cifar"),
+        "stem": StemConfig(kind=stem, pool=(False, False, False, False), form=form),
         "halting": HaltingConfig(mode=mode, alpha=alpha, beta=beta, epsilon=EPSILON),
     }  # fmt: skip
     return ModelConfig(**{**values, **changes})  # type: ignore[arg-type]

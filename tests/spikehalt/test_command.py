@@ -151,3 +151,28 @@ def test_the_shell_completes_commands_and_options(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert {word.strip() for word in answer.read_text().split()} == words
+
+
+STOPPED_WHILE_IT_STARTS = """
+import sys
+class Stop:
+    def find_spec(self, name, *_):
+        if name == "spikehalt.commands":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stop())
+from spikehalt.__main__ import main
+"""
+
+
+def test_ctrl_c_while_the_command_starts_is_one_word() -> None:
+    done = python("-c", STOPPED_WHILE_IT_STARTS, folder=ROOT)
+    assert (done.returncode, done.stderr) == (130, "stopped\n")
+
+
+def test_little_is_imported_before_ctrl_c_is_told_in_a_word() -> None:
+    """What the package imports, nothing catches: the command's own script imports it first."""
+    code = "import sys, spikehalt; print(*sys.modules)"
+    found = python("-S", "-c", code, folder=ROOT)
+    heavy = {"argparse", "dataclasses", "importlib.metadata", "json"}
+    assert "spikehalt" in found.stdout.split()
+    assert not heavy & set(found.stdout.split())

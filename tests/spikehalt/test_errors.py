@@ -28,6 +28,7 @@ OTHERS = {
     "runtime/serve/guards.py": {"ValueError"},
     "runtime/serve/tensors.py": {"ValueError"},
     "spikehalt/commands.py": {"SystemExit"},
+    "spikehalt/__main__.py": {"SystemExit"},
     "spikehalt/packages/lazy.py": {"AttributeError"},
     "train/data/cifar.py": {"ValueError"},
     "train/data/recordings/readers.py": {"ValueError"},

@@ -57,6 +57,13 @@ def test_a_missing_package_is_named_with_the_wheel_to_install_it_from(command: P
     assert "spikehalt-" in done.stderr and ".whl[onnxruntime]" in done.stderr
 
 
+def test_files_that_are_no_python_are_in_it(command: Path) -> None:
+    (packages,) = command.parents[1].glob("lib/python*/site-packages")
+    for name in ("runtime/live/page", "train/recipes"):
+        there = {path.name for path in (packages / name).iterdir()}
+        assert {path.name for path in (ROOT / name).iterdir() if path.is_file()} <= there
+
+
 def test_errors_can_be_caught_without_any_package(command: Path) -> None:
     python = command.with_name("python")
     done = run(

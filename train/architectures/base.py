@@ -53,6 +53,8 @@ class Architecture:
             embeds; else it is one more convolution.
         adds_square_mlp: an MLP whose hidden width is D also adds its first layer's current to the
             tokens, and its second neuron reads that sum.
+        integer: its neurons give one of the integers 0..D over D (`LIFConfig.levels`) and keep no
+            membrane, so that there is one timestep.
         forms: by the name of `StemConfig.form`, the stages that stand in the stem's place; empty:
             the stem is spike patch splitting.
     """
@@ -62,6 +64,7 @@ class Architecture:
     attention: Attention
     adds_position: bool
     adds_square_mlp: bool = False
+    integer: bool = False
     forms: Mapping[str, StageForm] = field(default_factory=dict, hash=False)
 
     @property

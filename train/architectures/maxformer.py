@@ -10,16 +10,11 @@ from dataclasses import replace
 
 from train.architectures.attention import SSA
 from train.architectures.base import Architecture
-from train.architectures.stages import StageConv, StageForm
+from train.architectures.stages import StageConv, StageForm, StageList
 
 
-class _Stages(list[StageConv]):
+class _Stages(StageList):
     """The convolutions so far; each method appends some and gives the index of the last."""
-
-    def conv(self, conv: StageConv) -> int:
-        """One convolution."""
-        self.append(conv)
-        return len(self) - 1
 
     def strided(self, width: int) -> int:
         """From 224 to 56 pixels a side."""
@@ -44,14 +39,14 @@ class _Stages(list[StageConv]):
 
     def pooled(self, width: int) -> int:
         """Max-pool embedding: half the size."""
-        before = len(self) - 1
+        before = self.last
         first = self.conv(StageConv(before, width, pool=True))
         second = self.conv(StageConv(first, width))
         return self.conv(StageConv(before, width, kernel=1, pool=True, adds=second))
 
     def block(self, kernel: int, ratio: float) -> int:
         """Depth-wise convolution, if any, and MLP."""
-        x, width = len(self) - 1, self[-1].width
+        x, width = self.last, self[-1].width
         if kernel:
             x = self.conv(StageConv(x, width, kernel=kernel, depthwise=True, adds=x))
         hidden = StageConv(x, int(width * ratio), kernel=1)

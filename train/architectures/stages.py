@@ -1,8 +1,11 @@
 """Convolutional stages before the blocks, as a list of convolutions that neurons connect.
 
-Every convolution leaves a membrane current; a neuron turns it into the spikes that later ones take:
+Where the architecture's neurons come first (`Architecture.lif_first`) every convolution leaves a
+membrane current, and a neuron turns it into the spikes that later ones take; else a neuron follows
+every convolution, and spikes are added:
 
-    current_i = pool_i(BN_i(conv_i(LIF(current_takes)))) + current_adds
+    x_i = pool_i(BN_i(conv_i(LIF(x_takes)))) + x_adds
+    x_i = LIF(pool_i(BN_i(conv_i(x_takes)))) + x_adds
 """
 
 from __future__ import annotations
@@ -24,7 +27,10 @@ class StageConv:
         stride: of the convolution.
         pool: its current is max-pooled (3, stride 2, padding 1).
         depthwise: every channel for itself.
-        adds: the convolution whose current is added to its own; -1: none.
+        adds: the convolution whose x is added to its own; -1: none.
+        gate: the convolution whose spikes q open what it takes (QKFormer's token attention); -1:
+            none. In every place and head, a neuron with the attention's threshold fires on the sum
+            of q, and where it does not, nothing is taken.
     """
 
     takes: int
@@ -34,6 +40,21 @@ class StageConv:
     pool: bool = False
     depthwise: bool = False
     adds: int = -1
+    gate: int = -1
+
+
+class StageList(list[StageConv]):
+    """The convolutions so far."""
+
+    def conv(self, conv: StageConv) -> int:
+        """One more; gives its index."""
+        self.append(conv)
+        return len(self) - 1
+
+    @property
+    def last(self) -> int:
+        """The index of the last one."""
+        return len(self) - 1
 
 
 @dataclass(frozen=True)
@@ -43,8 +64,8 @@ class StageForm:
     Attributes:
         blocks: blocks of the earlier stages, which the papers' names count too.
         divides: the embedding D must be a multiple of it.
-        convs: from D and the MLPs' ratio; the last one's current is the tokens. The first has no
-            pool, and its current is not added to another.
+        convs: from D and the MLPs' ratio; the last one's x is the tokens. The first one's is not
+            added to another.
     """
 
     blocks: int
@@ -55,6 +76,19 @@ class StageForm:
 def read_currents(convs: Sequence[StageConv]) -> list[int]:
     """Convolutions whose current a neuron reads, in order: one neuron each."""
     return sorted({conv.takes for conv in convs if conv.takes >= 0})
+
+
+def gates(convs: Sequence[StageConv]) -> list[int]:
+    """Convolutions that take what a gate leaves, in order: one neuron each."""
+    return [index for index, conv in enumerate(convs) if conv.gate >= 0]
+
+
+def most_spikes(convs: Sequence[StageConv]) -> list[int]:
+    """Largest x of every convolution that a neuron follows: a spike, and what it is added to."""
+    most: list[int] = []
+    for conv in convs:
+        most.append(1 + (most[conv.adds] if conv.adds >= 0 else 0))
+    return most
 
 
 def sizes(convs: Sequence[StageConv], image: Size) -> tuple[list[Size], list[Size]]:

@@ -27,6 +27,10 @@ class DroppingTransformer(SpikingTransformer):
             return tokens, None
         live = tokens.live.expand(tokens.x.shape[0], -1, -1)
         count = max(1, round(self.config.drop.keep[index + 1] * self.config.tokens))
+        if self._passes:
+            everyone = torch.ones_like(live)
+            active = activity(tokens.x).expand_as(everyone)
+            return tokens._replace(live=keep_most_important(active, everyone, count)), None
         live = keep_most_important(self._importance(tokens.x, live, index), live, count)
         x = tokens.x * live.unsqueeze(-1).to(tokens.x.dtype)
         return tokens._replace(x=x, live=live), None
@@ -38,7 +42,17 @@ class DroppingTransformer(SpikingTransformer):
         return random_importance(live.shape, live.device, None if self.training else index)
 
     def _mean_readout(self, tokens: Tokens) -> Tensor:
-        return live_mean(tokens.x, tokens.live)
+        return super()._mean_readout(tokens) if self._passes else live_mean(tokens.x, tokens.live)
+
+    @property
+    def _passes(self) -> bool:
+        """Whether dropped tokens pass by a block unchanged, and may run in the next."""
+        return self.config.drop.kind == "activity"
+
+
+def activity(x: Tensor) -> Tensor:
+    """Mean magnitude of tokens x [T, B, K, D] over timesteps and elements: [1, B, K] float32."""
+    return x.float().abs().mean((0, -1)).unsqueeze(0)
 
 
 def anchor_importance(x: Tensor, live: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from spikehalt.vocabulary import Arch, InputKind, StemKind
 from train.architectures import Architecture, architecture
-from train.architectures.stages import StageConv, sizes
+from train.architectures.stages import StageConv, gates, sizes
 from train.config.checks import require
 from train.config.tokens import DropConfig, HaltingConfig
 
@@ -27,6 +27,8 @@ class LIFConfig:
         v_reset: membrane after a spike; None is the soft reset u - threshold.
         surrogate: SpikingJelly surrogate gradient.
         surrogate_alpha: its sharpness.
+        levels: D of architectures whose neurons give integers (E-SpikeFormer); of all the above
+            only this counts there.
     """
 
     tau: float = 2.0
@@ -35,6 +37,7 @@ class LIFConfig:
     v_reset: float | None = 0.0
     surrogate: Literal["sigmoid", "atan"] = "sigmoid"
     surrogate_alpha: float = 4.0
+    levels: int = 4
 
     def __post_init__(self) -> None:
         require(self.tau > 1, f"tau is {self.tau}, must be > 1")
@@ -42,6 +45,7 @@ class LIFConfig:
             self.surrogate_alpha > 0,
             f"surrogate_alpha is {self.surrogate_alpha}, must be positive",
         )
+        require(1 <= self.levels <= 127, f"levels is {self.levels}, must be in 1..127")
         lowest = min(self.threshold, self.attention_threshold)
         require(lowest > (self.v_reset or 0.0), "thresholds must lie above v_reset")
 
@@ -54,7 +58,7 @@ class StemConfig:
         kind: `sps` iterates every LIF over the timesteps; `isps` (STAS 3.1) runs every convolution
             once and averages its LIF's spikes over T iterations of the constant current.
         pool: after which of the four stages a max-pool (3, stride 2, padding 1) follows.
-        form: of architectures that have stages in the stem's place (Max-Former), which of them;
+        form: of architectures that have stages in the stem's place (Max-Former, QKFormer), which;
             `kind` is then `sps`, and pools are the form's.
         pool_position: the published Spikformer pools spikes (`after_lif`), SpikingJelly's own model
             pools currents (`before_lif`). With I-SPS both are the same function.
@@ -88,6 +92,8 @@ class ModelConfig:
             the published Spike-driven Transformer does for CIFAR10-DVS; without halting and
             merging, since neighbours are those of the whole grid.
         head_lif: a neuron between readout and head, as the published Spike-driven Transformer has.
+        head_readout: with `head_lif`, the head sees the readout too, beside its spikes.
+        linear_first: blocks begin with x += W LIF(x), as E-SpikeFormer's of width 512.
         merge_gamma: tokens merged away at the start of every block (AT-SNN algorithm 1); 0 = none.
         pixel_mean: per channel, in units of the full pixel range; one value serves all channels.
         pixel_std: likewise.
@@ -106,6 +112,8 @@ class ModelConfig:
     attention_scale: float = 0.125
     spread_attention: bool = False
     head_lif: bool = False
+    head_readout: bool = False
+    linear_first: bool = False
     merge_gamma: int = 0
     pixel_mean: tuple[float, ...] = (0.5,)
     pixel_std: tuple[float, ...] = (0.25,)
@@ -153,6 +161,7 @@ class ModelConfig:
             "spread_attention is the Spike-driven Transformer's, and goes with halting.mode "
             "'none', merge_gamma 0 and no drop: neighbours are those of the whole grid of tokens",
         )
+        self._check_forecasts()
         dropping = self.drop.kind != "none"
         require(
             not (dropping and (self.halting.mode != "none" or self.merge_gamma)),
@@ -163,10 +172,39 @@ class ModelConfig:
             f"drop.keep has {len(self.drop.keep)} shares for {self.depth} blocks",
         )
 
+    def _check_forecasts(self) -> None:
+        forecasts = self.halting.score == "forecast"
+        require(
+            not (forecasts and self.merge_gamma),
+            "halting.score 'forecast' goes with merge_gamma 0: it forecasts tokens one by one",
+        )
+        require(
+            not forecasts or self.depth > 1,
+            "halting.score 'forecast' needs at least two blocks: a token halts behind one of them "
+            "and leaves out those after it",
+        )
+
     def _check_stages(self) -> None:
-        form = self.architecture.forms.get(self.stem.form)
-        if form is None:
+        forms = self.architecture.forms
+        require(
+            not self.architecture.integer or self.timesteps == 1,
+            f"{self.arch} keeps no membranes, so there is one timestep: set timesteps to 1",
+        )
+        require(
+            not self.linear_first or self.architecture.lif_first,
+            f"linear_first goes with currents, and {self.arch} adds spikes",
+        )
+        require(
+            self.head_lif or not self.head_readout,
+            "head_readout is what the head sees beside the spikes of head_lif: set that too",
+        )
+        if not forms:
             return
+        require(
+            self.stem.form in forms,
+            f"{self.arch} has no form {self.stem.form!r}, it has {', '.join(forms)}",
+        )
+        form = forms[self.stem.form]
         require(
             self.stem.kind == "sps",
             f"{self.arch} has stages of its own in the stem's place, so it needs stem.kind 'sps'",
@@ -175,6 +213,12 @@ class ModelConfig:
             self.dim % form.divides == 0,
             f"dim is {self.dim}, must be a multiple of {form.divides} (widths of the stages)",
         )
+        for index in gates(self.stages):
+            width = self.stages[index].width
+            require(
+                width % self.heads == 0,
+                f"a stage of width {width} is not divisible by heads {self.heads}",
+            )
 
     @property
     def name(self) -> str:
@@ -187,6 +231,11 @@ class ModelConfig:
         """Convolutions of the stages in the stem's place; empty where it is patch splitting."""
         form = self.architecture.forms.get(self.stem.form)
         return form.convs(self.dim, self.mlp_ratio) if form else ()
+
+    @property
+    def head_width(self) -> int:
+        """What the head sees of an image."""
+        return self.dim * (1 + self.head_readout)
 
     @property
     def adds_square_mlp(self) -> bool:
@@ -242,7 +291,20 @@ class ModelConfig:
             counts.append(tokens)
         return tuple(counts)
 
+    @property
+    def halting_macs(self) -> tuple[int, int]:
+        """Multiply-accumulates of halting: of a live token in a block, and of a timestep.
+
+        A token's score (one; with forecasts D), two additions and its share of the readout (D, STAS
+        appendix A); per timestep the forecasts, D * D behind every block but the last.
+        """
+        if self.halting.mode == "none":
+            return 0, 0
+        if self.halting.score == "element":
+            return self.dim + 3, 0
+        return 2 * self.dim + 2, (self.depth - 1) * self.dim**2
+
     def static(self) -> ModelConfig:
         """The same network without halting, merging and dropping."""
-        halting = replace(self.halting, mode="none")
+        halting = replace(self.halting, mode="none", score="element")
         return replace(self, halting=halting, merge_gamma=0, drop=DropConfig())

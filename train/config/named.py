@@ -21,7 +21,7 @@ _CIFAR: dict[str, Any] = {
     "pixel_mean": (0.4914, 0.4822, 0.4465),
     "pixel_std": (0.2470, 0.2435, 0.2616),
 }
-# Max-Former's stages before the last are in the form; depth is of the last.
+# Stages before the last are in the form; depth is of the last.
 _MAXFORMER_IMAGENET = {
     **_IMAGENET, "stem": StemConfig(kind="sps", form="imagenet"), "arch": "maxformer", "depth": 7,
     "head_lif": True,
@@ -34,6 +34,13 @@ _MAXFORMER_EVENTS: dict[str, Any] = {
     "stem": StemConfig(kind="sps", form="events"), "arch": "maxformer", "depth": 1, "dim": 256,
     "heads": 16, "mlp_ratio": 1.0, "head_lif": True, "input": "frames", "channels": 2,
     "image_size": (128, 128), "timesteps": 16,
+}  # fmt: skip
+_QKFORMER_IMAGENET = {**_MAXFORMER_IMAGENET, "arch": "qkformer", "head_lif": False}
+_QKFORMER_CIFAR = {**_MAXFORMER_CIFAR, "arch": "qkformer", "head_lif": False}
+_QKFORMER_EVENTS = {**_MAXFORMER_EVENTS, "arch": "qkformer", "head_lif": False}
+_ESPIKEFORMER = {
+    **_IMAGENET, "stem": StemConfig(kind="sps", form="imagenet"), "arch": "espikeformer",
+    "depth": 12, "heads": 8, "timesteps": 1, "head_lif": True, "head_readout": True,
 }  # fmt: skip
 
 # (architecture, depth, dim, heads) of the papers' tables, for CIFAR and for ImageNet.
@@ -73,17 +80,22 @@ def _named(
     }
 
 
-def _maxformers() -> dict[str, ModelConfig]:
-    models = [ModelConfig(**_MAXFORMER_CIFAR), ModelConfig(**_MAXFORMER_EVENTS)]
+def _staged(
+    cifar: dict[str, Any], events: dict[str, Any], imagenet: dict[str, Any]
+) -> dict[str, ModelConfig]:
+    models = [ModelConfig(**cifar), ModelConfig(**events)]
     for dim in (384, 512, 768):
-        models.append(ModelConfig(**_MAXFORMER_IMAGENET, dim=dim, heads=dim // 64))
+        models.append(ModelConfig(**imagenet, dim=dim, heads=dim // 64))
     return {model.name: model for model in models}
 
 
 NAMED_MODELS: dict[str, ModelConfig] = {
     **_named(_CIFAR, _CIFAR_SIZES),
     **_named(_IMAGENET, _IMAGENET_SIZES),
-    **_maxformers(),
+    **_staged(_MAXFORMER_CIFAR, _MAXFORMER_EVENTS, _MAXFORMER_IMAGENET),
+    **_staged(_QKFORMER_CIFAR, _QKFORMER_EVENTS, _QKFORMER_IMAGENET),
+    "espikeformer-12-512": ModelConfig(**_ESPIKEFORMER, dim=512, linear_first=True),
+    "espikeformer-12-768": ModelConfig(**_ESPIKEFORMER, dim=768),
 }
 
 

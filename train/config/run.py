@@ -186,6 +186,11 @@ class TrainConfig:
         )
         self._check_images()
         require(
+            self.model.halting.score == "element",
+            "halting.score 'forecast' is not trained: train a static network (halting.mode 'none') "
+            "and fit the forecasts to it with `spikehalt adapt`",
+        )
+        require(
             self.halting.epochs == 0 or self.model != self.model.static(),
             "a halting phase needs model.halting.mode 'block' or 'block_time', merge_gamma or drop",
         )

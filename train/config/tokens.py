@@ -11,22 +11,30 @@ from train.config.checks import check_epsilon, require
 
 @dataclass(frozen=True)
 class HaltingConfig:
-    """Token halting, h = sigmoid(alpha * x[0] / size + beta) (AT-SNN 3.2, STAS 3.2).
+    """Token halting, h = sigmoid(alpha * s + beta), s = x[0] / size (AT-SNN 3.2, STAS 3.2).
 
     Attributes:
         mode: `none`; `block` accumulates over blocks only; `block_time` over blocks and timesteps.
         alpha: slope of the score in the token's first element.
         beta: offset of the score.
         epsilon: a token halts once its accumulated score reaches 1 - epsilon, in [0, 1).
+        score: what s is: the token's first `element`, which training shapes, or how certain the
+            `forecast` of its last value is (train/models/forecasts.py), for networks that were
+            trained without halting: `spikehalt adapt`.
     """
 
     mode: HaltingMode = "none"
     alpha: float = 5.0
     beta: float = -10.0
     epsilon: float = 0.01
+    score: Literal["element", "forecast"] = "element"
 
     def __post_init__(self) -> None:
         check_epsilon(self.epsilon)
+        require(
+            self.score == "element" or self.mode == "block_time",
+            "halting.score 'forecast' goes with halting.mode 'block_time'",
+        )
 
 
 @dataclass(frozen=True)
@@ -35,11 +43,13 @@ class DropConfig:
 
     Attributes:
         kind: `random` drops at random, anew at every timestep (AT-SNN fig. 10); `anchor` keeps the
-            tokens most like the mean token of their timestep, after STATA's timestep-wise anchors.
+            tokens most like the mean token of their timestep, after STATA's timestep-wise anchors;
+            `activity` those that are most active over all timesteps, and lets the others pass by
+            the block and come back, after TP-Spikformer.
         keep: share of K_0 that runs in each block, never rising, the first 1.
     """
 
-    kind: Literal["none", "random", "anchor"] = "none"
+    kind: Literal["none", "random", "anchor", "activity"] = "none"
     keep: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:

@@ -1,11 +1,13 @@
 """Checkpoints of other repositories, brought into ours.
 
 formats     how each repository names its layers
+layers      our layers in their names; chains of theirs that are one of ours: reparameterised
 variants    the published networks, and what their tensors do not tell
 place       tensors into our state dict, every one checked
 unwrap      names without the prefixes of wrappers
 reader      the file, read without running code
 convert     all of it
+recalibrate BatchNorm statistics of the user's images
 """
 
 from typing import TYPE_CHECKING

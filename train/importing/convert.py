@@ -50,12 +50,13 @@ def import_checkpoint(
         ConfigError: no such published network, or a change that does not exist.
     """
     tensors = unwrapped(read_tensors(path))
-    source, form = Source(tensors), find_format(tensors)
+    form = find_format(tensors)
+    source = Source(form.prepared(tensors))
     told = _told(source, form)
     theirs, reason = _variant(path, form, published, told["channels"])
     changes = dict(changes or {})
     config = _config(theirs, told, changes)
-    weights = place(source, form, SpikingTransformer(config).state_dict())
+    weights = place(source, form, SpikingTransformer(config).state_dict(), config)
     names = classes or tuple(str(number) for number in range(config.classes))
     if len(names) != config.classes:
         raise CheckpointError(f"{len(names)} class names for {config.classes} classes")
@@ -89,7 +90,7 @@ def _told(source: Source, form: Format) -> dict[str, Any]:
     channels = source.take(weights["stem.convs.0"]).shape[1]
     return {
         "depth": depth, "dim": dim, "classes": classes, "channels": channels,
-        "mlp_ratio": hidden / dim,
+        "mlp_ratio": hidden / dim, **form.told(source.tensors),
     }  # fmt: skip
 
 
@@ -127,7 +128,7 @@ def _origin(
     changed = {name: _plain(config, name) for name in changes}
     return Origin(
         variant=theirs.name, repository=theirs.repository, reason=reason, fixed=fixed,
-        changed=changed,
+        changed=changed, caution=theirs.caution,
     )  # fmt: skip
 
 

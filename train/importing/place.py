@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from train.config import ModelConfig
 from train.errors import CheckpointError
-from train.importing.formats import Format, Layer
+from train.importing.layers import Layer
 from train.integrity import problem_of
+
+if TYPE_CHECKING:
+    from train.importing.formats import Format
 
 _BN = ("weight", "bias", "running_mean", "running_var")
 _COUNTER = "num_batches_tracked"
@@ -48,13 +53,21 @@ class Source:
         return self.take(name) if name in self.tensors else None
 
 
-def place(source: Source, form: Format, ours: dict[str, Tensor]) -> dict[str, Tensor]:
+def plain_head(source: Source, config: ModelConfig) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a head that is ours already."""
+    return source.take("head.weight"), source.take("head.bias")
+
+
+def place(
+    source: Source, form: Format, ours: dict[str, Tensor], config: ModelConfig
+) -> dict[str, Tensor]:
     """Every tensor of `ours`, taken from `source`.
 
     Args:
         source: foreign tensors.
         form: their naming.
         ours: our network's state dict, for names and shapes.
+        config: of our network.
 
     Raises:
         CheckpointError: a tensor is missing, has another shape, or has no place.
@@ -63,8 +76,7 @@ def place(source: Source, form: Format, ours: dict[str, Tensor]) -> dict[str, Te
     placed: dict[str, Tensor] = {}
     for layer in form.layers(depth):
         placed.update(_layer(source, layer, ours))
-    for name in ("head.weight", "head.bias"):
-        placed[name] = source.take(name)
+    placed["head.weight"], placed["head.bias"] = form.head(source, config)
     _check_shapes(placed, ours)
     _check_left(source, form)
     return placed
@@ -82,9 +94,11 @@ def _layer(source: Source, layer: Layer, ours: dict[str, Tensor]) -> dict[str, T
             # BN(Wx + b) has the mean of Wx shifted by b: the bias only moves the running mean.
             norm["running_mean"] = norm["running_mean"] - bias
         norms.append(norm)
-    placed = {f"{layer.ours}.{kind}.weight": torch.cat(weights)}
+    index, count = layer.share
+    placed = {f"{layer.ours}.{kind}.weight": torch.cat(weights).chunk(count)[index]}
     for name in _BN:
-        placed[f"{layer.ours}.bn.{name}"] = torch.cat([norm[name] for norm in norms])
+        joined = torch.cat([norm[name] for norm in norms])
+        placed[f"{layer.ours}.bn.{name}"] = joined.chunk(count)[index]
     counter = source.take_if_there(f"{layer.parts[0][1]}.{_COUNTER}")
     placed[f"{layer.ours}.bn.{_COUNTER}"] = torch.zeros(()) if counter is None else counter
     placed[f"{layer.ours}.bn.{_COUNTER}"] = placed[f"{layer.ours}.bn.{_COUNTER}"].long()
@@ -92,7 +106,9 @@ def _layer(source: Source, layer: Layer, ours: dict[str, Tensor]) -> dict[str, T
 
 
 def _weight(weight: Tensor, name: str, kind: str) -> Tensor:
-    """A linear layer's weight may be that of a 1 x 1 convolution."""
+    """A linear layer's weight may be that of a 1 x 1 convolution, and that one's of fewer axes."""
+    if kind == "conv" and weight.ndim == 3:
+        return weight.unsqueeze(-1)
     if kind == "linear" and weight.ndim > 2:
         if weight[0, 0].numel() != 1:
             raise CheckpointError(f"{name}.weight {tuple(weight.shape)} is no 1 x 1 convolution")

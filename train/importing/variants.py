@@ -38,6 +38,7 @@ _EVENTS: Fields = {
 # timm's evaluation: the shorter side is scaled to size / crop_pct, the middle is cut out.
 _BICUBIC = Preprocessing(fit="resize_crop", interpolation="bicubic", orientation="stored")
 _BICUBIC_95 = replace(_BICUBIC, crop_share=0.95)
+_BICUBIC_232 = replace(_BICUBIC, crop_share=224 / 232)
 _BICUBIC_256 = replace(_BICUBIC, crop_share=0.875)
 
 
@@ -53,6 +54,7 @@ class Variant:
         heads: attention heads by embedding width, for the widths that it has configurations of.
         channels: of its input.
         preprocessing: how its evaluation resizes image files.
+        caution: in what the imported network deliberately differs from its code; empty: nothing.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Variant:
     heads: Mapping[int, int] = field(default_factory=dict)
     channels: int = 3
     preprocessing: Preprocessing = _BICUBIC
+    caution: str = ""
 
     def describe(self, names: Iterable[str]) -> str:
         """Its repository, heads, and those of the fields `names` that it fixes."""
@@ -85,13 +88,28 @@ _SPIKINGFORMER = "github.com/zhouchenlin2096/Spikingformer"
 _CML = "github.com/zhouchenlin2096/Spikingformer-CML"
 _SDT = "github.com/BICLab/Spike-Driven-Transformer"
 _MAXFORMER = "github.com/bic-L/MaxFormer"
+_SDT3 = "github.com/BICLab/Spike-Driven-Transformer-V3"
+_QKFORMER = "github.com/zhouchenlin2096/QKFormer"
 _SPIKINGJELLY = "spikingjelly.activation_based.model"
+
+
+_HEADS = (
+    "its first stage has fewer heads than the others unless told otherwise; here all have --heads"
+)
+_LEAK = (
+    "its code runs the last stage's projection neurons from image to image of a batch, and the "
+    "weights were trained so; here images do not see each other, which costs accuracy (the "
+    "repository's issue 14: 78.7 to 74.2 %). --recalibrate FOLDER takes BatchNorm statistics of "
+    "your images"
+)
 
 
 def _spikformers() -> Iterator[Variant]:
     arch = "spikformer"
     fields = _fields(arch, _CIFAR)
     yield Variant("spikformer-cifar", _SPIKFORMER, "spikformer-linear", fields, {384: 12})
+    fields = _fields(arch, _CIFAR, {"stem.pool_position": "before_lif"})
+    yield Variant("spikformer-cml-cifar10", _CML, "spikformer-cml", fields, {384: 12})
     fields = _fields(arch, _IMAGENET)
     yield Variant("spikformer-imagenet", _SPIKFORMER, "spikformer-conv", fields, {512: 8})
     fields = _fields(arch, _EVENTS, {"attention_scale": 0.25})
@@ -136,7 +154,7 @@ def _maxformers() -> Iterator[Variant]:
     """Heads are those of the last stage; ImageNet's files are of one timestep or of four."""
     heads = {384: 6, 512: 8, 768: 12}
     for timesteps in (1, 4):
-        fields = _stages(_IMAGENET, {"stem.form": "imagenet", "timesteps": timesteps})
+        fields = _maxformer("imagenet", {**_IMAGENET, "timesteps": timesteps})
         name = f"maxformer-imagenet-t{timesteps}"
         yield Variant(
             name, _MAXFORMER, "maxformer-imagenet", fields, heads, preprocessing=_BICUBIC_256
@@ -145,23 +163,59 @@ def _maxformers() -> Iterator[Variant]:
         ("maxformer-cifar10", _CIFAR),
         ("maxformer-cifar100", {**_CIFAR, **_CIFAR100}),
     ):
-        fields = _stages(inputs, {"stem.form": "cifar"})
+        fields = _maxformer("cifar", inputs)
         yield Variant(name, _MAXFORMER, "maxformer-cifar", fields, {384: 8})
-    fields = _stages({}, {"stem.form": "cifar", "heads": 8})
+    fields = _maxformer("cifar", {"heads": 8})
     yield Variant("spikingjelly-maxformer", _SPIKINGJELLY, "spikingjelly-maxformer", fields)
-    fields = _stages(_EVENTS, {"stem.form": "events"})
+    fields = _maxformer("events", _EVENTS)
     yield Variant("maxformer-dvs", _MAXFORMER, "maxformer-events", fields, {256: 16}, 2)
 
 
-def _stages(inputs: Fields, changes: Fields) -> Fields:
+def _maxformer(form: str, inputs: Fields) -> Fields:
+    return _stages("maxformer", form, {**inputs, "head_lif": True})
+
+
+def _qkformers() -> Iterator[Variant]:
+    """All stages have as many heads; the networks fit any image size."""
+    heads = {384: 6, 512: 8, 768: 12}
+    fields = _stages("qkformer", "imagenet", _IMAGENET)
+    yield Variant(
+        "qkformer-imagenet", _QKFORMER, "qkformer-imagenet", fields, heads, caution=_LEAK,
+        preprocessing=_BICUBIC_256,
+    )  # fmt: skip
+    fields = _stages("qkformer", "cifar", {**_CIFAR, "heads": 8})
+    yield Variant("qkformer-cifar", _QKFORMER, "qkformer-cifar", fields, caution=_LEAK)
+    fields = _stages("qkformer", "events", _EVENTS)
+    yield Variant("qkformer-dvs", _QKFORMER, "qkformer-events", fields, {256: 16}, 2, caution=_LEAK)
+    naming, fields = "spikingjelly-qkformer", _stages("qkformer", "imagenet", {})
+    yield Variant(naming, _SPIKINGJELLY, naming, fields, caution=_HEADS)
+
+
+def _espikeformers() -> Iterator[Variant]:
+    """Of four levels; files called 1x8 are of eight."""
+    inputs = {**_IMAGENET, "timesteps": 1, "heads": 8, "lif.levels": 4}
+    for name, naming in (("83m", "espikeformer-linear-first"), ("171m", "espikeformer")):
+        fields = _stages("espikeformer", "imagenet", {**inputs, "linear_first": name == "83m"})
+        fields = {k: v for k, v in fields.items() if not k.startswith("lif.") or k == "lif.levels"}
+        yield Variant(
+            f"espikeformer-{name}", _SDT3, naming, fields, preprocessing=_BICUBIC_232,
+            caution="files called 1x8 have eight levels: --lif.levels 8",
+        )  # fmt: skip
+
+
+def _stages(arch: str, form: str, inputs: Fields) -> Fields:
     """Fields of a network whose form fixes the pools."""
-    fields = _fields("maxformer", inputs, {"head_lif": True, **changes})
+    fields = _fields(arch, inputs, {"stem.form": form})
     return {name: value for name, value in fields.items() if not name.startswith("stem.pool")}
 
 
 VARIANTS: dict[str, Variant] = {
-    each.name: each for each in (*_spikformers(), *_spikingformers(), *_sdts(), *_maxformers())
-}
+    each.name: each
+    for family in (
+        _spikformers, _spikingformers, _sdts, _maxformers, _qkformers, _espikeformers,
+    )
+    for each in family()
+}  # fmt: skip
 
 
 def variant(name: str) -> Variant:

@@ -36,7 +36,7 @@ def used(out: str, start: str | None = None) -> list[Path]:
     """
     folder = Path(out)
     there = [folder / name for name in CHECKPOINTS if (folder / name).is_file()]
-    if start is None or Path(start).resolve().parent != folder.resolve():
+    if start is None or os.path.dirname(os.path.realpath(start)) != os.path.realpath(folder):
         return there
     own = Path(start).name
     return [] if own == "last.pt" else [path for path in there if own != path.name == "halting.pt"]

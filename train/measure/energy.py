@@ -20,11 +20,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from train.architectures.stages import gates
 from train.config import ModelConfig
 from train.measure.constants import AC_PJ, MAC_PJ, Constants
 from train.measure.firing_rates import measure_firing_rates
 from train.models.layers import ConvBN, LinearBN
 from train.models.network import SpikingTransformer
+from train.models.stages import Stages
 
 __all__ = [
     "AC_PJ",
@@ -170,7 +172,8 @@ def costs(network: SpikingTransformer, rates: dict[str, float]) -> Iterator[Cost
     yield from _stem(network, rates)
     for index in range(config.depth):
         yield from _block(network, rates, index)
-    yield Cost("head", "timestep", macs=config.dim * config.classes)
+    yield Cost("halting", "timestep", macs=config.halting_macs[1])
+    yield Cost("head", "timestep", macs=config.head_width * config.classes)
 
 
 def _stem(network: SpikingTransformer, rates: dict[str, float]) -> Iterator[Cost]:
@@ -193,23 +196,25 @@ def _stem(network: SpikingTransformer, rates: dict[str, float]) -> Iterator[Cost
         else:
             rate = rates.get(f"stem.convs.{stage}.conv", 0.0)
             yield Cost("SPS", unit, acs=rate * times * macs)
+    for number, stage in enumerate(gates(config.stages)):
+        rate = rates.get(f"stem.gates.{number}", 0.0)
+        assert isinstance(network.stem, Stages)
+        yield Cost("SPS", unit, acs=network.stem.gate_spikes(stage, rate))
 
 
 def _block(network: SpikingTransformer, rates: dict[str, float], index: int) -> Iterator[Cost]:
     """Per live token and timestep."""
     config = network.config
-    parts: tuple[tuple[Module, str], ...] = (("SSA", "attention"), ("MLP", "mlp"))
-    for module, part in parts:
-        for name, layer in getattr(network.blocks[index], part).named_modules():
-            if isinstance(layer, LinearBN):
-                rate = rates.get(f"blocks.{index}.{part}.{name}.linear", 0.0)
-                weights, neurons = layer.linear.weight.numel(), layer.linear.out_features
-                yield Cost(module, "token", acs=rate * weights, neurons=neurons, block=index)
+    for name, layer in network.blocks[index].named_modules():
+        if isinstance(layer, LinearBN):
+            module: Module = "SSA" if name.startswith("attention.") else "MLP"
+            rate = rates.get(f"blocks.{index}.{name}.linear", 0.0)
+            weights, neurons = layer.linear.weight.numel(), layer.linear.out_features
+            yield Cost(module, "token", acs=rate * weights, neurons=neurons, block=index)
     acs = _attention_acs(config, rates, index)
     yield Cost("SSA", "token", acs=acs, neurons=config.dim, block=index)
     if config.halting.mode != "none":
-        # The score (one MAC), two additions, and the weighted readout: D MACs (STAS appendix A).
-        yield Cost("halting", "token", macs=config.dim + 3, block=index)
+        yield Cost("halting", "token", macs=config.halting_macs[0], block=index)
 
 
 def _attention_acs(config: ModelConfig, rates: dict[str, float], index: int) -> float:

@@ -129,7 +129,7 @@ def _dense_layers(network: SpikingTransformer) -> Iterator[tuple[float, float]]:
             yield linear.weight.numel() * tokens, linear.out_features * tokens
         inner = config.architecture.attention.meets(tokens, config.dim // config.heads)
         yield 2 * config.dim * inner * tokens, config.dim * tokens
-    yield config.dim * config.classes, config.classes
+    yield config.head_width * config.classes, config.classes
 
 
 def breakdown(work: Work, parameters: int, number: Number, memory: MemoryConstants) -> Breakdown:

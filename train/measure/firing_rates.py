@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from train.data.base import ImageSource, a_few
 from train.models.network import SpikingTransformer
-from train.models.neurons import LIF
+from train.models.neurons import LIF, Integer
 from train.parallel.devices import exact_float32
 
 Sums = dict[str, list[float]]
@@ -30,8 +30,9 @@ def measure_firing_rates(
         batch_size: images per pass.
 
     Returns:
-        Mean values by module name. Spikes are 0 or 1, so this is the firing rate; tokens are sums
-        of spikes and may exceed 1. The neurons of q, k and v are listed with their mean output.
+        By module name. Spikes are 0 or 1, so this is the firing rate; tokens count their sum,
+        integers 0..D the spikes that they stand for. The neurons of q, k and v are there with their
+        mean output, gates of stages with their input.
     """
     sums: Sums = {}
     hooks = [
@@ -48,14 +49,18 @@ def measure_firing_rates(
         for hook in hooks:
             hook.remove()
         network.train(was_training)
-    return {name: total / max(count, 1) for name, (total, count) in sums.items()}
+    config = network.config
+    spikes = config.lif.levels if config.architecture.integer else 1
+    return {name: spikes * total / max(count, 1) for name, (total, count) in sums.items()}
 
 
 def _collector_of(name: str, module: nn.Module) -> Callable[[str, Sums], Any] | None:
     if isinstance(module, (nn.Conv2d, nn.Linear)):
         return _inputs
-    if isinstance(module, LIF) and name.endswith("qkv_lif"):
+    if isinstance(module, (LIF, Integer)) and name.endswith("qkv_lif"):
         return _outputs
+    if isinstance(module, LIF) and name.startswith("stem.gates."):
+        return _inputs
     return None
 
 

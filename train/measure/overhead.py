@@ -1,7 +1,9 @@
 """Overhead of halting and merging, per block: operations, bytes moved and energy.
 
-score       alpha x[0] / size + beta and its sigmoid, two sums and a comparison: 3 MACs a token
-readout     p-weighted sum of tokens into the answer: D MACs a token
+score       alpha x[0] / size + beta and its sigmoid, two sums and a comparison: 3 MACs a token;
+            with forecasts (train/models/forecasts.py) D + 2
+readout     p-weighted sum of tokens into the answer: D MACs a token; with forecasts also D * D a
+            timestep behind every block but the last
 similarity  cosines of even with odd tokens: K_even * K_odd * D MACs a timestep, where tokens merge
 packing     rows of live tokens moved to stand together: D words read and written a token
 """
@@ -17,7 +19,6 @@ from train.measure.constants import MemoryConstants
 from train.measure.energy_with_memory import MAC_PJ, WORD_BYTES
 
 _PJ_PER_UJ = 1e6
-_SCORE_MACS = 3
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,25 @@ def _overhead(
     config: ModelConfig, index: int, tokens_per_block: Tensor, memory: MemoryConstants
 ) -> Overhead:
     live = float(tokens_per_block[:, index].double().sum())
-    halts = config.halting.mode != "none"
-    score, readout = (_SCORE_MACS * live, config.dim * live) if halts else (0.0, 0.0)
-    similarity = tokens_per_block.shape[0] * _similarity_macs(config, index)
+    timesteps = tokens_per_block.shape[0]
+    score, readout = _halting_macs(config, index, live, timesteps)
+    similarity = timesteps * _similarity_macs(config, index)
     # Block 1 takes the tokens as they come; later ones those that are left.
     moved = 2 * WORD_BYTES["fp32"] * config.dim * live if index > 0 else 0.0
     operations_pj = (score + readout + similarity) * MAC_PJ["fp32"]
     energy_uj = (operations_pj + moved * memory.sram_pj_per_byte) / _PJ_PER_UJ
     return Overhead(index + 1, score, readout, similarity, moved, energy_uj)
+
+
+def _halting_macs(
+    config: ModelConfig, index: int, live: float, timesteps: int
+) -> tuple[float, float]:
+    """Of the scores, and of the readout."""
+    per_token, per_timestep = config.halting_macs
+    if per_token == 0:
+        return 0.0, 0.0
+    forecasts = timesteps * per_timestep / (config.depth - 1) if index < config.depth - 1 else 0.0
+    return (per_token - config.dim) * live, config.dim * live + forecasts
 
 
 def _similarity_macs(config: ModelConfig, index: int) -> float:

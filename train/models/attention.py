@@ -15,7 +15,7 @@ from train.architectures import Attention
 from train.architectures.attention import SDSA, SSA
 from train.config import ModelConfig
 from train.models.layers import LinearBN
-from train.models.neurons import LIF
+from train.models.neurons import firing
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -40,16 +40,16 @@ class BlockAttention(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        lif, steps, dim = config.lif, config.timesteps, config.dim
+        dim = config.dim
         self.lif_first = config.architecture.lif_first
         if self.lif_first:
-            self.in_lif = LIF(lif, steps)
+            self.in_lif = firing(config)
         self.qkv = LinearBN(dim, 3 * dim)
-        self.qkv_lif = LIF(lif, steps)
-        self.attn_lif = LIF(lif, steps, lif.attention_threshold)
+        self.qkv_lif = firing(config)
+        self.attn_lif = firing(config, config.lif.attention_threshold)
         self.proj = LinearBN(dim, dim)
         if not self.lif_first:
-            self.proj_lif = LIF(lif, steps)
+            self.proj_lif = firing(config)
 
     def forward(self, x: Tensor, live: Tensor | None, rows: Tensor | None) -> Tensor:
         """Tokens to the residual to be added, spikes or currents."""

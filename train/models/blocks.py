@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from train.config import ModelConfig
 from train.models.attention import ATTENTIONS
 from train.models.layers import LinearBN, live_rows
-from train.models.neurons import LIF
+from train.models.neurons import firing
 
 
 class MLP(nn.Module):
@@ -20,9 +20,9 @@ class MLP(nn.Module):
         super().__init__()
         self.lif_first, self.adds = config.architecture.lif_first, config.adds_square_mlp
         self.fc1 = LinearBN(config.dim, config.hidden)
-        self.fc1_lif = LIF(config.lif, config.timesteps)
+        self.fc1_lif = firing(config)
         self.fc2 = LinearBN(config.hidden, config.dim)
-        self.fc2_lif = LIF(config.lif, config.timesteps)
+        self.fc2_lif = firing(config)
 
     def forward(self, x: Tensor, live: Tensor | None, rows: Tensor | None) -> Tensor:
         """Tokens to the residual to be added, spikes or currents."""
@@ -36,15 +36,21 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """x += attention(x); x += MLP(x)."""
+    """x += attention(x); x += MLP(x); with `ModelConfig.linear_first` x += W LIF(x) before both."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        self.linear_first = config.linear_first
+        if config.linear_first:
+            self.linear_lif = firing(config)
+            self.linear = LinearBN(config.dim, config.dim)
         self.attention = ATTENTIONS[config.architecture.attention](config)
         self.mlp = MLP(config)
 
     def forward(self, x: Tensor, live: Tensor | None) -> Tensor:
         """Tokens [1 or T, B, K, D] to tokens [T, B, K, D]; absent tokens pass unchanged."""
         rows = None if live is None else live_rows(live)
+        if self.linear_first:
+            x = x + self.linear(self.linear_lif(x, live), live, rows)
         x = x + self.attention(x, live, rows)
         return x + self.mlp(x, live, rows)  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from train import halting, merging
 from train.config import ModelConfig
 from train.models.blocks import Block
-from train.models.neurons import LIF
+from train.models.forecasts import Forecasts
+from train.models.neurons import LIF, firing
 from train.models.stages import Stages
 from train.models.stem import Stem
 
@@ -67,9 +68,10 @@ class SpikingTransformer(nn.Module):
         self.running_timesteps = config.timesteps
         self.stem = Stages(config) if config.stages else Stem(config)
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.depth)])
+        self.forecasts = Forecasts(config) if config.halting.score == "forecast" else None
         if config.head_lif:
-            self.head_lif = LIF(config.lif, config.timesteps)
-        self.head = nn.Linear(config.dim, config.classes)
+            self.head_lif = firing(config)
+        self.head = nn.Linear(config.head_width, config.classes)
         scale, shift = pixel_affine(config)
         self.pixel_scale: Tensor
         self.pixel_shift: Tensor
@@ -84,7 +86,15 @@ class SpikingTransformer(nn.Module):
             images: pixel values 0..255 [B, C, H, W], uint8 or float, or frames [B, T, C, H, W].
             epsilon: overrides the configured halting margin.
         """
-        tokens = self._tokens(self.stem(self._sequence(images)))
+        return self.classify(self.tokens_of(images), epsilon)
+
+    def tokens_of(self, images: Tensor) -> Tensor:
+        """The tokens that enter block 1, [1 or T, B, K, D]; arguments as `forward`."""
+        return cast(Tensor, self.stem(self._sequence(images)))
+
+    def classify(self, x: Tensor, epsilon: float | None = None) -> ModelOutput:
+        """What follows the stem: its tokens [1 or T, B, K, D] through blocks and head."""
+        tokens = self._tokens(x)
         epsilon = self.config.halting.epsilon if epsilon is None else epsilon
         steps: list[halting.HaltStep] = []
         lives: list[Tensor] = []
@@ -97,11 +107,11 @@ class SpikingTransformer(nn.Module):
             tokens, step = self._after_block(tokens._replace(x=x), epsilon, index)
             if step is not None:
                 steps.append(step)
-                y = y + halting.readout(step.p, x)
+                y = y + self._readout(step, x, index)
         if not steps:
             y = self._mean_readout(tokens)
         score = halting.halt_score(steps[-1].cum) if steps else torch.zeros_like(y[..., 0])
-        return ModelOutput(self._logits(y), steps, score, lives, y, moves)
+        return ModelOutput(self.logits_of(y), steps, score, lives, y, moves)
 
     @contextmanager
     def first_timesteps(self, count: int) -> Iterator[None]:
@@ -157,7 +167,7 @@ class SpikingTransformer(nn.Module):
             return tokens, None
         steps = tokens.x.shape[0]
         size, cum, live = (part.expand(steps, -1, -1) for part in tokens[1:])
-        h = halting.halting_score(tokens.x, size, live, config.alpha, config.beta)
+        h = self._scores(tokens.x, size, live, index)
         step = halting.halt(
             h, cum, live, epsilon=epsilon, mode=config.mode, last=index == self.config.depth - 1
         )
@@ -165,14 +175,28 @@ class SpikingTransformer(nn.Module):
         x = tokens.x * step.live.unsqueeze(-1).to(tokens.x.dtype)
         return Tokens(x, size, step.cum, step.live), step
 
+    def _scores(self, x: Tensor, size: Tensor, live: Tensor, index: int) -> Tensor:
+        """H of block `index`, [T, B, K]."""
+        config = self.config.halting
+        if self.forecasts is None:
+            return halting.halting_score(x, size, live, config.alpha, config.beta)
+        return self.forecasts.scores(x, live, index)
+
+    def _readout(self, step: halting.HaltStep, x: Tensor, index: int) -> Tensor:
+        """What block `index` adds to the readout, [T, B, D]."""
+        if self.forecasts is None:
+            return halting.readout(step.p, x)
+        return self.forecasts.readout(step.halts, x, index)
+
     def _mean_readout(self, tokens: Tokens) -> Tensor:
         """The readout without halting, mean over tokens [T, B, K, D] -> [T, B, D]."""
         return tokens.x.mean(-2)
 
-    def _logits(self, y: Tensor) -> Tensor:
+    def logits_of(self, y: Tensor) -> Tensor:
         """Running mean of the readouts y [T, B, D], or of their spikes, through the head."""
         if self.config.head_lif:
-            y = self.head_lif(y)
+            spikes = self.head_lif(y)
+            y = torch.cat([y, spikes], -1) if self.config.head_readout else spikes
         times = torch.arange(1, y.shape[0] + 1, device=y.device).view(-1, 1, 1)
         return self.head(y.cumsum(0) / times)  # type: ignore[no-any-return]
 

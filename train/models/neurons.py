@@ -1,6 +1,7 @@
-"""The LIF layer: SpikingJelly's neuron with absent tokens, constant currents and a fused backward.
+"""Neurons: SpikingJelly's LIF over all timesteps, integers without membranes, firing rates.
 
-`LIF` is a SpikingJelly `LIFNode` (same attributes, same surrogate functions, same arithmetic), run
+`firing` gives an architecture's neuron, `LIF` or `Integer`. `LIF` is a SpikingJelly `LIFNode` (same
+attributes, same surrogate functions, same arithmetic) with absent tokens and constant currents, run
 over all timesteps in one autograd node that keeps only the membranes. It holds no state between
 calls: there is nothing to reset. `Rate` is the I-SPS neuron: spikes of a constant current averaged
 over T.
@@ -14,7 +15,7 @@ import torch
 from spikingjelly.activation_based import neuron, surrogate
 from torch import Tensor, nn
 
-from train.config import LIFConfig
+from train.config import LIFConfig, ModelConfig
 from train.models.kernels import kernels
 from train.staircase import lif_counts, staircase
 
@@ -73,6 +74,42 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
             spikes = cast(Tensor, _LIFFunction.apply(x.permute(0, 1, 3, 4, 2), None, self))
             return spikes.permute(0, 1, 4, 2, 3)
         return cast(Tensor, _LIFFunction.apply(x, live, self))
+
+
+class _IntegerFunction(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, levels: int) -> Tensor:
+        ctx.levels = levels
+        ctx.save_for_backward(x)
+        return torch.floor(x.clamp(0, levels) + 0.5) / levels
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+        (x,) = ctx.saved_tensors
+        return grads[0] * ((x > 0) & (x < ctx.levels)) / ctx.levels, None
+
+
+class Integer(nn.Module):
+    """A current to one of the integers 0..D, over D (spike firing approximation, arXiv 2411.16061).
+
+    Gradients pass where nothing is cut off.
+    """
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.levels = levels
+
+    def forward(self, x: Tensor, live: Tensor | None = None) -> Tensor:
+        """Currents of any shape to values of the same shape and dtype; absent tokens give zero."""
+        values = cast(Tensor, _IntegerFunction.apply(x, self.levels))
+        return values if live is None else values * live.unsqueeze(-1).to(values.dtype)
+
+
+def firing(config: ModelConfig, threshold: float | None = None) -> LIF | Integer:
+    """The neuron of an architecture; `threshold` overrides the configured one."""
+    if config.architecture.integer:
+        return Integer(config.lif.levels)
+    return LIF(config.lif, config.timesteps, threshold)
 
 
 class _RateFunction(torch.autograd.Function):

@@ -15,6 +15,9 @@ class Observer:
     def block_entered(self, number: int, slots: int, live: PerStep | None) -> None:
         """Block `number` runs the tokens `live` int32 [B, K]; all of its K slots where None."""
 
+    def merged(self, number: int, sources: str, gamma: int) -> None:
+        """The slots `sources` int32 [B, gamma] disappear at the start of block `number`."""
+
     def linear(self, x: str, layer: FoldedLinear, rows: Rows, *, constant: bool) -> None:
         """A layer will read x [M, in].
 
@@ -26,6 +29,9 @@ class Observer:
 
     def conv(self, x: str, layer: FoldedConv, stage: int) -> None:
         """The stem's convolution `stage`, from 0, will read x [B, C, H, W]."""
+
+    def summed(self, x: str, size: int) -> None:
+        """Spikes x [B, C, H, W], `size` of an image, are added up."""
 
     def attended(self, spikes: str, rows: Rows) -> None:
         """Attention will mix the spikes q, k, v [M, 3D]."""

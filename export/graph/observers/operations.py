@@ -19,8 +19,6 @@ from export.graph.observers.base import Observer
 from train.config import ModelConfig
 
 FLOAT = TensorProto.FLOAT
-# STAS appendix A: the score is one multiplication, two additions follow, then the readout.
-HALTING_MACS_BESIDE_READOUT = 3
 
 
 class Operations(Observer):
@@ -34,6 +32,8 @@ class Operations(Observer):
     def __init__(self, chunk: Chunk, config: ModelConfig) -> None:
         self.graph, self.steps, self._config = chunk.graph, chunk.steps, config
         self._macs_once = 0.0
+        # Integers over D stand for so many spikes.
+        self._spikes = config.lif.levels if config.architecture.integer else 1
         self._acs: list[str] = []
         self._acs_once: list[str] = []
         self._totals: tuple[str, str] = ("", "")
@@ -65,16 +65,20 @@ class Operations(Observer):
         else:
             self._note(self._mean(x, steps=self.steps.count), macs)
 
+    def summed(self, x: str, size: int) -> None:
+        """See `Observer.summed`: an accumulate for every spike."""
+        self._note(self._mean(x, steps=self.steps.count), size)
+
     def blocks_done(self, live: str) -> None:
         """See `Observer.blocks_done`."""
         graph, config = self.graph, self._config
-        per_token = 0
-        if config.halting.mode != "none":
-            per_token = config.dim + HALTING_MACS_BESIDE_READOUT
+        per_token, per_timestep = config.halting_macs
         tokens = graph.op("ReduceSum", live, graph.ints(1), keepdims=0, name="live_total")
         wide = graph.op("Cast", tokens, to=FLOAT, name="live_float")
         macs = self._scaled(self._by_step(wide, self.steps.count), per_token)
-        fixed = np.full((self.steps.count, 1), config.dim * config.classes, np.float32)
+        fixed = np.full(
+            (self.steps.count, 1), per_timestep + config.head_width * config.classes, np.float32
+        )
         fixed[0] += self._macs_once  # the first convolution of an image, in its first timestep
         macs = graph.op("Add", macs, graph.const(fixed, np.float32), name="mac_ops_by_step")
         counted = [*self._acs, *(self._in_first_step(once) for once in self._acs_once)]
@@ -116,7 +120,7 @@ class Operations(Observer):
         return self.graph.op("Pad", once, pads, name="in_first_step")
 
     def _note(self, units: str, each: float) -> None:
-        self._acs.append(self._scaled(units, each))
+        self._acs.append(self._scaled(units, each * self._spikes))
 
     def _scaled(self, units: str, each: float) -> str:
         return self.graph.op("Mul", units, self.graph.const(each, np.float32), name="operations")

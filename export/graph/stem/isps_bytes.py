@@ -15,7 +15,7 @@ from export.fold.exact import Quantised, integer_steps, quantise, rate_range
 from export.fold.folded import Array
 from export.graph import products
 from export.graph.emitter import Emitter
-from export.graph.stem.rates import counted
+from export.graph.rates import counted
 from export.graph.stem.stem import with_position
 from train.architectures.base import FIFTH, FOURTH
 from train.staircase import Staircase

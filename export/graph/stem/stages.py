@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-from export.fold.exact import SPIKES
+from export.fold.exact import stage_range
 from export.graph.emitter import Emitter
 from export.graph.stem.stem import to_tokens
-from train.architectures.stages import read_currents, sizes
+from train.architectures.stages import gates, read_currents, sizes
 
 
 def tokens_of_chunk(e: Emitter, current: str, *, constant: bool) -> str:
@@ -15,20 +13,75 @@ def tokens_of_chunk(e: Emitter, current: str, *, constant: bool) -> str:
 
     `constant`: the current is one timestep's, and the same at every other.
     """
-    config, plan, currents = e.plan.config, e.plan.stem, [current]
-    read, left = read_currents(config.stages), sizes(config.stages, config.image_size)[1]
-
-    @cache
-    def spikes(index: int) -> str:
-        name, tail = f"stem.lif{read.index(index) + 1}", [config.stages[index].width, *left[index]]
-        once = constant and index == 0
-        return e.lif_per_image(name, currents[index], plan.residual_lif, tail, constant=once)
-
-    for index, conv in enumerate(config.stages[1:], 1):
+    stages, convs = _Stages(e, constant), e.plan.config.stages
+    for index, conv in enumerate(convs):
         number = index + 1
-        current = e.conv(spikes(conv.takes), plan.convs[index], f"conv{number}", SPIKES)
+        if index > 0:
+            exact = stage_range(e.plan.config, index)
+            current = e.conv(stages.taken(index), e.plan.stem.convs[index], f"conv{number}", exact)
         current = e.pool(current, f"pool{number}") if conv.pool else current
-        if conv.adds >= 0:
-            current = e.graph.op("Add", current, currents[conv.adds], name=f"residual{number}")
-        currents.append(current)
-    return to_tokens(e, currents[-1])
+        stages.leave(index, current)
+    return to_tokens(e, stages.left[-1])
+
+
+class _Stages:
+    """What convolutions leave and take, as they are emitted.
+
+    Args:
+        e: the graph.
+        constant: the first convolution's current is one timestep's, and the same at every other.
+    """
+
+    def __init__(self, e: Emitter, constant: bool) -> None:
+        self.left: list[str] = []
+        self._e, self._constant = e, constant
+        config = e.plan.config
+        self._convs, self._sizes = config.stages, sizes(config.stages, config.image_size)[1]
+        self._lif_first = config.architecture.lif_first
+        self._read, self._gated = read_currents(self._convs), gates(self._convs)
+        self._spikes: dict[int, str] = {}
+
+    def leave(self, index: int, current: str) -> None:
+        """The current of convolution `index` is there."""
+        x = current if self._lif_first else self._fired(index, index, current)
+        adds = self._convs[index].adds
+        if adds >= 0:
+            x = self._e.graph.op("Add", x, self.left[adds], name=f"residual{index + 1}")
+        self.left.append(x)
+
+    def taken(self, index: int) -> str:
+        """What convolution `index` takes."""
+        conv = self._convs[index]
+        x = self._current_spikes(conv.takes) if self._lif_first else self.left[conv.takes]
+        return x if conv.gate < 0 else self._opened(x, index)
+
+    def _current_spikes(self, index: int) -> str:
+        """Of the current that convolution `index` left."""
+        if index not in self._spikes:
+            number = self._read.index(index)
+            self._spikes[index] = self._fired(number, index, self.left[index])
+        return self._spikes[index]
+
+    def _fired(self, number: int, index: int, current: str) -> str:
+        """Spikes of neuron `number` on a current of convolution `index`."""
+        plan, tail = self._e.plan.stem, [self._convs[index].width, *self._sizes[index]]
+        lif = plan.residual_lif if self._lif_first else plan.lif
+        once = self._constant and index == 0
+        return self._e.lif_per_image(f"stem.lif{number + 1}", current, lif, tail, constant=once)
+
+    def _opened(self, x: str, index: int) -> str:
+        """`x` [C * B, D, H, W] in the places and heads whose gate fires."""
+        graph, heads, conv = self._e.graph, self._e.plan.config.heads, self._convs[index]
+        number, (height, width) = self._gated.index(index) + 1, self._sizes[conv.gate]
+        split = graph.ints(-1, heads, conv.width // heads, height * width)
+        q = graph.op("Reshape", self.left[conv.gate], split, name=f"gate{number}_q")
+        sums = graph.op("ReduceSum", q, graph.ints(2), keepdims=0, name=f"gate{number}_sums")
+        self._e.summed(self.left[conv.gate], conv.width * height * width)
+        gate = self._e.lif_per_image(
+            f"stem.gate{number}", sums, self._e.plan.stem.gate_lif, [heads, height * width]
+        )
+        wide = graph.op("Unsqueeze", gate, graph.ints(2), name=f"gate{number}_wide")
+        k = graph.op("Reshape", x, split, name=f"gate{number}_k")
+        opened = graph.op("Mul", k, wide, name=f"gate{number}_opened")
+        shape = graph.ints(-1, conv.width, height, width)
+        return graph.op("Reshape", opened, shape, name=f"gate{number}_map")

@@ -7,7 +7,7 @@ from onnx import TensorProto
 
 from export.fold.exact import rate_range
 from export.graph.emitter import Emitter
-from export.graph.stem.rates import rate
+from export.graph.rates import rate
 from train.architectures.base import FIFTH, FOURTH
 
 

@@ -82,6 +82,9 @@ class OnnxRuntimeSession:
         operations = (graph_io.MAC_OPS, graph_io.AC_OPS) if manifest.instrumented else ()
         self._answers = (*_ANSWERS, *operations)
         self._masks = graph_io.live_masks(manifest.blocks) if manifest.live_masks else ()
+        merged = graph_io.merged(manifest)
+        known = set(merged) <= set(ports[FIRST_GRAPH].outputs)  # bundles of older releases lack it
+        self._merged = merged if known else ()
         self.info = BackendInfo(
             name="onnxruntime" if self._device == "cpu" else f"onnxruntime-{self._device}",
             version=self._ort.__version__,
@@ -97,7 +100,8 @@ class OnnxRuntimeSession:
     def run(self, inputs: Inputs, states: Any, *, last: bool, masks: bool) -> ChunkOutputs:
         """Run one chunk; see `runtime.backends.base.Session.run`."""
         session, wiring = self._pick(states)
-        names = [*self._answers, *(self._masks if masks else ())]
+        merged = self._merged if masks and states is None else ()
+        names = [*self._answers, *(self._masks if masks else ()), *merged]
         kept = () if last else wiring.states_out
         with _mapped_errors("running a chunk", RUNNING_ADVICE):
             binding = session.io_binding()
@@ -110,7 +114,10 @@ class OnnxRuntimeSession:
             values = dict(zip([*names, *kept], binding.get_outputs(), strict=True))
             answers = {name: values.pop(name).numpy() for name in self._answers}
             live = tuple(values.pop(name).numpy() for name in self._masks if masks)
-        return ChunkOutputs(**answers, live_masks=live, states=None if last else values)
+            gone = tuple(values.pop(name).numpy() for name in merged)
+        return ChunkOutputs(
+            **answers, live_masks=live, merged=gone, states=None if last else values
+        )
 
     def close(self) -> None:
         """Free the sessions."""

@@ -87,7 +87,8 @@ function render() {
   element("name").title = last.name;
   if (!last.playing) announce(last.sides[0]);
   drawn += 1;
-  Object.assign(document.body.dataset, { drawn, index: last.index, playing: last.playing });
+  const asked = JSON.stringify(last.asked);
+  Object.assign(document.body.dataset, { drawn, index: last.index, playing: last.playing, asked });
 }
 
 function draw() {

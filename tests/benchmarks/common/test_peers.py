@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -92,3 +93,14 @@ def test_every_image_starts_at_rest() -> None:
     network = peers.Fresh(Memory())
     image = torch.ones(2, 3)
     assert network(image) == network(image) == 6
+
+
+def test_openvino_computes_what_onnx_runtime_does() -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is a peer of the benchmarks alone")
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5)).eval()
+    images = torch.rand(2, 3, 8, 8)
+    compiled = peers.openvino_model(peers.plain_onnx(network, images), threads=1)
+    with torch.inference_mode():
+        wanted = network(images).numpy()
+    np.testing.assert_allclose(compiled(images.numpy())[0], wanted, atol=1e-5)

@@ -32,6 +32,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "spikingformer": {"stem": "sps", "gamma": 3},
     "sdt": {"stem": "isps", "gamma": 3},
 }
+GRAPHS = ("first", "next")
 MAGIC = b"vtrt"
 
 
@@ -43,10 +44,10 @@ def built(folder: Path, batch: str, **changes: Any) -> Bundle:
     return build_engines(bundle, TensorRTRTX(options), options)
 
 
-def assert_complete(bundle: Bundle, precision: str) -> None:
-    """Both graphs have an engine that says what it is."""
+def assert_complete(bundle: Bundle, precision: str, graphs: tuple[str, ...] = GRAPHS) -> None:
+    """Every graph has an engine that says what it is."""
     sidecars = read_sidecars(bundle, "tensorrt-rtx")
-    assert sorted(sidecar.graph for sidecar in sidecars.values()) == ["first", "next"]
+    assert tuple(sorted(sidecar.graph for sidecar in sidecars.values())) == graphs
     for name, sidecar in sidecars.items():
         assert bundle.read(name).startswith(MAGIC)
         assert sidecar.version == tensorrt_rtx.__version__
@@ -71,10 +72,18 @@ def test_every_architecture_builds(
 
 
 @pytest.mark.parametrize(("layout", "precision"), [("lagged", "fp16"), ("dense", "int8")])
-def test_convolutional_stages_build(tmp_path: Path, layout: str, precision: str) -> None:
-    bundle = built(tmp_path, "1:2:4", arch="maxformer", mode="block_time", stem="sps", gamma=1,
+@pytest.mark.parametrize("arch", ["maxformer", "qkformer"])
+def test_convolutional_stages_build(tmp_path: Path, arch: str, layout: str, precision: str) -> None:
+    bundle = built(tmp_path, "1:2:4", arch=arch, mode="block_time", stem="sps", gamma=1,
                    layout=layout, precision=precision)  # fmt: skip
     assert_complete(bundle, precision)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_networks_of_one_timestep_build(tmp_path: Path, precision: str) -> None:
+    bundle = built(tmp_path, "1:2:4", arch="espikeformer", mode="block_time", timesteps=1,
+                   stem="sps", gamma=0, layout="dense", precision=precision)  # fmt: skip
+    assert_complete(bundle, precision, ("first",))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])

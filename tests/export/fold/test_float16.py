@@ -77,7 +77,8 @@ def test_every_weight_but_the_heads_is_float16() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arch", "stem"), [*product(ARCHITECTURES, ("sps", "isps")), ("maxformer", "sps")]
+    ("arch", "stem"),
+    [*product(ARCHITECTURES, ("sps", "isps")), ("maxformer", "sps"), ("qkformer", "sps")],
 )
 def test_with_dyadic_weights_float16_decides_exactly_as_float32(arch: str, stem: str) -> None:
     plan = dyadic_plan(arch, stem)

@@ -16,6 +16,9 @@ def test_attention_equals_the_reference(native, K, dtype):
     for seed, (D, heads) in enumerate(HEADS.items()):
         rng = np.random.default_rng(seed)
         spikes = (rng.random((2 * K, 3 * D)) < 0.3).astype(dtype)
+        if seed % 2:  # integers, or integers over four
+            spikes *= rng.integers(1, 5, spikes.shape).astype(dtype)
+            spikes = spikes if dtype == np.uint8 else spikes / 4
         attributes = {"heads": heads, "slots": K}
         every = packed_attention(spikes, np.arange(2 * K), **attributes)
         place = np.zeros(2 * K, np.int64)

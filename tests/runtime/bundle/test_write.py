@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from runtime.bundle import Bundle, ExitSpec, add_files, update_manifest, write_b
 from runtime.errors import BundleFormatError, BundleIntegrityError, BundleWriteError
 from tests.runtime.bundle.conftest import FILES
 from tests.runtime.manifests import small_manifest
+
+CALIBRATED = ExitSpec(default="entropy", entropy=0.3, calibration={"images": 3})
 
 
 def test_nothing_else_is_left_beside_the_bundle(path: Path) -> None:
@@ -99,3 +102,34 @@ def test_writers_of_one_new_place_all_end_well(tmp_path: Path) -> None:
     last = Bundle.open(tmp_path / "a.bundle").manifest.name
     assert last in {f"w{number}" for number in range(24)} and len(written) == 24
     assert os.listdir(tmp_path) == ["a.bundle"]
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda path: (path / "manifest.sig").write_bytes(b"x" * 64), "a signature"),
+        (lambda path: add_files(path, {"a.plan": b"engine"}), "a.plan"),
+        (
+            lambda path: update_manifest(
+                path, small_manifest(files=Bundle.open(path).manifest.files, exit=CALIBRATED)
+            ),
+            "calibrated exit thresholds",
+        ),
+    ],
+)
+def test_nothing_is_lost_unasked(path: Path, make: Callable[[Path], object], named: str) -> None:
+    make(path)
+    before = {each.name: each.read_bytes() for each in path.iterdir()}
+
+    with pytest.raises(BundleWriteError, match=f"{named}.* pass overwrite=True"):
+        write_bundle(path, small_manifest(), FILES)
+    assert {each.name: each.read_bytes() for each in path.iterdir()} == before
+
+    write_bundle(path, small_manifest(), FILES, overwrite=True)
+    assert sorted(os.listdir(path)) == sorted([*FILES, "manifest.json"])
+
+
+def test_thresholds_that_the_new_bundle_has_too_are_not_lost(path: Path) -> None:
+    for _ in range(2):
+        write_bundle(path, small_manifest(exit=CALIBRATED), FILES)
+    assert Bundle.open(path).manifest.exit == CALIBRATED

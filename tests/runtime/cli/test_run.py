@@ -121,7 +121,7 @@ def test_an_error_is_one_sentence(
     ("arguments", "message"),
     [
         (["bench", "x", "--batch", "1,a"], "argument --batch: 'a' is not a whole number"),
-        (["run", "x", "y", "--batch", "0"], "argument --batch: 0 is not positive"),
+        (["run", "x", "y", "--batch", "0"], "argument --batch: 0 is not in 1..65536"),
         (["calibrate", "x", "y", "--max-drop", "much"], "'much' is no share such as 0.005 or 0.5%"),
     ],
 )

@@ -177,7 +177,7 @@ def test_a_damaged_video_does_not_stop_the_others(
         (["--annotate", "no/out.mp4"], "there is no folder"),
         (["--jsonl", "no/o.jsonl"], "there is no folder"),
         (["--max-fps", "0"], "0 is not above 0"),
-        (["--every", "0"], "0 is not positive"),
+        (["--every", "0"], "0 is not in 1.."),
     ],
 )
 def test_what_cannot_be_done_is_said_before_any_work(

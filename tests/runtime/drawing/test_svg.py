@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.drawing.svg import Series, line_chart, page, ticks
+from runtime.drawing.svg import Series, line_chart, log_ticks, page, ticks
 
 NUMBERS = st.floats(-1e6, 1e6)
 
@@ -50,3 +51,18 @@ def test_a_page_holds_all_charts_and_no_script() -> None:
 
     assert len(ElementTree.fromstring(text).findall("{http://www.w3.org/2000/svg}svg")) == 2
     assert "<script" not in text and "href" not in text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [(1.4, 32.0, [1, 2, 5, 10, 20, 50]), (1.0, 1.0, [1, 2]), (0.03, 0.2, [0.02, 0.05, 0.1, 0.2])],
+)
+def test_logarithmic_ticks_cover_the_range(low: float, high: float, wanted: list[float]) -> None:
+    assert log_ticks(low, high) == pytest.approx(wanted)
+
+
+def test_equal_ratios_are_equal_distances_on_a_logarithmic_axis() -> None:
+    chart = line_chart("t", "x", "y", [Series("a", [1, 10, 100], [0, 1, 2])], log_x=True)
+    (points,) = re.findall(r'points="(.*?)"', chart)
+    x = [float(point.split(",")[0]) for point in points.split()]
+    assert x[1] - x[0] == pytest.approx(x[2] - x[1], abs=0.2)

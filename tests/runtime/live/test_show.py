@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,14 +21,16 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from runtime import Engine
+from runtime.cli import build_parser
 from runtime.errors import InputError
 from runtime.inputs.video import Frame
 from runtime.live.app import create_app
 from runtime.live.knobs import Change, limits, start
 from runtime.live.show import Show
 from runtime.live.side import Side
-from runtime.live.sources import Item, Nothing, Source, of_frame, open_source
+from runtime.live.sources import Item, Nothing, Source, newest, of_frame, open_source
 from spikehalt.errors import ConfigError
+from tests.fakes.videos import write_video
 from tests.runtime.live.conftest import PICTURES
 from tests.runtime.serve.conftest import encoded
 
@@ -231,6 +236,39 @@ def test_event_frames_are_shown_as_pictures_too(place: Path, tmp_path: Path) -> 
                 open_source(asked, spec)
 
 
+def test_videos_come_again_and_show_more_than_the_bundle_sees(place: Path, tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="videos need pip install 'spikehalt[video]'")
+    clip = write_video(tmp_path / "clip.mp4", (0, 100, 200))
+    with Engine(place / "toy.bundle") as engine:
+        manifest = engine.manifest
+        source = open_source(str(clip), manifest.input)
+        items = [item for item, _ in zip(source.items(), range(5), strict=False)]
+        assert [item.name.split(" at ")[1] for item in items] == [
+            "0.00 s", "0.10 s", "0.20 s", "0.00 s", "0.10 s",
+        ]  # fmt: skip
+        data = items[0].data(manifest.input)
+        assert data.shape == (4, 4, 3)
+        assert items[0].picture(manifest, data).shape == (256, 256, 3)
+
+
+def test_of_a_camera_the_newest_picture_is_shown() -> None:
+    gone, passed = threading.Event(), threading.Event()
+
+    class Camera:
+        def frames(self) -> Iterator[Frame]:
+            for number in range(5):
+                yield Frame(number, 0.0, np.zeros((2, 2, 3), np.uint8))
+                if number == 0:
+                    gone.wait(10)
+            passed.set()
+
+    passing = newest(Camera())  # type: ignore[arg-type]
+    assert next(passing).index == 0
+    gone.set()
+    passed.wait(10)
+    assert [frame.index for frame in passing] == [4]
+
+
 def test_the_demos_digits_are_there_where_there_is_no_camera(place: Path) -> None:
     with Engine(place / "toy.bundle") as engine:
         spec = engine.manifest.input
@@ -267,3 +305,14 @@ def test_limits_fit_the_bundle(place: Path) -> None:
         knobs = start(engine.manifest, engine.settings, 2.0)
         with pytest.raises(ConfigError):
             knobs.changed(Change(max_timesteps=9), engine.manifest)
+
+
+def test_commands_of_the_documentation_are_accepted() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "live.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    for line in block.splitlines():
+        command, *words = shlex.split(line, comments=True)
+        arguments = build_parser().parse_args(words)
+        assert (command, arguments.command) == ("spikehalt", "live")
+    default = build_parser().parse_args(["live", "x.bundle"])
+    assert f"default {default.port})" in text

@@ -96,12 +96,12 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def wait_for(self, expression: str) -> Any:
+    def wait_for(self, expression: str, every_s: float = 0.02) -> Any:
         """The value of an expression, once it is true."""
         deadline = time.monotonic() + PATIENCE_S
         while not (value := self.evaluate(expression)):
             assert time.monotonic() < deadline, f"never true: {expression}"
-            time.sleep(0.02)
+            time.sleep(every_s)
         return value
 
     def press(self, key: str, shift: bool = False) -> None:

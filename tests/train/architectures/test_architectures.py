@@ -32,8 +32,8 @@ def test_architectures_and_configuration_need_the_standard_library_alone() -> No
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"'spikeformer'; did you mean 'spikformer'\?.*sdt"):
-        architecture("spikeformer")
+    with pytest.raises(ConfigError, match=r"'spikfomer'; did you mean 'spikformer'\?.*sdt"):
+        architecture("spikfomer")
 
 
 @pytest.mark.parametrize(

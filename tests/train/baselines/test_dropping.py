@@ -20,6 +20,7 @@ from train.baselines.dropping import (
 from train.checkpoint import Checkpoint
 from train.config import DropConfig, HaltingConfig, ModelConfig
 from train.models import SpikingTransformer
+from train.models.network import Tokens
 
 KEEP = (1.0, 0.5, 0.25)
 
@@ -144,3 +145,30 @@ def test_what_does_not_go_together_is_refused(values: dict[str, object], message
 def test_shares_must_make_sense(kind: str, keep: tuple[float, ...], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         DropConfig(kind, keep)  # type: ignore[arg-type]
+
+
+def test_the_most_active_run_and_the_others_pass_by() -> None:
+    config = tiny_model(drop=DropConfig("activity", (1.0, 0.5, 0.5)), arch="spikingformer")
+    network, images = lively_network(config), random_images(config, 3)
+    seen: list[tuple[Tensor, Tensor, Tensor]] = []
+    for block in network.blocks:
+        block.register_forward_hook(lambda block, inputs, x: seen.append((*inputs, x)))
+    with torch.no_grad():
+        output = network(images)
+    for index, (entering, live, x) in enumerate(seen[1:], 1):
+        assert torch.equal(x[live == 0], entering[live == 0])
+        active = entering.abs().mean((0, -1))
+        for image in range(3):
+            chosen = live[0, image] > 0
+            assert chosen.sum() == 8 and torch.equal(live[:, image], live[:1, image].expand(3, -1))
+            assert active[image][chosen].min() >= active[image][~chosen].max(), index
+    torch.testing.assert_close(output.readouts, seen[-1][2].mean(-2))
+
+
+def test_a_token_that_passed_by_runs_again_once_it_is_among_the_most_active() -> None:
+    network = lively_network(tiny_model(drop=DropConfig("activity", (1.0, 0.25, 0.25))))
+    x = torch.arange(16.0).view(1, 1, 16, 1).expand(3, 1, 16, 32)
+    absent = torch.zeros(3, 1, 16)
+    tokens, _ = network._after_block(Tokens(x, absent, absent, absent), 0.0, 0)
+    assert tokens.live[0, 0].nonzero().flatten().tolist() == [12, 13, 14, 15]
+    assert torch.equal(tokens.x, x)

@@ -18,6 +18,23 @@ def test_names_say_architecture_depth_and_width(name: str) -> None:
     assert config.name == name
 
 
+@pytest.mark.parametrize(
+    ("name", "ours", "theirs", "trained"),
+    [  # weights in D^2 of a block's chains: four layers as 3 each, and a first layer as 2
+        ("espikeformer-12-512", 54_520_744, 83_015_952, 14),
+        ("espikeformer-12-768", 114_861_022, 171_740_714, 12),
+    ],
+)
+def test_parameters_are_the_published_ones_with_chains_of_layers_as_one(
+    name: str, ours: int, theirs: int, trained: int
+) -> None:
+    """The rest are vectors: BatchNorms inside the chains, biases and scales."""
+    config = named_model(name)
+    assert parameters(config) == ours
+    square = config.depth * config.dim**2
+    assert ours + square * (trained - 4 - config.linear_first) == pytest.approx(theirs, rel=0.003)
+
+
 def test_every_architecture_has_named_models() -> None:
     assert {config.arch for config in NAMED_MODELS.values()} == set(ARCHITECTURES)
 
@@ -40,7 +57,9 @@ def biases_before_batch_norm(config: ModelConfig) -> int:
     """
     linear_qkv = config.arch == "spikformer" and config.image_size == (32, 32)
     attention = 4 * config.dim if linear_qkv else config.dim
-    plain = [conv for conv in config.stages if not conv.pool and conv.stride == 1]
+    stages = config.stages
+    gates = {each for conv in stages if conv.gate >= 0 for each in (conv.gate, conv.takes)}
+    plain = [x for i, x in enumerate(stages) if not x.pool and x.stride == 1 and i not in gates]
     early = sum(conv.width for conv in plain if conv.depthwise or conv.kernel == 1)  # in mixers
     return config.depth * (attention + config.hidden + config.dim) + early
 
@@ -64,6 +83,10 @@ def biases_before_batch_norm(config: ModelConfig) -> int:
         ("sdt-8-512", 29_664_808, 29.68),
         ("sdt-8-768", 66_301_768, 66.34),
         ("maxformer-10-768", 63_954_184, 63.99),
+        ("qkformer-10-384", 16_454_680, 16.47),
+        ("qkformer-10-512", 29_053_992, 29.08),
+        ("qkformer-10-768", 64_924_744, 64.96),
+        ("qkformer-2-256", 1_502_986, 1.50),
     ],
 )
 def test_parameters_are_the_papers_less_redundant_biases(

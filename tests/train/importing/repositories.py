@@ -1,15 +1,17 @@
 """The public repositories' own model code, run from checkouts, under random weights.
 
 SPIKEHALT_REPOSITORIES names a folder of checkouts, one a repository: `spikformer` (ZK-Zhou),
-`Spikingformer`, `Spikingformer-CML` (zhouchenlin2096), `Spike-Driven-Transformer` (BICLab) and
-`MaxFormer` (bic-L). Their old dependencies get stand-ins: a multi-step LIF after their documents,
-and what of timm and einops only training uses. What a repository's files fix is read from them.
+`Spikingformer`, `Spikingformer-CML`, `QKFormer` (zhouchenlin2096), `Spike-Driven-Transformer`,
+`Spike-Driven-Transformer-V3` (BICLab) and `MaxFormer` (bic-L). Their old dependencies get
+stand-ins: a multi-step LIF after their documents, and what only training uses. What a repository's
+files fix is read from them.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -48,10 +50,23 @@ class MultiStepLIFNode(nn.Module):
         return torch.stack(spikes)
 
 
+class _SeqToANNContainer(nn.Sequential):
+    """Takes [T, B, ...] as one batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+def _layer() -> ModuleType:
+    module = ModuleType("layer")
+    vars(module)["SeqToANNContainer"] = _SeqToANNContainer
+    return module
+
+
 def _modules() -> dict[str, ModuleType]:
     """Stand-ins by name."""
     contents: dict[str, dict[str, Any]] = {
-        "spikingjelly.clock_driven": {"layer": None, "surrogate": None},
+        "spikingjelly.clock_driven": {"layer": _layer(), "surrogate": None},
         "spikingjelly.clock_driven.neuron": {
             "MultiStepLIFNode": MultiStepLIFNode, "MultiStepParametricLIFNode": None,
         },
@@ -62,7 +77,8 @@ def _modules() -> dict[str, ModuleType]:
             "trunc_normal_": nn.init.trunc_normal_,
         },
         "timm.models.registry": {"register_model": lambda function: function},
-        "timm.models.vision_transformer": {"_cfg": dict},
+        "timm.models.vision_transformer": {"_cfg": dict, "PatchEmbed": None, "Block": None},
+        "matplotlib": {}, "matplotlib.pyplot": {}, "torchvision": {"transforms": None},
         "einops": {}, "einops.layers": {}, "einops.layers.torch": {"Rearrange": None},
         "torchinfo": {"summary": None},
     }  # fmt: skip
@@ -103,6 +119,8 @@ class Case:
         config: its configuration file, if it has one.
         sizes: heights and widths that its code takes.
         timesteps: that it takes; none: its code fixes them.
+        coarse: tensors whose products are formed beforehand here: they get few bits.
+        alone: it takes one image at a time, since those of a batch would see each other.
     """
 
     variant: str
@@ -111,6 +129,8 @@ class Case:
     config: str = ""
     sizes: tuple[int, ...] = (32, 64)
     timesteps: tuple[int, ...] = (1, 2, 4)
+    alone: bool = False
+    coarse: str = "(?!)"
 
     def settings(self) -> dict[str, Any]:
         """The configuration file."""
@@ -170,6 +190,38 @@ def _maxformer(module: Any, config: dict[str, Any], timesteps: int) -> nn.Module
     return network
 
 
+def _qkformer(module: Any, config: dict[str, Any], timesteps: int) -> nn.Module:
+    """CIFAR's as its `train.py` does."""
+    network = module.QKFormer(
+        img_size_h=32, img_size_w=32, patch_size=4, embed_dims=config["dim"],
+        num_heads=config["num_heads"], mlp_ratios=config["mlp_ratio"], in_channels=3,
+        num_classes=config["num_classes"], depths=config["depths"], sr_ratios=1, T=timesteps,
+    )  # fmt: skip
+    assert isinstance(network, nn.Module)
+    return network
+
+
+def _by_name(name: str) -> Callable[[Any, dict[str, Any], int], nn.Module]:
+    """Where a function of the module builds it."""
+    return lambda module, config, timesteps: getattr(module, name)(T=timesteps)
+
+
+def _espikeformer(dim: int) -> Callable[[Any, dict[str, Any], int], nn.Module]:
+    """Two blocks of a large network, as its `main_finetune.py --kd` trains it, for 64 x 64 pixels.
+
+    Its blocks with a linear layer first read T, B, C and N of one image, which no line sets.
+    """
+
+    def build(module: Any, config: dict[str, Any], timesteps: int) -> nn.Module:
+        vars(module).update(T=1, B=1, C=dim, N=16)
+        whole = getattr(module, f"spikformer12_{dim}")(kd=True)
+        whole.block3 = whole.block3[:2]
+        assert isinstance(whole, nn.Module)
+        return whole
+
+    return build
+
+
 def _cases() -> Iterator[Case]:
     yield Case("spikformer-cifar", "spikformer/cifar10/model.py", _by_config("spikformer"),
                "spikformer/cifar10/cifar10.yml")  # fmt: skip
@@ -177,6 +229,9 @@ def _cases() -> Iterator[Case]:
                timesteps=(4,))  # fmt: skip
     yield Case("spikformer-dvs", "spikformer/cifar10dvs/model.py", _by_default("spikformer"),
                sizes=(128,))  # fmt: skip
+    yield Case("spikformer-cml-cifar10", "Spikingformer-CML/cifar10/CML_Spikformer.py",
+               _by_config("CML_Spikformer"), "Spikingformer-CML/cifar10/cifar10.yml",
+               timesteps=(4,))  # fmt: skip
     build = _by_config("Spikingformer")
     for name, folder in (("spikingformer", "Spikingformer"),
                          ("spikingformer-cml", "Spikingformer-CML")):  # fmt: skip
@@ -197,6 +252,10 @@ def _cases() -> Iterator[Case]:
     ):
         file, path = f"{sdt}/model/spikeformer.py", f"{sdt}/conf/{config}.yml"
         yield Case(name, file, _sdt, path, sizes)
+
+
+def _staged_cases() -> Iterator[Case]:
+    """Of networks with stages."""
     for name, timesteps in (("10_384_t4", 4), ("10_512_t1", 1), ("10_512_t4", 4), ("10_768_t1", 1),
                             ("10_768_t4", 4)):  # fmt: skip
         yield Case(f"maxformer-imagenet-t{timesteps}", "MaxFormer/imagenet/max_former.py",
@@ -208,12 +267,26 @@ def _cases() -> Iterator[Case]:
     for data in ("cifar10dvs", "dvsgesture"):
         yield Case("maxformer-dvs", "MaxFormer/event/max_former.py", _maxformer,
                    f"MaxFormer/event/{data}.yaml", sizes=(64, 128))  # fmt: skip
+    for dim in (384, 512, 768):
+        yield Case("qkformer-imagenet", "QKFormer/imagenet/qkformer.py",
+                   _by_name(f"QKFormer_10_{dim}"), sizes=(32, 96), timesteps=(1, 4),
+                   alone=True)  # fmt: skip
+    for name, dim in (("83m", 512), ("171m", 768)):
+        file = "Spike-Driven-Transformer-V3/SDT_V3/Classification/Model_Large/spikformer.py"
+        yield Case(f"espikeformer-{name}", file, _espikeformer(dim), sizes=(64,), timesteps=(1,),
+                   alone=True, coarse=r"(_conv\.0|rep_conv|layer_scale)")  # fmt: skip
+    for data in ("cifar10", "cifar100"):
+        yield Case("qkformer-cifar", f"QKFormer/{data}/model.py", _qkformer,
+                   f"QKFormer/{data}/{data}.yml", alone=True)  # fmt: skip
+    for data in ("cifar10-dvs", "dvs128-gesture"):
+        yield Case("qkformer-dvs", f"QKFormer/{data}/model.py", _by_name("QKFormer"),
+                   sizes=(64, 128), timesteps=(4,), alone=True)  # fmt: skip
 
 
-CASES = tuple(_cases())
+CASES = (*_cases(), *_staged_cases())
 
 
-def disturbed(network: nn.Module, seed: int) -> nn.Module:
+def disturbed(network: nn.Module, seed: int, coarse: str = "(?!)") -> nn.Module:
     """Random dyadic weights and statistics: neurons fire, and sums are exact in any order."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -226,7 +299,8 @@ def disturbed(network: nn.Module, seed: int) -> nn.Module:
                 continue
             fan_in = value[0].numel() if value.ndim > 1 else 16
             offset = 0.75 if value.ndim == 1 and not name.endswith("running_mean") else 0.0
-            value.copy_(((drawn * 3 / fan_in**0.5 + offset) * 64).round() / 64)
+            parts = 8 if re.search(coarse, name) else 64
+            value.copy_(((drawn * 3 / fan_in**0.5 + offset) * parts).round() / parts)
     return network.eval()
 
 
@@ -235,7 +309,7 @@ def compare(case: Case, timesteps: int, size: int) -> tuple[int, int]:
 
     Equal: to 1e-5 of the largest logit, since the head's products may be summed in another order.
     """
-    theirs = disturbed(case.build(load(case.file), case.settings(), timesteps), seed=size)
+    theirs = disturbed(case.build(load(case.file), case.settings(), timesteps), size, case.coarse)
     changes: dict[str, Any] = {
         "timesteps": timesteps, "image_size": (size, size), "pixel_mean": (0.5,),
         "pixel_std": (128 / 255,),
@@ -248,11 +322,19 @@ def compare(case: Case, timesteps: int, size: int) -> tuple[int, int]:
     frames = checkpoint.model.input == "frames"
     with torch.no_grad():
         found = ours(inputs).logits[-1]
-        expected = theirs(inputs.float() if frames else ours._sequence(inputs)[0])
-    expected = expected[0] if isinstance(expected, tuple) else expected
+        taken = inputs.float() if frames else ours._sequence(inputs)[0]
+        expected = torch.cat(
+            [_logits(theirs(part)) for part in taken.split(1 if case.alone else IMAGES)]
+        )
     assert found.std(0).max() > 0.01, "the images look all alike to the network"
     apart = (found - expected).abs().amax(1) / expected.abs().max()
     return int((apart <= 1e-5).sum()), len(inputs)
+
+
+def _logits(given: Any) -> Tensor:
+    logits = given[0] if isinstance(given, tuple) else given
+    assert isinstance(logits, Tensor)
+    return logits
 
 
 def _inputs(model: Any, size: int) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from spikingjelly.activation_based import functional
 from spikingjelly.activation_based.model.maxformer import MaxFormer
+from spikingjelly.activation_based.model.qkformer import QKFormer
 from spikingjelly.activation_based.model.spike_driven_transformer import SpikeDrivenTransformer
 from spikingjelly.activation_based.model.spikformer import Spikformer
 from torch import Tensor, nn
@@ -91,7 +92,14 @@ def maxformer() -> nn.Module:
     )
 
 
-@pytest.mark.parametrize("build", [spikformer, spike_driven_transformer, maxformer])
+def qkformer() -> nn.Module:
+    return QKFormer(
+        num_classes=CLASSES, embed_dims=DIM, num_heads=(HEADS,) * 3, depths=(1, 2, DEPTH),
+        mlp_ratio=2.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("build", [spikformer, spike_driven_transformer, maxformer, qkformer])
 def test_logits_are_those_of_spikingjellys_own_model(
     build: Callable[[], nn.Module], tmp_path: Path
 ) -> None:

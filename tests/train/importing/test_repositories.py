@@ -50,17 +50,29 @@ def test_what_a_configuration_says_is_what_the_variant_fixes(case: Case) -> None
     assert named in ([], [variant.fixed["timesteps"]])
 
 
-MAXFORMERS = [case for case in CASES if case.variant.startswith("maxformer")]
+STAGED = [case for case in CASES if case.variant.startswith(("maxformer", "qkformer"))]
 
 
-@pytest.mark.parametrize("case", MAXFORMERS, ids=lambda case: case.config)
+@pytest.mark.parametrize("case", STAGED, ids=lambda case: f"{case.file}-{case.config}")
 def test_parameters_are_theirs_without_biases_that_batchnorm_takes(case: Case) -> None:
     theirs = case.build(load(case.file), case.settings(), 1)
     convs = [each for each in theirs.modules() if isinstance(each, (nn.Conv1d, nn.Conv2d))]
     biases = sum(each.out_channels for each in convs if each.bias is not None)
-    model = NAMED_MODELS[f"maxformer-{theirs.depths}-{theirs.head.in_features}"]
-    ours = SpikingTransformer(replace(model, classes=theirs.num_classes))
+    fields = VARIANTS[case.variant].fixed
+    form, dim = fields["stem.form"], theirs.head.in_features
+    alike = (each for each in NAMED_MODELS.values() if each.arch == fields["arch"])
+    model = next(each for each in alike if (each.stem.form, each.dim) == (form, dim))
+    last = theirs.stage2 if form == "events" else theirs.stage3
+    ratio = last[0].mlp.c_hidden / dim
+    ours = SpikingTransformer(replace(model, classes=theirs.num_classes, mlp_ratio=ratio))
+    assert model.depth == len(last)
     assert count(theirs) - biases == count(ours)
+
+
+def test_images_of_a_batch_see_each_other_in_qkformers_code_alone() -> None:
+    case = next(case for case in CASES if case.alone)
+    equal, compared = compare(replace(case, alone=False), timesteps=4, size=32)
+    assert equal < compared
 
 
 def count(network: nn.Module) -> int:

@@ -31,7 +31,7 @@ def shrunk(config: TrainConfig, out: Path) -> TrainConfig:
         depth=min(model.depth, 2),
         dim=16,
         heads=2,
-        timesteps=2,
+        timesteps=min(model.timesteps, 2),
         image_size=(8, 8),
         stem=stem,
         drop=replace(model.drop, keep=keep),

@@ -33,6 +33,10 @@ PUBLISHED = {  # epochs, batch, peak, last rate, warm-up epochs, weight decay, e
     "cifar10-sdt-static": (300, 64, 3e-4, 1e-5, 20, 0.06, 0.0, 200),
     "cifar10-maxformer-static": (400, 128, 1.5e-3, 1e-5, 20, 0.06, 0.25, 200),
     "imagenet-maxformer-static": (200, 512, 2.7e-3, 2.5e-6, 5, 0.05, 0.25, 0),
+    "cifar10-qkformer-static": (400, 64, 1e-3, 1e-5, 20, 0.06, 0.25, 200),
+    "imagenet-qkformer-static": (200, 576, 1.35e-3, 1e-6, 5, 0.05, 0.25, 0),
+    "cifar10-dvs-qkformer-static": (106, 16, 5e-3, 1e-5, 10, 0.06, 0.0, 0),
+    "imagenet-espikeformer-static": (150, 1024, 2.4e-3, 1e-6, 10, 0.05, 0.25, 0),
     "imagenet-static": (300, 192, 5e-4, 1e-5, 20, 0.05, 0.25, 0),
 }
 
@@ -58,6 +62,12 @@ def test_every_recipe_loads_and_its_network_can_be_built(name: str) -> None:
         SpikingTransformer(config.model)
     assert config.static.epochs + config.halting.epochs > 0
     assert config.out == f"runs/{name}"
+
+
+@pytest.mark.parametrize("arch", ["maxformer", "qkformer", "espikeformer", "sdt", "spikingformer"])
+def test_recipes_of_an_architecture_are_called_after_it(arch: str) -> None:
+    found = {name for name in recipe_names() if load_recipe(name).model.arch == arch}
+    assert found == {name for name in recipe_names() if arch in name.split("-")}
 
 
 @pytest.mark.parametrize("name", [name for name in recipe_names() if name.endswith("-short")])

@@ -33,6 +33,7 @@ CASES = [
     ("spikingformer", "isps", "block_time", 0, "packed", 1, "fp32"),
     ("sdt", "isps", "block_time", 0, "packed", 1, "fp32"),
     ("maxformer", "sps", "block_time", 1, "packed", 2, "fp32"),
+    ("qkformer", "sps", "block_time", 0, "dense", 2, "fp32"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Emit firing rates under a constant current: the LIF's spike count is a staircase of it."""
+"""Emit staircases of a current: firing rates of a constant one, neurons that give integers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from export.graph.builder import GraphBuilder
 from train.staircase import Staircase
 
 
-def rate(graph: GraphBuilder, current: str, stairs: Staircase, name: str) -> str:
-    """Spikes over T, in the graph's dtype and the shape of `current`.
+def rate(
+    graph: GraphBuilder, current: str, stairs: Staircase, name: str, elem_type: int | None = None
+) -> str:
+    """Spikes over T, in the type (by default the graph's) and the shape of `current`.
 
     With T a power of two every rate is exact, and counting the steps reached is several times
     faster on a CPU than choosing. Otherwise 1/T rounds, and the rates must be training's sums:
@@ -20,6 +22,9 @@ def rate(graph: GraphBuilder, current: str, stairs: Staircase, name: str) -> str
     """
     if stairs.timesteps & (stairs.timesteps - 1):
         return _chosen(graph, current, stairs, name)
+    if elem_type == TensorProto.FLOAT:
+        positions = graph.const([[at] for at in stairs.at], np.float32)
+        return counted(graph, current, positions, stairs, name, TensorProto.FLOAT)
     positions = graph.const([[_position(graph, at)] for at in stairs.at])
     return counted(graph, current, positions, stairs, name, graph.float_type)
 
