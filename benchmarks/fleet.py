@@ -10,7 +10,6 @@ measured here of an image and of a shard.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import os
@@ -27,8 +26,10 @@ from runtime.bulk.reading import read_shard
 from runtime.bulk.results import Results
 from runtime.bulk.shards import Shard, find_shards, suffixes_of
 from runtime.bundle import Bundle
+from runtime.cli.options import positive
 from runtime.engine import Engine
 from runtime.errors import InputError
+from spikehalt.commands import Parser
 
 HOW = Answering({"threads": 1, "spin": False}, batch=64, form="parquet")
 SHARD = 1000  # images, as `spikehalt run --out` makes them
@@ -112,14 +113,33 @@ def forecast(costs: Costs, plan: Plan) -> Forecast:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, plan, and print two tables; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=__doc__)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("source", help="images, as for `spikehalt run --out`")
-    parser.add_argument("--shard", type=int, default=500, help="images of a shard (default 500)")
-    parser.add_argument("--nodes", type=int, nargs="*", default=[], help="measure Ray with so many")
-    parser.add_argument("--planned", type=int, nargs="*", default=[1, 10, 100], help="nodes")
-    parser.add_argument("--processors", type=int, default=16, help="of a planned node (default 16)")
-    parser.add_argument("--gigabits", type=float, default=10.0, help="of its network (default 10)")
+    parser = Parser(prog="python -m benchmarks.fleet", description=__doc__)
+    parser.add_argument("bundle", metavar="BUNDLE", type=Path)
+    parser.add_argument("source", metavar="SOURCE", help="images, as for `spikehalt run --out`")
+    parser.add_argument(
+        "--shard", metavar="N", type=positive, default=500, help="images of a shard (default 500)"
+    )
+    parser.add_argument(
+        "--nodes",
+        metavar="N",
+        type=positive,
+        nargs="*",
+        default=[],
+        help="measure Ray with so many",
+    )
+    parser.add_argument(
+        "--planned", metavar="N", type=positive, nargs="*", default=[1, 10, 100], help="nodes"
+    )
+    parser.add_argument(
+        "--processors",
+        metavar="N",
+        type=positive,
+        default=16,
+        help="of a planned node (default 16)",
+    )
+    parser.add_argument(
+        "--gigabits", metavar="N", type=positive, default=10, help="of its network (default 10)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead")
     arguments = parser.parse_args(argv)
     bundle = Bundle.open(arguments.bundle)
