@@ -67,6 +67,7 @@ nightly: install  ## long fuzzing, eight threads, a soak of 200,000 images
 	    ! $(BIN)/python -c 'import atheris' 2>/dev/null || \
 	    $(BIN)/python -m tests.runtime.fuzz.atheris_readers $$target -atheris_runs=20000 || exit 1; \
 	done
+	SPIKEHALT_EVERY_LINE=1 $(BIN)/python -m pytest tests/test_numbers_and_paths.py -q
 	SPIKEHALT_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/runtime/fuzz -q
 	SPIKEHALT_CALLS=10000 SPIKEHALT_SOAK_IMAGES=200000 $(BIN)/python -m pytest \
 	    tests/runtime/test_faults.py tests/runtime/backends/onnxruntime/test_native_ops.py -q

@@ -27,11 +27,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, number, words
 from benchmarks.common.trained import ZOO, as_inputs
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
 from runtime import Engine
+from spikehalt.commands import Parser, whole
+from spikehalt.commands import run as run_command
 from spikehalt.files import make_folder
 from train.adapting.adapt import adapt
 from train.baselines.build import build_network
@@ -67,19 +70,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Arguments of the command."""
-    p = argparse.ArgumentParser(
-        prog="python -m benchmarks.adapt", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    p = command_line.parser("benchmarks.adapt", __doc__)
     zoo = ZOO / "cifar10-small"
     p.add_argument("--static", default=str(zoo / "static.pt"), help="checkpoint without halting")
     p.add_argument("--halting", help="the same network, trained with halting", metavar="CKPT")
     p.add_argument("--data", metavar="PATH", help="its images, where they moved")
-    p.add_argument("--images", type=int, default=10_000, help="test images, at most")
+    p.add_argument("--images", type=whole(1), default=10_000, help="test images, at most")
     p.add_argument("--tokens", type=float, nargs="+", default=[0.8, 0.6, 0.45], metavar="SHARE")
-    p.add_argument("--count", type=int, default=256, help="images that forecasts are fitted to")
+    p.add_argument(
+        "--count", type=whole(2), default=256, help="images that forecasts are fitted to"
+    )
     p.add_argument("--out", type=Path, default=Path("runs/adapt"), help="folder of the results")
     p.add_argument("--figure", type=Path, metavar="FILE", help="draw the curves there")
     return p
@@ -198,4 +200,4 @@ def drawn(rows: Sequence[Row], images: int) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -9,7 +9,6 @@ page would take. Processor time is that of the server's process, inference inclu
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -24,8 +23,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, number, words
 from runtime.live.knobs import MAX_RATE
+from spikehalt.commands import above_zero
+from spikehalt.commands import run as run_command
 from spikehalt.extras import require_extra
 
 ROOT = Path(__file__).parents[1]
@@ -36,10 +38,12 @@ PICTURES = 64
 
 def main(argv: list[str] | None = None) -> int:
     """Measure and print one table; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__)
+    parser = command_line.parser("benchmarks.live", __doc__)
     parser.add_argument("bundle", nargs="?", type=Path, help="default: the zoo's CIFAR-10 model")
     parser.add_argument("--source", help="pictures (default: smooth noise, 32 x 32)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each round (default 10)")
+    parser.add_argument(
+        "--seconds", type=above_zero(3600), default=10.0, help="of each round (default 10)"
+    )
     arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         bundle = arguments.bundle or exported(Path(folder))
@@ -124,4 +128,4 @@ def processor_s(pid: int) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

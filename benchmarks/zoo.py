@@ -118,7 +118,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         differences += compare(name, rows, recorded.get(name, {}))
         recorded[name] = {row.name: {figure: row[figure] for figure in TOLERANCES} for row in rows}
     if arguments.update:
-        RESULTS.write_text(json.dumps(recorded, indent=2) + "\n")
+        ordered = {name: recorded[name] for name in SETS if name in recorded}
+        RESULTS.write_text(json.dumps(ordered, indent=2) + "\n")
         console.print(f"written: {RESULTS.name}", highlight=False)
         return 0
     for line in differences or ["every figure is that of zoo/results.json"]:
