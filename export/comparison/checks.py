@@ -11,18 +11,6 @@ from runtime.bundle.read import Bundle
 from spikehalt.files import beside
 
 
-def check_spikes(arguments: argparse.Namespace) -> None:
-    """Refuse a number of images that is none.
-
-    Raises:
-        UnsupportedError: names the option and the smallest number it takes.
-    """
-    if arguments.spikes < 0:
-        raise UnsupportedError(
-            f"--spikes {arguments.spikes} is no number of images: give 0 or more"
-        )
-
-
 def output_file(arguments: argparse.Namespace, bundle: Bundle) -> Path:
     """The file to write; by default it lies beside the bundle.
 

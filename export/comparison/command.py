@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from export.comparison.checks import check_spikes, output_file
+from export.comparison.checks import output_file
 from export.comparison.measures import TOLERANCES, Agreement, ExitRule, Tolerance
 from export.errors import ExportError, UnsupportedError
 from runtime.backends.onnxruntime.native_ops import choose_native_ops
@@ -92,7 +92,6 @@ def run(arguments: argparse.Namespace) -> int:
             bundle's.
         SpikehaltError: the bundle or the images cannot be used.
     """
-    check_spikes(arguments)
     bundle = Bundle.open(arguments.bundle)
     target = output_file(arguments, bundle)
     setup = _Setup(arguments, bundle, _network(arguments, bundle.manifest))

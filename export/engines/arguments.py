@@ -70,7 +70,6 @@ def engine_options(arguments: argparse.Namespace) -> EngineOptions:
     """
     batch = BatchRange.parse(arguments.batch)
     _check_capabilities(arguments.compute_capability)
-    _check_workspace(arguments.workspace)
     _check_timing_cache(arguments.timing_cache)
     _refuse_without_engines(arguments)
     return EngineOptions(
@@ -98,14 +97,6 @@ def _check_capabilities(capabilities: Iterable[str]) -> None:
             raise UnsupportedError(
                 f"--compute-capability {each!r} is not X.Y: give what the GPU has, such as 8.6"
             )
-
-
-def _check_workspace(mib: int | None) -> None:
-    if mib is not None and mib < 1:
-        raise UnsupportedError(
-            f"--workspace {mib} is no size: give 1 MiB or more, or leave it out for as much as the "
-            "builder wants"
-        )
 
 
 def _check_timing_cache(path: Path | None) -> None:

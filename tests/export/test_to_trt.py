@@ -142,7 +142,6 @@ def test_a_bundle_gets_engines_from_its_own_graphs(
         (["--batch", "8:1"], "batch '8:1' is not N or MIN:OPT:MAX"),
         (["--target", "onnx", "--chunk", "3"], "chunk 3 does not divide T = 4"),
         (["--target", "onnx", "--qdq"], "--qdq says what --int8 is for: give both"),
-        (["--target", "tensorrt-rtx", "--workspace", "-5"], "--workspace -5 is no size"),
         (["--onnx-only", "--hardware-compatible"], "--hardware-compatible would have no effect"),
     ],
 )
@@ -242,3 +241,13 @@ def test_a_command_that_is_killed_leaves_the_old_bundle_whole(tmp_path: Path, li
     assert {name: left.read(name) for name in left.manifest.files}
     assert main(again) == 0
     assert Bundle.open(bundle.root).manifest.precision == "int8"
+
+
+@pytest.mark.parametrize("value", ["-5", "0", "x"])
+def test_a_workspace_that_is_no_size_is_refused_by_its_option(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([str(checkpoint), "--target", "tensorrt-rtx", "--workspace", value])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith("error: argument --workspace: ")

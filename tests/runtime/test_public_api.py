@@ -93,6 +93,7 @@ def test_the_engines_public_members_are_frozen() -> None:
         "settings",
         "control",
         "stream",
+        "stream_frames",
         "submit",
         "record",
         "stats",

@@ -27,6 +27,7 @@ OTHERS = {
     "runtime/sensors/base.py": {"ValueError"},
     "runtime/serve/guards.py": {"ValueError"},
     "runtime/serve/tensors.py": {"ValueError"},
+    "spikehalt/__main__.py": {"SystemExit"},
     "spikehalt/commands.py": {"SystemExit"},
     "spikehalt/packages/lazy.py": {"AttributeError"},
     "train/data/cifar.py": {"ValueError"},

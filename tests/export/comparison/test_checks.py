@@ -8,16 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from export.comparison.checks import check_spikes, output_file
+from export.comparison.checks import output_file
 from export.errors import UnsupportedError
 from runtime.bundle.read import Bundle
 from tests.fakes.bundles import write_small_bundle
-
-
-def test_spikes_of_no_image_are_possible_and_of_fewer_are_refused() -> None:
-    check_spikes(argparse.Namespace(spikes=0))
-    with pytest.raises(UnsupportedError, match=r"--spikes -1 .*give 0 or more"):
-        check_spikes(argparse.Namespace(spikes=-1))
 
 
 @pytest.fixture

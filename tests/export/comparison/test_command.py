@@ -198,7 +198,6 @@ def test_engines_that_cannot_be_rebuilt_here_are_compared_without_spikes(
         (["--with", "pytorsch"], "did you mean 'pytorch'"),
         (["--policy", "halting"], "no calibrated threshold"),
         (["--checkpoint", "missing.pt"], "missing.pt does not exist"),
-        (["--spikes", "-1"], "--spikes -1 is no number of images: give 0 or more"),
         (["--out", "/nope/x"], "cannot write /nope/x: there is no folder /nope; name another"),
     ],
 )

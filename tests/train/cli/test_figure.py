@@ -97,4 +97,4 @@ def test_a_table_that_is_no_log_is_refused(
     other = tmp_path / "other.csv"
     other.write_text("a,b\n1,2\n")
     assert main(["figure", "curves", str(other), "--out", str(tmp_path / "x.png")]) == 2
-    assert "other.csv is no log of a run; name a run's folder" in capsys.readouterr().err
+    assert "other.csv is no log of a run: it has no numbers in column" in capsys.readouterr().err
