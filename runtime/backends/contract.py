@@ -17,7 +17,10 @@ from runtime.bundle.properties import PREFIX, graph_properties
 from runtime.errors import BundleFormatError
 
 _STATE = re.compile(r"(next\.)?state\.(block(?P<block>\d+)\.)?(?P<what>\w+)")
-_INT8_OPS = {"QuantizeLinear", "DequantizeLinear", "MatMulInteger", "MatMulIntegerToFloat"}
+_INT8_OPS = {
+    "QuantizeLinear", "DequantizeLinear", "MatMulInteger", "MatMulIntegerToFloat",
+    "SpikeLinearInteger", "SpikeConvInteger",
+}  # fmt: skip
 _QDQ_OP = "DequantizeLinear"
 
 
