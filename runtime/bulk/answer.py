@@ -17,7 +17,8 @@ from runtime.bulk.shards import Shard, suffixes_of
 from runtime.bundle import InputSpec
 from runtime.engine import Engine
 from runtime.errors import InputError
-from runtime.inputs.files import decode_frames, decode_image, resize_image
+from runtime.inputs.check import check_inputs, fit_frame
+from runtime.inputs.files import decode_frames, decode_image
 from runtime.results.result import ImageResult
 from spikehalt.datasets.preprocessing import Preprocessing
 
@@ -117,22 +118,21 @@ def _decoded(
             return content
         if isinstance(content, bytes):
             decode = decode_frames if spec.kind == "frames" else decode_image
-            return decode(content, name, spec)
+            content = decode(content, name, spec)
         return _fitted(content, name, spec)
     except InputError as error:
         return error
 
 
-def _fitted(pixels: NDArray[Any], name: str, spec: InputSpec) -> NDArray[Any]:
-    if spec.kind == "frames":
-        return np.asarray(pixels, np.float32)
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != spec.channels:
-        raise InputError(
-            f"{name} is {pixels.dtype} {list(pixels.shape)}; the bundle takes uint8 "
-            f"[h, w, {spec.channels}]"
-        )
-    fits = pixels.shape[:2] == (spec.height, spec.width)
-    return pixels if fits else resize_image(pixels, spec)
+def _fitted(image: NDArray[Any], name: str, spec: InputSpec) -> NDArray[Any]:
+    """Of the bundle's size and checked, so that one image that is wrong spoils no others."""
+    axes = "[T, C, H, W]" if spec.kind == "frames" else "[h, w, C]"
+    if np.ndim(image) != len(axes.split()):
+        raise InputError(f"{name} has shape {list(np.shape(image))}: give one {axes} in a row")
+    try:
+        return check_inputs(spec, fit_frame(image, spec))[0]  # type: ignore[no-any-return]
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
 
 
 def _row(name: str, answer: ImageResult) -> Row:
