@@ -9,11 +9,9 @@ import inspect
 import io
 import os
 import pkgutil
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from types import FrameType
 
 import pytest
 import yaml
@@ -24,6 +22,7 @@ from spikehalt.commands import Parser
 from spikehalt.doctor import command as doctor
 from spikehalt.strict import to_dict
 from tests.fakes.bundles import write_small_bundle
+from tests.patience import ends_within
 from tests.test_command_lines import MAINS, PARSERS, commands_of
 from tests.train.samples import lively_network, quick_run
 from train.checkpoint import Checkpoint, save_checkpoint
@@ -171,20 +170,16 @@ def words(action: argparse.Action, value: str) -> list[str]:
 def ended(call: Callable[[], object]) -> tuple[int, str, list[str]]:
     """Status, stdout, and the lines of stderr."""
 
-    def give_up(number: int, frame: FrameType | None) -> None:
-        pytest.fail(f"no end after {PATIENCE_S} s")
-
-    out, err, before = io.StringIO(), io.StringIO(), signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(PATIENCE_S)
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                status: object = call()
-            except SystemExit as stop:
-                status = stop.code
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        ends_within(PATIENCE_S),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            status: object = call()
+        except SystemExit as stop:
+            status = stop.code
     return status if isinstance(status, int) else 0, out.getvalue(), err.getvalue().splitlines()
 
 
@@ -196,6 +191,17 @@ def problem_with(status: int, lines: list[str]) -> str:
     if status == 2 and len(rest) == 1 and rest[0].startswith("error: ") and len(rest[0]) < 6000:
         return ""
     return f"status {status}: {rest[-8:]}"
+
+
+def problems_of(tried: Iterable[tuple[str, str, list[str]]]) -> list[str]:
+    """What is wrong with how lines end, given the command, what it was given, and its words."""
+    problems = []
+    for name, what, line in tried:
+        main = MAINS[name.split()[0]]
+        status, _, lines = ended(lambda a=line, m=main: m(a))  # type: ignore[misc]
+        if problem := problem_with(status, lines):
+            problems.append(f"{name} {what}: {problem}")
+    return problems
 
 
 def test_every_word_of_a_command_is_known_to_be_a_number_a_place_or_neither() -> None:
@@ -225,17 +231,12 @@ def test_a_number_without_sense_is_refused_by_its_option() -> None:
 
 
 def test_numbers_at_the_edge_end_in_a_line_or_an_answer(place: Path) -> None:
-    problems = []
     tried = [
         (name, [*LINES[name].split(), *words(action, value)])
         for name, action in actions(lambda each: is_number(each) and bool(each.option_strings))
         for value in (EDGES if name in LINES and name not in AS_RUN else ())
     ]
-    for name, line in tried[::STRIDE]:
-        main = MAINS[name.split()[0]]
-        status, _, lines = ended(lambda a=line, m=main: m(a))  # type: ignore[misc]
-        if problem := problem_with(status, lines):
-            problems.append(f"{name} {' '.join(line)}: {problem}")
+    problems = problems_of((name, " ".join(line), line) for name, line in tried[::STRIDE])
     assert not problems, "\n".join(problems)
     assert len(tried) > 300
 
@@ -270,17 +271,12 @@ def lines_with(name: str, action: argparse.Action, value: str) -> list[str]:
 def test_whatever_a_path_names_ends_in_a_line_or_an_answer(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problems = []
     odd = odd_places(tmp_path)
     tried = [
         (name, f"{action.dest}, {what}", lines_with(name, action, value))
         for name, action in actions(is_place)
         for what, value in (odd.items() if name in LINES and name not in AS_RUN else ())
     ]
-    for name, what, line in tried[::STRIDE]:
-        main = MAINS[name.split()[0]]
-        status, _, lines = ended(lambda a=line, m=main: m(a))  # type: ignore[misc]
-        if problem := problem_with(status, lines):
-            problems.append(f"{name} {what}: {problem}")
+    problems = problems_of(tried[::STRIDE])
     assert not problems, "\n".join(problems)
     assert len(tried) > 300

@@ -17,7 +17,6 @@
     measure         accuracy, exits, firing rates, energy of trained networks
     figures         the papers' figures
     importing       checkpoints of other repositories
-    adapting        halting for networks that were trained without it
     recipes         configurations that ship with the package
     cli             `python -m train`
     doctor          what trains on this machine

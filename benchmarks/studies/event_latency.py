@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import command_line
-from benchmarks.common.table import Row, Table, number, words
+from benchmarks.common.latencies import latency_columns, latency_rows
+from benchmarks.common.table import Row, Table
 from runtime import Engine
 from runtime.inputs.files import find_samples, load_sample
 from spikehalt.commands import run as run_command
@@ -94,23 +95,16 @@ def rows_of(answers: Sequence[Answer], frame_ms: float) -> list[Row]:
     waited = np.array([each.timesteps * frame_ms for each in answers])
     computed = np.array([each.compute_ms for each in answers])
     parts = {"frames waited for": waited, "computing": computed, "answer": waited + computed}
-    return [
-        Row(name, {
-            "mean_ms": float(values.mean()), "median_ms": float(np.median(values)),
-            "p90_ms": float(np.percentile(values, 90)),
-        })
-        for name, values in parts.items()
-    ]  # fmt: skip
+    return latency_rows(parts)
 
 
 def table(answers: Sequence[Answer]) -> Table:
     """What `rows_of` gives."""
     accuracy = np.mean([each.right for each in answers])
-    columns = [
-        words("ms from the first frame's begin"), number("mean", "mean_ms", ".1f"),
-        number("median", "median_ms", ".1f"), number("90 % within", "p90_ms", ".1f"),
-    ]  # fmt: skip
-    return Table(f"{len(answers)} windows, accuracy {accuracy:.2%}", columns)
+    return Table(
+        f"{len(answers)} windows, accuracy {accuracy:.2%}",
+        latency_columns("ms from the first frame's begin"),
+    )
 
 
 if __name__ == "__main__":

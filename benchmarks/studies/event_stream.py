@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import command_line
-from benchmarks.common.table import Row, Table, number, words
+from benchmarks.common.latencies import latency_columns, latency_rows
+from benchmarks.common.table import Row, Table
 from runtime import Engine
 from spikehalt.commands import Parser, above_zero, whole
 from spikehalt.commands import run as run_command
@@ -155,24 +156,15 @@ def rows_of(answers: Sequence[Answer]) -> list[Row]:
     waited = np.array([each.waited_ms for each in answers])
     latency = np.array([each.latency_ms for each in answers])
     parts = {"length of the frames": waited, "first event to answer": latency}
-    return [
-        Row(name, {
-            "mean_ms": float(values.mean()), "median_ms": float(np.median(values)),
-            "p90_ms": float(np.percentile(values, 90)),
-        })
-        for name, values in parts.items()
-    ]  # fmt: skip
+    return latency_rows(parts)
 
 
 def table(answers: Sequence[Answer], speed: float) -> Table:
     """What `rows_of` gives."""
     accuracy = np.mean([each.right for each in answers])
-    columns = [
-        words("ms"), number("mean", "mean_ms", ".1f"), number("median", "median_ms", ".1f"),
-        number("90 % within", "p90_ms", ".1f"),
-    ]  # fmt: skip
     return Table(
-        f"{len(answers)} windows at {speed:g} x real time, accuracy {accuracy:.2%}", columns
+        f"{len(answers)} windows at {speed:g} x real time, accuracy {accuracy:.2%}",
+        latency_columns("ms"),
     )
 
 

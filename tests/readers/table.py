@@ -18,7 +18,6 @@ import torch
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from PIL import Image
 
 from export.bundle.weights import load_graph
 from plugins.building.toolchain import read_headers
@@ -39,6 +38,7 @@ from spikehalt.datasets.texts import read_names
 from spikehalt.strict import to_dict
 from tests.fakes.videos import write_video
 from tests.readers.damage import changed
+from tests.runtime.fuzz.seeds import FRAMES, IMAGE, encoded
 from tests.runtime.sensors.test_ina3221 import ORIN_NANO, monitor
 from tests.runtime.sensors.test_rapl import domain
 from tests.runtime.toy import toy_files, toy_manifest
@@ -55,8 +55,6 @@ from train.importing.reader import read_tensors
 from train.loop.reports.log import COLUMNS, CsvLog, read_log
 from train.recipes import load_recipe
 
-IMAGES = InputSpec(kind="image", height=4, width=6, channels=3)
-FRAMES = InputSpec(kind="frames", height=4, width=6, channels=2, timesteps=3)
 RECIPE = {
     "model": {"name": "spikformer-4-384", "image_size": [32, 32], "halting": {"epsilon": 0.01}},
     "data": {"name": "folder", "path": "somewhere"},
@@ -96,12 +94,6 @@ def _bytes(name: str, content: bytes) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes(content)
 
 
-def _picture(format: str) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.arange(8 * 9 * 3, dtype=np.uint8).reshape(8, 9, 3)).save(buffer, format)
-    return buffer.getvalue()
-
-
 def _npz(**arrays: Any) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
@@ -117,7 +109,7 @@ def _zip_of_pictures(folder: Path) -> None:
         for label in "ab":
             place = folder / "data" / split / label
             place.mkdir(parents=True)
-            (place / "0.png").write_bytes(_picture("png"))
+            (place / "0.png").write_bytes(encoded("png"))
     shutil.make_archive(str(folder / "data"), "zip", folder / "data")
     shutil.rmtree(folder / "data")
 
@@ -133,7 +125,7 @@ def _tiny_imagenet(folder: Path) -> None:
         for split in (f"train/{label}/images", "val/images"):
             (root / split).mkdir(parents=True, exist_ok=True)
             for number in range(4):
-                (root / split / f"{label}{number}.png").write_bytes(_picture("png"))
+                (root / split / f"{label}{number}.png").write_bytes(encoded("png"))
     lines = [f"{label}0.png\t{label}\t0\t0\t7\t7\n" for label in ("n01", "n02")]
     (root / "val" / "val_annotations.txt").write_text("".join(lines))
 
@@ -144,7 +136,7 @@ def _tars(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         files = {}
         for n in range(4):
-            files |= {f"{n}.png": _picture("png"), f"{n}.cls": str(n % 2).encode()}
+            files |= {f"{n}.png": encoded("png"), f"{n}.cls": str(n % 2).encode()}
         test_webdataset.write(path, files)
     (folder / "set" / "classes.txt").write_text("cat\ndog\n")
 
@@ -153,7 +145,7 @@ def _parquet(folder: Path) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    parquet.write_table(pyarrow.table({"bytes": [_picture("png")] * 3}), folder / "rows.parquet")
+    parquet.write_table(pyarrow.table({"bytes": [encoded("png")] * 3}), folder / "rows.parquet")
 
 
 def _shard(path: Path) -> object:
@@ -440,13 +432,13 @@ READERS: dict[str, Reader] = {
         ("train.data.events:decode_events",), named="0.npz", cases=16,
     ),
     "images in a zip": Reader(
-        "data.zip", _zip_of_pictures, lambda folder: _load(IMAGES, folder / "data.zip"),
+        "data.zip", _zip_of_pictures, lambda folder: _load(IMAGE, folder / "data.zip"),
         (*_ZIP, "runtime.inputs.files:Sample.read"), named="data.zip",
     ),
     **{
         f"{format} image": Reader(
-            f"x.{format}", _bytes(f"x.{format}", _picture(format)),
-            lambda folder, name=f"x.{format}": _load(IMAGES, folder / name), _PIXELS,  # type: ignore[misc]
+            f"x.{format}", _bytes(f"x.{format}", encoded(format)),
+            lambda folder, name=f"x.{format}": _load(IMAGE, folder / name), _PIXELS,  # type: ignore[misc]
         )
         for format in ("png", "jpeg", "gif", "bmp", "webp", "tiff", "ppm")
     },

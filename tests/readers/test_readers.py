@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import os
 import re
-import signal
 import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from random import Random
-from types import FrameType
 
 import pytest
 
 from spikehalt.errors import SpikehaltError
+from tests.patience import ends_within
 from tests.readers.damage import WHOLE, damaged
 from tests.readers.table import READERS, Reader
 
@@ -25,24 +23,10 @@ PATIENCE_S = 15
 ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}")
 
 
-@contextlib.contextmanager
-def ends_soon() -> Iterator[None]:
-    def give_up(number: int, frame: FrameType | None) -> None:
-        pytest.fail(f"no end after {PATIENCE_S} s")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(PATIENCE_S)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def problem_with(reader: Reader, folder: Path) -> str:
     """How reading ended otherwise than it should; empty if it did not."""
     try:
-        with ends_soon():
+        with ends_within(PATIENCE_S):
             reader.read(folder)
     except SpikehaltError as error:
         said, name = str(error), reader.named or Path(reader.file).name

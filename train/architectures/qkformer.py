@@ -22,20 +22,6 @@ class _Stages(StageList):
         third = self.conv(StageConv(second, width))
         return self.conv(StageConv(first, width, kernel=1, stride=2, adds=third))
 
-    def plain(self, width: int) -> int:
-        """Of small images, at their size."""
-        first = self.conv(StageConv(-1, width // 2))
-        second = self.conv(StageConv(first, width))
-        return self.conv(StageConv(first, width, kernel=1, adds=second))
-
-    def events(self, width: int) -> int:
-        """From 128 to 16 pixels a side."""
-        first = self.conv(StageConv(-1, width // 8))
-        second = self.conv(StageConv(first, width // 4, pool=True))
-        third = self.conv(StageConv(second, width // 2, pool=True))
-        fourth = self.conv(StageConv(third, width, pool=True))
-        return self.conv(StageConv(second, width, kernel=1, stride=4, adds=fourth))
-
     def halved(self, width: int, *, pool_first: bool = False) -> int:
         """Every other embedding: half the size, pooled after the first or the second."""
         before = self.last

@@ -44,7 +44,7 @@ class StageConv:
 
 
 class StageList(list[StageConv]):
-    """The convolutions so far."""
+    """The convolutions so far; each method appends some and gives the index of the last."""
 
     def conv(self, conv: StageConv) -> int:
         """One more; gives its index."""
@@ -55,6 +55,20 @@ class StageList(list[StageConv]):
     def last(self) -> int:
         """The index of the last one."""
         return len(self) - 1
+
+    def plain(self, width: int) -> int:
+        """Of small images, at their size."""
+        first = self.conv(StageConv(-1, width // 2))
+        second = self.conv(StageConv(first, width))
+        return self.conv(StageConv(first, width, kernel=1, adds=second))
+
+    def events(self, width: int) -> int:
+        """From 128 to 16 pixels a side."""
+        first = self.conv(StageConv(-1, width // 8))
+        second = self.conv(StageConv(first, width // 4, pool=True))
+        third = self.conv(StageConv(second, width // 2, pool=True))
+        fourth = self.conv(StageConv(third, width, pool=True))
+        return self.conv(StageConv(second, width, kernel=1, stride=4, adds=fourth))
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ A case that hangs ends its test with an error after `PATIENCE_S`, wherever Pytho
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
-from types import FrameType
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.patience import ends_within
 
 TOTAL = int(os.environ.get("SPIKEHALT_FUZZ_CASES", "2000"))
 PATIENCE_S = 600 + TOTAL // 10  # far more than any test takes, even on a busy machine
@@ -30,20 +30,8 @@ SHARES = {
 @pytest.fixture(autouse=True)
 def no_hang() -> Iterator[None]:
     """Fail the test that does not come to an end."""
-
-    def give_up(number: int, frame: FrameType | None) -> None:
-        pytest.fail(f"no end after {PATIENCE_S} s: one case hangs")
-
-    if not hasattr(signal, "SIGALRM"):  # Windows
+    with ends_within(PATIENCE_S):
         yield
-        return
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(PATIENCE_S)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def fuzz(target: str) -> settings:
