@@ -13,7 +13,6 @@ from spikehalt.commands import above_zero
 from spikehalt.extras import require_extra
 
 DEFAULT_PORT = 8008
-MAX_FPS = 1e4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,13 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="another bundle, to compare with on the same files (default: the same with ε = 0)",
     )  # fmt: skip
     parser.add_argument(
-        "--rate", type=above_zero(MAX_FPS), metavar="F",
+        "--rate", type=above_zero(options.MAX_FPS), metavar="F",
         help="pictures per second at most (default: 30, of single files 2)",
     )  # fmt: skip
-    parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, metavar="N",
-        help=f"port to listen at; 0: a free one (default {DEFAULT_PORT})",
-    )  # fmt: skip
+    options.add_port(parser, DEFAULT_PORT)
     options.add_exit(parser)
     options.add_files(parser)
 

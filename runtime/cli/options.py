@@ -26,6 +26,7 @@ from spikehalt.vocabulary import Fit, Interpolation, Orientation
 BUNDLE_HELP = "folder written by `python -m export.to_trt`"
 positive = whole(1)
 MAX_BATCH, MAX_QUEUE, MAX_PROCESSES = 2**16, 10**6, 1024
+MAX_FPS, MAX_PORT = 1e4, 2**16 - 1
 PUBLIC_KEY_HELP = "the key that must have signed it"
 IMAGES_HELP = "files, folders or zips of images, or of event frames (.npz)"
 
@@ -186,6 +187,14 @@ def add_queue(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--queue", type=whole(0, MAX_QUEUE), default=256, metavar="N",
         help="how many wait; more are refused (default 256)",
+    )  # fmt: skip
+
+
+def add_port(parser: argparse.ArgumentParser, default: int) -> None:
+    """`--port`."""
+    parser.add_argument(
+        "--port", type=whole(0, MAX_PORT), default=default, metavar="N",
+        help=f"port to listen at; 0: a free one (default {default})",
     )  # fmt: skip
 
 

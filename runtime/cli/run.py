@@ -21,7 +21,7 @@ from spikehalt import console
 from spikehalt.commands import DONE, NEGATIVE, STOPPED, above_zero
 from spikehalt.errors import ConfigError
 
-MAX_FPS, MAX_TIMEOUT_S = 1e4, 86_400.0
+MAX_TIMEOUT_S = 86_400.0
 SOURCES_HELP = (
     f"{options.IMAGES_HELP}; with --out also .tar, .parquet, s3:// and gs://; videos, cameras (0, "
     "/dev/video0) and streams (rtsp://…, http://…)"
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--max-fps",
-        type=above_zero(MAX_FPS),
+        type=above_zero(options.MAX_FPS),
         metavar="F",
         help="of a video, take at most F frames per second",
     )

@@ -32,10 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host", default=listening.host,
         help="address to listen at; 0.0.0.0: all (default 127.0.0.1, this machine alone)",
     )  # fmt: skip
-    parser.add_argument(
-        "--port", type=whole(0, 65535), default=listening.port, metavar="N",
-        help="port to listen at; 0: a free one (default 8000)",
-    )  # fmt: skip
+    options.add_port(parser, listening.port)
     parser.add_argument(
         "--workers", type=whole(1, options.MAX_PROCESSES), default=1, metavar="N",
         help="processes, each of which opens every bundle (default 1)",
