@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -36,25 +38,35 @@ def workers(launcher: int) -> list[int]:
     return found
 
 
+@contextmanager
+def launched(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A launcher that is gone afterwards, with all that it started."""
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            for each in [*workers(process.pid), process.pid]:
+                with suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGKILL)
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="workers are found by /proc")
 def test_torchrun_restarts_a_run_whose_worker_is_killed(tmp_path: Path) -> None:
     out = tmp_path / "run"
     line = f"run digits {SMALL} --static.epochs 4 --halting.epochs 0 --resume --out {out}"
     line += " --save-every-minutes 0.0001"
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--max-restarts=1"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # Restarted workers would else read dead ones' addresses: docs/scaling.md.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
     environment.pop("PYTHONWARNINGS", None)
     command = [*launcher, "--nproc-per-node=2", "-m", "train", *line.split()]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
+    with launched(command, environment) as process:
         begin = time.monotonic()
         while len(CsvLog(out / "log.csv", keep=True).rows() if out.exists() else ()) < 1:
             assert time.monotonic() - begin < START_S and process.poll() is None
             time.sleep(0.05)
         os.kill(workers(process.pid)[-1], signal.SIGKILL)
         _, said = process.communicate(timeout=START_S)
-    finally:
-        process.kill()
     assert process.returncode == 0, said[-3000:]
     assert "Signal 9 (SIGKILL)" in said or "exitcode: -9" in said or "restart" in said.lower()
     epochs = [row["epoch"] for row in CsvLog(out / "log.csv", keep=True).rows()]
