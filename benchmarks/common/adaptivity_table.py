@@ -30,6 +30,11 @@ def _budget(target: float, spread: float, weight: float, **loss: Any) -> dict[st
     return {"loss": {**price, **loss}, "halting": {"ponder_weight": weight}}
 
 
+def _wide(weight: float, **score: float) -> dict[str, Any]:
+    """Budgets that differ by more, with other scores where `score` says so."""
+    return {**_budget(0.48, 0.8, weight, straight_through=0.25), "model": {"halting": score}}
+
+
 VARIANTS = (
     Variant("one", "one price for all, the recipe", {}),
     Variant("one-through", "one price, straight through", _loss(straight_through=0.25)),
@@ -43,4 +48,11 @@ VARIANTS = (
         "budget-through", "budget 0.48 ± 40 %, straight through",
         _budget(0.48, 0.4, 0.15, straight_through=0.25),
     ),
+    Variant("wide", "budget 0.48 ± 80 %, straight through", _wide(0.15)),
+    Variant("wide-heavy", "the same, 3 δ_p", _wide(0.45)),
+    Variant("wide-light", "the same, δ_p / 3", _wide(0.05)),
+    Variant("wide-papers", "the same, α 5, β -10", _wide(0.15, alpha=5.0, beta=-10.0)),
+    Variant("wide-gentle", "the same, α 1, β -3", _wide(0.15, alpha=1.0)),
+    Variant("wide-late", "the same, β -5", _wide(0.15, beta=-5.0)),
+    Variant("wide-early", "the same, β -1", _wide(0.15, beta=-1.0)),
 )  # fmt: skip

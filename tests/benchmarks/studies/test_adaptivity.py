@@ -54,12 +54,14 @@ def test_variants_have_names_and_words_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
-def test_a_variant_changes_a_recipe_in_nothing_but_the_loss_and_its_weight(
+def test_a_variant_changes_a_recipe_in_nothing_but_the_loss_its_weight_and_the_score(
     variant: Variant,
 ) -> None:
     base, changed = to_dict(load_recipe("digits")), to_dict(of_recipe(variant))
     differing = {key for key in base if base[key] != changed[key]}
-    assert differing <= {"loss", "halting"}
+    assert differing <= {"loss", "halting", "model"}
+    assert changed["model"] == merge(base["model"], variant.changes.get("model", {}))
+    assert set(variant.changes.get("model", {})) <= {"halting"}
     halting = {key for key in base["halting"] if base["halting"][key] != changed["halting"][key]}
     assert halting <= {"ponder_weight"}
 
