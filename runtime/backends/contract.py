@@ -17,6 +17,8 @@ from runtime.bundle.properties import PREFIX, graph_properties
 from runtime.errors import BundleFormatError
 
 _STATE = re.compile(r"(next\.)?state\.(block(?P<block>\d+)\.)?(?P<what>\w+)")
+# Membranes that may have no tokens: of the readout, and of the Spike-driven Transformer's gates.
+_PER_IMAGE = ("head_lif", "attn_lif")
 _INT8_OPS = {
     "QuantizeLinear", "DequantizeLinear", "MatMulInteger", "MatMulIntegerToFloat",
     "SpikeLinearInteger", "SpikeConvInteger",
@@ -115,7 +117,7 @@ def _check_state(
     slots = manifest.tokens_per_block[block - 1]
     if what in ("hist", "tokens", "size"):
         _check_shape(graph, name, (None, slots, *shape[2:]), shape)
-    if what.endswith("_lif"):
+    if what.endswith("_lif") and what not in _PER_IMAGE:
         rows = DUTIES[manifest.layout].keeps_rows(block)
         _require(len(shape) == (2 if rows else 3), graph, "layout", manifest.layout, name)
         wanted = "float16" if manifest.precision == "fp16" else "float32"

@@ -12,6 +12,7 @@ from runtime.backends.contract import check_facts
 from runtime.backends.facts import Facts
 from runtime.bundle import FIRST_GRAPH, HaltingSpec, InputSpec, graph_properties
 from runtime.errors import BundleFormatError
+from spikehalt.vocabulary import Layout
 from tests.runtime.manifests import small_manifest
 
 MANIFEST = small_manifest(
@@ -38,6 +39,16 @@ IMAGE = InputSpec(kind="image", height=8, width=4, channels=3)
 @pytest.mark.parametrize("facts", [PORTS_ALONE, NOTED, Facts()])
 def test_a_manifest_fits_its_own_graphs(facts: Facts) -> None:
     check_facts(MANIFEST, FIRST_GRAPH, facts)
+
+
+@pytest.mark.parametrize("name", ["head_lif", "block1.attn_lif"])
+@pytest.mark.parametrize("layout", ["packed", "dense"])
+def test_membranes_that_every_image_has_once_say_nothing_of_the_layout(
+    name: str, layout: Layout
+) -> None:
+    state = {f"next.state.{name}": (None, 32)}
+    facts = Facts(shapes=state, types=dict.fromkeys(state, "float32"))
+    check_facts(dataclasses.replace(MANIFEST, layout=layout), FIRST_GRAPH, facts)
 
 
 @pytest.mark.parametrize(
