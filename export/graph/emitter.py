@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from onnx import TensorProto
@@ -11,7 +10,7 @@ from onnx import TensorProto
 from export.fold.exact import Exact, quantise
 from export.fold.folded import FoldedConv, FoldedLinear, NetworkPlan
 from export.fold.folded import Neuron as FoldedNeuron
-from export.graph import membranes, products, qdq
+from export.graph import convs, membranes, products, qdq
 from export.graph.builder import GraphBuilder
 from export.graph.chunk import Chunk
 from export.graph.layouts.base import Layout, Rows
@@ -135,28 +134,20 @@ class Emitter:
         """X [B, C, H, W] -> [B, C', H', W']; for engines in int8 where `exact` allows it.
 
         ONNX Runtime's CPU has no integer convolution that is faster than the float one. With spike
-        ops, where `exact` says that x is mostly zero, channels are last.
+        ops, where `exact` says that x is mostly zero, channels are last (export/graph/convs.py).
         """
+        stage = int(name.removeprefix("conv")) - 1
         for observer in self.observers:
-            observer.conv(x, layer, int(name.removeprefix("conv")) - 1)
-        graph = self.graph
-        bias = graph.const(layer.bias)
+            observer.conv(x, layer, stage)
+        graph, weight = self.graph, ""
         if self.spike_ops and exact is not None:
-            inputs = [x, graph.const(products.as_matrix(layer)), bias]
-            return graph.custom("SpikeConv", inputs, 1, name=name)[0]
+            return convs.of_spikes(graph, x, layer, name, self.plan.config.resolution(stage))
+        bias = graph.const(layer.bias)
         if self.qdq and self._in_bytes(exact):
             assert exact is not None
             x = qdq.activation(graph, x, exact, name)
             weight = qdq.conv_weight(graph, layer, name)
-        else:
-            weight = graph.const(layer.weight)
-        kernel = layer.weight.shape[-1]
-        attributes: dict[str, Any] = {"kernel_shape": [kernel] * 2, "pads": [kernel // 2] * 4}
-        if layer.stride > 1:
-            attributes["strides"] = [layer.stride] * 2
-        if layer.groups > 1:
-            attributes["group"] = layer.groups
-        return graph.op("Conv", x, weight, bias, name=name, **attributes)
+        return convs.dense(graph, x, layer, name, bias, weight)
 
     def pool(self, x: str, name: str) -> str:
         """Max-pool (3, stride 2, padding 1)."""

@@ -79,7 +79,7 @@ def _graph(
         observers,
         options.int8,
         options.qdq,
-        options.takes_spike_ops and not layout.for_engines and not plan.config.stages,
+        options.takes_spike_ops and not layout.for_engines,
     )
     through = emit_network(e, source)
     logits, score = emit_readout(e, through)

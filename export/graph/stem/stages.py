@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from export.fold.exact import stage_range
 from export.graph.emitter import Emitter
-from export.graph.stem.stem import to_tokens
+from export.graph.stem.stem import pool, to_tokens
 from train.architectures.stages import gates, read_currents, sizes
 
 
@@ -19,7 +21,7 @@ def tokens_of_chunk(e: Emitter, current: str, *, constant: bool) -> str:
         if index > 0:
             exact = stage_range(e.plan.config, index)
             current = e.conv(stages.taken(index), e.plan.stem.convs[index], f"conv{number}", exact)
-        current = e.pool(current, f"pool{number}") if conv.pool else current
+        current = pool(e, current, f"pool{number}") if conv.pool else current
         stages.leave(index, current)
     return to_tokens(e, stages.left[-1])
 
@@ -64,24 +66,30 @@ class _Stages:
 
     def _fired(self, number: int, index: int, current: str) -> str:
         """Spikes of neuron `number` on a current of convolution `index`."""
-        plan, tail = self._e.plan.stem, [self._convs[index].width, *self._sizes[index]]
+        plan, tail = self._e.plan.stem, self._shape(index)
         lif = plan.residual_lif if self._lif_first else plan.lif
         once = self._constant and index == 0
         return self._e.lif_per_image(f"stem.lif{number + 1}", current, lif, tail, constant=once)
 
+    def _shape(self, index: int) -> list[int]:
+        """Of what convolution `index` leaves of an image, [D, H, W] or [H, W, D]."""
+        channels, sides = self._convs[index].width, self._sizes[index]
+        return [*sides, channels] if self._e.spike_ops else [channels, *sides]
+
     def _opened(self, x: str, index: int) -> str:
-        """`x` [C * B, D, H, W] in the places and heads whose gate fires."""
+        """`x` [C * B, D, H, W], or [C * B, H, W, D], in the places and heads whose gate fires."""
         graph, heads, conv = self._e.graph, self._e.plan.config.heads, self._convs[index]
-        number, (height, width) = self._gated.index(index) + 1, self._sizes[conv.gate]
-        split = graph.ints(-1, heads, conv.width // heads, height * width)
-        q = graph.op("Reshape", self.left[conv.gate], split, name=f"gate{number}_q")
-        sums = graph.op("ReduceSum", q, graph.ints(2), keepdims=0, name=f"gate{number}_sums")
-        self._e.summed(self.left[conv.gate], conv.width * height * width)
-        gate = self._e.lif_per_image(
-            f"stem.gate{number}", sums, self._e.plan.stem.gate_lif, [heads, height * width]
-        )
-        wide = graph.op("Unsqueeze", gate, graph.ints(2), name=f"gate{number}_wide")
-        k = graph.op("Reshape", x, split, name=f"gate{number}_k")
+        number, places = self._gated.index(index) + 1, math.prod(self._sizes[conv.gate])
+        tail = [places, heads] if self._e.spike_ops else [heads, places]
+        at = 3 if self._e.spike_ops else 2  # the axis of a head's channels
+        split, axis = [-1, *tail], graph.ints(at)
+        split.insert(at, conv.width // heads)
+        q = graph.op("Reshape", self.left[conv.gate], graph.ints(*split), name=f"gate{number}_q")
+        sums = graph.op("ReduceSum", q, axis, keepdims=0, name=f"gate{number}_sums")
+        self._e.summed(self.left[conv.gate], conv.width * places)
+        gate = self._e.lif_per_image(f"stem.gate{number}", sums, self._e.plan.stem.gate_lif, tail)
+        wide = graph.op("Unsqueeze", gate, axis, name=f"gate{number}_wide")
+        k = graph.op("Reshape", x, graph.ints(*split), name=f"gate{number}_k")
         opened = graph.op("Mul", k, wide, name=f"gate{number}_opened")
-        shape = graph.ints(-1, conv.width, height, width)
+        shape = graph.ints(-1, *self._shape(conv.gate))
         return graph.op("Reshape", opened, shape, name=f"gate{number}_map")

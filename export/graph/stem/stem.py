@@ -106,9 +106,11 @@ def _spike_stage(e: Emitter, current: str, stage: int, *, constant: bool = False
 
 def _pooled(e: Emitter, x: str, stage: int) -> str:
     """Max-pool a feature map where the stage has one."""
-    name = f"pool{stage + 1}"
-    if not e.plan.config.stem.pool[stage]:
-        return x
+    return pool(e, x, f"pool{stage + 1}") if e.plan.config.stem.pool[stage] else x
+
+
+def pool(e: Emitter, x: str, name: str) -> str:
+    """Max-pool a feature map, its axes as the float stem takes them."""
     if not e.spike_ops:
         return e.pool(x, name)
     planes = e.graph.op("Transpose", x, perm=[0, 3, 1, 2], name=f"{name}_planes")

@@ -82,7 +82,7 @@ def test_activations_are_exact_in_bytes(qdq: bool, layout: str) -> None:
     options = ExportOptions(1, layout, precision="int8", live_masks=True, qdq=qdq)  # type: ignore[arg-type]
     graphs = unroll(make_plan(network), options)
     kinds = {node.op_type for node in graphs["first.onnx"].graph.node}
-    assert kinds & {"MatMulIntegerToFloat", "DequantizeLinear"}
+    assert kinds & {"SpikeLinearInteger", "DequantizeLinear"}
     found = Bundle(OnnxRuntime, graphs, network.config, 1).run(inputs_of(network.config))
     assert_same(expected, found)
 

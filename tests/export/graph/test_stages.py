@@ -11,6 +11,7 @@ import pytest
 from export.fold.network import make_plan
 from export.graph.unroll import unroll
 from export.options import ExportOptions
+from plugins import SPIKE_OPS
 from tests.export.dyadic import (
     SCORES,
     TIMESTEPS,
@@ -100,4 +101,32 @@ def test_weights_that_bytes_hold_give_the_same_in_int8(arch: str, qdq: bool) -> 
     options = ExportOptions(2, "dense", precision="int8", live_masks=True, qdq=qdq)
     graphs = unroll(make_plan(network), options)
     found = Bundle(OnnxRuntime, graphs, network.config, 2).run(inputs_of(network.config))
+    assert_same(expected, found)
+
+
+@pytest.mark.parametrize(("arch", "form"), CASES)
+def test_convolutions_of_spikes_pay_for_spikes_alone(arch: str, form: str) -> None:
+    """Those of 3 x 3 and of single pixels; depth-wise ones are dense, and strides of 3 x 3."""
+    network = dyadic_network(config_of(arch, form))
+    (graph,) = unroll(make_plan(network), ExportOptions(TIMESTEPS, "dense")).values()
+    kinds = {node.name: node.op_type for node in graph.graph.node}
+    for number, conv in enumerate(network.config.stages, start=1):
+        dense = conv.takes < 0 or conv.depthwise or (conv.kernel, conv.stride) == (3, 2)
+        sparse = "SpikeLinear" if conv.kernel == 1 else "SpikeConv"
+        assert kinds[f"stem/conv{number}"] == ("Conv" if dense else sparse), number
+    assert kinds["block1/qkv"] == "SpikeLinear"
+
+
+@pytest.mark.parametrize(("arch", "form"), CASES)
+def test_graphs_without_these_ops_equal_torch(arch: str, form: str) -> None:
+    network, expected = expected_of(arch, form)
+    graphs = unroll(
+        make_plan(network), ExportOptions(4, "packed", live_masks=True, spike_ops=False)
+    )
+    assert not any(
+        node.domain == "spikehalt" and node.op_type in SPIKE_OPS
+        for graph in graphs.values()
+        for node in graph.graph.node
+    )
+    found = Bundle(OnnxRuntime, graphs, network.config, 4).run(inputs_of(network.config))
     assert_same(expected, found)
