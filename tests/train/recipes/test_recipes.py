@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from spikehalt.errors import ConfigError
+from train.architectures import ARCHITECTURES
 from train.config import TrainConfig
 from train.models import SpikingTransformer, named_model
 from train.recipes import load_recipe, merge, recipe_names
@@ -14,6 +16,7 @@ PAPERS = {  # (alpha, beta, gamma, stem)
     "cifar10-at-snn-32": (5.0, -10.0, 32, "sps"),
     "cifar10-stas": (-5.0, 0.0, 0, "isps"),
     "cifar10-stas-spikingformer": (5.0, -25.0, 0, "isps"),
+    "cifar100-stas-spikingformer": (5.0, -25.0, 0, "isps"),
     "imagenet-stas": (-5.0, 0.0, 0, "isps"),
 }
 
@@ -35,6 +38,13 @@ PUBLISHED = {  # epochs, batch, peak, last rate, warm-up epochs, weight decay, e
     "imagenet-maxformer-static": (200, 512, 2.7e-3, 2.5e-6, 5, 0.05, 0.25, 0),
     "cifar10-qkformer-static": (400, 64, 1e-3, 1e-5, 20, 0.06, 0.25, 200),
     "imagenet-qkformer-static": (200, 576, 1.35e-3, 1e-6, 5, 0.05, 0.25, 0),
+    "cifar100-spikingformer-static": (400, 64, 5e-4, 1e-5, 20, 0.06, 0.25, 200),
+    "cifar100-sdt-static": (300, 64, 3e-4, 1e-5, 20, 0.06, 0.0, 200),
+    "cifar100-maxformer-static": (400, 64, 1.5e-3, 1e-5, 20, 0.06, 0.25, 250),
+    "cifar100-qkformer-static": (400, 64, 1e-3, 1e-5, 20, 0.06, 0.25, 200),
+    "imagenet-spikingformer-static": (300, 288, 5e-4, 1e-5, 20, 0.05, 0.25, 0),
+    "cifar10-dvs-maxformer-static": (106, 16, 5e-3, 1e-5, 10, 0.06, 0.0, 0),
+    "dvs128-gesture-maxformer-static": (160, 16, 5e-3, 1e-5, 10, 0.06, 0.0, 0),
     "cifar10-dvs-qkformer-static": (106, 16, 5e-3, 1e-5, 10, 0.06, 0.0, 0),
     "imagenet-espikeformer-static": (150, 1024, 2.4e-3, 1e-6, 10, 0.05, 0.25, 0),
     "imagenet-static": (300, 192, 5e-4, 1e-5, 20, 0.05, 0.25, 0),
@@ -51,6 +61,35 @@ def test_static_schedules_are_those_of_the_published_repositories(name: str) -> 
     assert augment.mixup_off_epoch == unmixed_from
     assert static.learning_rate * static.final_fraction == pytest.approx(last, rel=0.01)
     assert static.epochs * static.warmup_fraction == pytest.approx(warmup, rel=0.01)
+
+
+HALTING = [name for name in recipe_names() if name.endswith("-halting")]
+SCORES = {"qkformer": (5.0, -10.0)}  # blocks as Spikformer's; all others add currents
+
+
+@pytest.mark.parametrize("name", HALTING)
+def test_halting_goes_on_from_the_static_recipe_of_the_architecture(name: str) -> None:
+    config, static = load_recipe(name), load_recipe(name.replace("-halting", "-static"))
+    model, halting = config.model, config.model.halting
+    assert replace(model, halting=static.model.halting) == static.model and model.depth > 1
+    assert (config.static, config.data) == (static.static, static.data)
+    assert (config.batch_size, config.loss) == (static.batch_size, static.loss)
+    assert (halting.mode, halting.epsilon) == ("block_time", 0.01)
+    assert (halting.alpha, halting.beta) == SCORES.get(model.arch, (5.0, -25.0))
+    assert config.halting.ponder_weight == (1e-4 if "imagenet" in name else 1e-3)
+
+
+def test_every_architecture_has_a_recipe_whose_tokens_halt() -> None:
+    found = [load_recipe(name) for name in recipe_names()]
+    assert {each.model.arch for each in found if each.halting.epochs} == set(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("name", ["cifar10-dvs-maxformer-static", "cifar10-dvs-qkformer-static"])
+def test_event_recipes_train_the_papers_models(name: str) -> None:
+    model = load_recipe(name).model
+    papers = named_model(f"{model.arch}-2-256")
+    assert model.stem.form == papers.stem.form  # which says all of the stages
+    assert replace(model, stem=papers.stem) == papers
 
 
 @pytest.mark.parametrize("name", recipe_names())
