@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import socket
-from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.config import STARTUP_FAILURE
 
-from runtime.serve.guards import GuardedProtocol
+from runtime.serve.listening import bind, configure, run
 from runtime.serve.options import Limits
 from spikehalt import console
-from spikehalt.errors import ConfigError
 
 HOST = "127.0.0.1"
 _GRACE_S = 2
@@ -50,27 +46,17 @@ def serve(app: ASGIApp, port: int, name: str) -> int:
         ConfigError: the port is taken.
     """
     limits = Limits()
-    config = uvicorn.Config(
+    config = configure(
         app,
-        host=HOST,
-        port=port,
-        http=partial(GuardedProtocol, limits=limits),  # type: ignore[arg-type]
+        HOST,
+        port,
+        limits,
         ws_max_size=limits.body_bytes,
         ws_per_message_deflate=False,  # nothing is saved between processes of one machine
-        lifespan="on",
         log_level="error",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    try:
-        bound = config.bind_socket()
-    except SystemExit:  # uvicorn's log says why
-        raise ConfigError(f"cannot listen at {HOST} port {port}: choose another --port") from None
+    bound = bind(config)
     address = f"http://{HOST}:{bound.getsockname()[1]}/"
     server = _Server(config, f"{name} is live at {address} (this machine alone; Ctrl-C ends it)")
-    # uvicorn raises the signal that ended it once more, which would end this process by it.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    server.run([bound])
-    return 0 if server.started else STARTUP_FAILURE
+    return run(server, bound)

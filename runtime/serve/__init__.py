@@ -2,7 +2,8 @@
 
 Needs `spikehalt[serve]`. What clients may say, and how to run it: docs/serving.md.
 
-    run       the server's processes, ports, certificates and limits
+    run       the server's processes, certificates and log
+    listening uvicorn as every server here runs it
     app       the application: routes, and what errors look like
     guards    who may ask, how much, and how slowly
     models    the served bundles by name; a replaced one is opened anew

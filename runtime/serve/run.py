@@ -1,19 +1,17 @@
-"""The server's processes, ports, certificates and limits: uvicorn, told what it has to know."""
+"""The server's processes, certificates and log: uvicorn, told what it has to know."""
 
 from __future__ import annotations
 
 import os
-import signal
 import ssl
 import tempfile
 from functools import partial
 from typing import Any
 
 import uvicorn
-from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from runtime.serve.guards import GuardedProtocol
+from runtime.serve.listening import bind, configure, run
 from runtime.serve.options import Listening, ServeOptions
 from spikehalt.errors import ConfigError
 
@@ -38,18 +36,9 @@ def serve(options: ServeOptions, listening: Listening) -> int:
         ConfigError: certificates that cannot be read, or a port that is taken.
     """
     config = _config(options, listening)
-    try:
-        socket = config.bind_socket()
-    except SystemExit:  # uvicorn's log says why
-        raise ConfigError(
-            f"cannot listen at {listening.host} port {listening.port}: choose another --port"
-        ) from None
+    socket = bind(config)
     if listening.workers == 1:
-        server = uvicorn.Server(config)
-        # uvicorn raises the signal that ended it once more, which would end this process by it.
-        signal.signal(signal.SIGTERM, lambda *_: None)
-        server.run([socket])
-        return 0 if server.started else STARTUP_FAILURE
+        return run(uvicorn.Server(config), socket)
     with tempfile.TemporaryDirectory(prefix="spikehalt-metrics-") as folder:
         os.environ[_FOLDER_VARIABLE] = folder
         Multiprocess(config, [socket]).run()
@@ -60,20 +49,15 @@ def _config(options: ServeOptions, listening: Listening) -> uvicorn.Config:
     if listening.client_ca is not None and listening.certificate is None:
         raise ConfigError("clients' certificates need one of the server's: give --tls-cert")
     required = ssl.CERT_NONE if listening.client_ca is None else ssl.CERT_REQUIRED
-    return uvicorn.Config(
+    return configure(
         partial(_create_app, options),
+        listening.host,
+        listening.port,
+        options.limits,
         factory=True,
-        host=listening.host,
-        port=listening.port,
         workers=listening.workers,
-        http=partial(GuardedProtocol, limits=options.limits),  # type: ignore[arg-type]
         ws="none",
-        loop="auto",
-        lifespan="on",
         log_config=_LOG,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
         timeout_graceful_shutdown=GRACE_S,
         ssl_certfile=listening.certificate,
         ssl_keyfile=listening.key,
