@@ -4,10 +4,12 @@
     python -m benchmarks.serve BUNDLE --overload 600     ten minutes at twice the capacity
     python -m benchmarks.serve.continuous BUNDLE         what joining a running batch would bring
 
-The engine runs with one thread in both, in batches of at most 64; `hey` (`apt-get install hey`)
-asks. Rows: whole batches, directly and as requests of 64 images (saturation); single images,
-directly, by one client that waits for each (what HTTP adds), and by 64 clients. Times vary with
-what else the machine does, processor time and the fastest tenth less.
+The engine runs with one thread in both, in batches of at most 64; `hey` asks, and `wrk` where
+single requests are timed (`apt-get install hey wrk`). Rows: whole batches, directly and as
+requests of 64 images (saturation); single images, directly, by one client that waits for each
+(what HTTP adds), and by 64 clients. An engine that is called again at once has its weights and
+code in the processor's caches, one that waited has not: hence a row with a pause between calls.
+Times vary with what else the machine does, processor time and the fastest tenth less.
 """
 
 from __future__ import annotations
@@ -25,14 +27,17 @@ from numpy.typing import NDArray
 
 from benchmarks.common import command_line
 from benchmarks.common.table import Row, Table, console, number, words
-from benchmarks.serve.hey import Body, run_hey, write_body
+from benchmarks.serve.hey import Body, Load, run_hey, write_body
 from benchmarks.serve.server import Server
+from benchmarks.serve.wrk import run_wrk
 from runtime import Engine
 from runtime.cli import options as shared
 from spikehalt import commands
 
 BATCH, CLIENTS = 64, 64
 _CROWD = 16  # clients of whole batches: more than the queue holds
+_PAUSE_S = 0.001  # about what lies between the answer to a client and its next request
+_ONE_CLIENT_S = 3
 Figures = dict[str, float]
 
 
@@ -94,12 +99,13 @@ def compare(
             asked, server, url, single, CLIENTS, options.images, 1
         ),
         "engine, single images": partial(direct, engine, images[:1], few),
-        "requests of 1 image, 1 client": partial(asked, server, url, single, 1, few, 1),
+        "engine, single images, 1 ms apart": partial(direct, engine, images[:1], few, _PAUSE_S),
+        "requests of 1 image, 1 client": partial(asked_by_one, server, url, single),
     }
-    measured = rounds(list(candidates.values()), options.rounds)
+    found = rounds(list(candidates.values()), options.rounds)
     rows = [
         Row(name, {key: statistics.median(each[key] for each in of_one) for key in of_one[0]})
-        for name, of_one in zip(candidates, measured, strict=True)
+        for name, of_one in zip(candidates, found, strict=True)
     ]
     table().print(rows)
     console.print(added(rows), highlight=False)
@@ -113,11 +119,13 @@ def rounds(candidates: Sequence[Callable[[], Figures]], count: int) -> list[list
     return [list(of_one) for of_one in zip(*turns, strict=True)]
 
 
-def direct(engine: Engine, images: NDArray[np.uint8], calls: int) -> Figures:
+def direct(engine: Engine, images: NDArray[np.uint8], calls: int, pause_s: float = 0.0) -> Figures:
     """Calls of the engine, one after another."""
     times: list[float] = []
     cpu_s = time.process_time()
     for _ in range(calls):
+        if pause_s:
+            time.sleep(pause_s)
         begin = time.perf_counter()
         engine(images)
         times.append(time.perf_counter() - begin)
@@ -132,12 +140,23 @@ def direct(engine: Engine, images: NDArray[np.uint8], calls: int) -> Figures:
 def asked(server: Server, url: str, body: Body, clients: int, count: int, images: int) -> Figures:
     """Requests of so many images each; the processor time is the server's."""
     count = max(count // clients, 1) * clients
+    return measured(server, partial(run_hey, url, body, clients, "-n", str(count)), images)
+
+
+def asked_by_one(server: Server, url: str, body: Body) -> Figures:
+    """Requests of one image, one after another; the processor time is the server's."""
+    return measured(server, partial(run_wrk, url, body, _ONE_CLIENT_S), 1)
+
+
+def measured(server: Server, make: Callable[[], Load], images: int) -> Figures:
+    """The figures of a load of requests of so many images each, all of which are answered."""
     cpu_s = server.cpu_s
-    load = run_hey(url, body, clients, "-n", str(count))
+    load = make()
     used_s = server.cpu_s - cpu_s
-    assert load.statuses == {200: count}, load
+    assert load.statuses.keys() == {200}, load
     return {
-        "images_per_s": load.requests_per_s * images, "cpu_ms": 1e3 * used_s / (count * images),
+        "images_per_s": load.requests_per_s * images,
+        "cpu_ms": 1e3 * used_s / (load.statuses[200] * images),
         "p10_ms": load.p10_ms, "p50_ms": load.p50_ms, "p99_ms": load.p99_ms,
     }  # fmt: skip
 
@@ -156,14 +175,16 @@ def table() -> Table:
 
 def added(rows: Sequence[Row]) -> str:
     """The ratios that matter, in words."""
-    whole, of_whole, of_many, single, of_single = rows
+    whole, of_whole, of_many, single, apart, of_single = rows
     return (
         f"at saturation: {of_whole['images_per_s'] / whole['images_per_s']:.1%} of the engine's "
         f"images/s by requests of 64, {of_many['images_per_s'] / whole['images_per_s']:.1%} by "
         f"requests of 1; processor time per image × {of_whole['cpu_ms'] / whole['cpu_ms']:.3f} and "
         f"× {of_many['cpu_ms'] / whole['cpu_ms']:.3f}; one client: "
         f"{of_single['p50_ms'] - single['p50_ms']:+.2f} ms at p50, "
-        f"{of_single['p10_ms'] - single['p10_ms']:+.2f} ms at p10"
+        f"{of_single['p10_ms'] - single['p10_ms']:+.2f} ms at p10, of which the engine takes "
+        f"{apart['p50_ms'] - single['p50_ms']:+.2f} and {apart['p10_ms'] - single['p10_ms']:+.2f} "
+        "after a pause"
     )
 
 
