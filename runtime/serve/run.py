@@ -16,6 +16,8 @@ from runtime.serve.options import Listening, ServeOptions
 from spikehalt.errors import ConfigError
 
 _FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+# Workers count in files that they map: on a disk that fills up, they would be ended by SIGBUS.
+_MEMORY = "/dev/shm"
 GRACE_S = 30  # what is queued is answered within it when the server is told to stop
 _LOG: dict[str, Any] = {
     "version": 1,
@@ -39,7 +41,8 @@ def serve(options: ServeOptions, listening: Listening) -> int:
     socket = bind(config)
     if listening.workers == 1:
         return run(uvicorn.Server(config), socket)
-    with tempfile.TemporaryDirectory(prefix="spikehalt-metrics-") as folder:
+    in_memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="spikehalt-metrics-", dir=in_memory) as folder:
         os.environ[_FOLDER_VARIABLE] = folder
         Multiprocess(config, [socket]).run()
     return 0

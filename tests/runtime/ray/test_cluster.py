@@ -9,7 +9,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import tarfile
 import threading
 import time
@@ -37,6 +36,7 @@ from spikehalt.ray import Predictor, serve
 from spikehalt.ray.cluster import connected
 from tests.deploy.pages import lines, python
 from tests.runtime.serve.conftest import encoded, write_toy
+from tests.runtime.serve.server import free_port
 from tests.train.samples import quick_run
 from train.loop.sweep import parse_axis, sweep
 
@@ -247,12 +247,6 @@ def replicas(name: str) -> list[int]:
         except OSError:  # it has just ended
             continue
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Load:

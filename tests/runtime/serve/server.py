@@ -10,11 +10,19 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 ROOT = Path(__file__).parents[3]
 START_S, STOP_S = 60, 30
+
+
+def free_port() -> int:
+    """One at which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class RunningServer:
@@ -23,13 +31,16 @@ class RunningServer:
     Args:
         arguments: of the command.
         folder: in which it is started.
+        within: a command line that runs this one.
     """
 
-    def __init__(self, arguments: list[str], folder: Path = ROOT) -> None:
+    def __init__(
+        self, arguments: list[str], folder: Path = ROOT, within: Sequence[str] = ()
+    ) -> None:
         self.log: list[str] = []
         self._started = threading.Event()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "spikehalt", "serve", *arguments, "--port", "0"],
+            [*within, sys.executable, "-m", "spikehalt", "serve", *arguments, "--port", "0"],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
             stderr=subprocess.PIPE,

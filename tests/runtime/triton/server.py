@@ -11,13 +11,14 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
+
+from tests.runtime.serve.server import free_port
 
 ROOT = Path(__file__).parents[3]
 PYTHON = os.environ.get("SPIKEHALT_TRITON_PYTHON")
@@ -45,7 +46,7 @@ class TritonServer:
         home = Path(wheel) / "tritonserver"
         backends = _backends(home, version, work)
         path = f"{Path(packages) / 'nvidia_pytriton.libs'}:{libraries}"
-        self.address = f"127.0.0.1:{_free_port()}"
+        self.address = f"127.0.0.1:{free_port()}"
         self._log = (work / "triton.log").open("w")
         self.process = subprocess.Popen(
             [
@@ -112,9 +113,3 @@ def _backends(home: Path, version: str, work: Path) -> Path:
     shutil.copy2(stub, folder)
     (folder / stub.name).chmod(0o755)
     return folder.parent
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
