@@ -24,8 +24,8 @@ class EnergyOptions:
 
     Attributes:
         checkpoints: one or more networks; the others are compared with the first.
-        split: images to measure firing rates and live tokens on.
-        count: how many of them for the firing rates, spread over all classes.
+        split: images to measure accuracy, live tokens and firing rates on.
+        count: at most so many of them, spread over all classes; none = all.
         epsilon: halting margin; none = the configured one.
         data_path: the folder or zip, where it is not the one of the training.
         constants: energy of an operation, and of a byte moved, in the papers' formula.
@@ -36,7 +36,7 @@ class EnergyOptions:
 
     checkpoints: tuple[str, ...] = given(positional=True, nargs="+", metavar="CKPT")
     split: Literal["test", "validation"] = "test"
-    count: int = given(512, metavar="N")
+    count: int | None = given(None, metavar="N")
     epsilon: float | None = None
     data_path: str = given("", metavar="PATH")
     constants: Constants = field(default_factory=Constants)
@@ -46,7 +46,7 @@ class EnergyOptions:
 
     def __post_init__(self) -> None:
         require(
-            self.count >= 1,
+            self.count is None or self.count >= 1,
             f"count is {self.count}, must be >= 1: firing rates are measured on them",
         )
         if self.epsilon is not None:

@@ -12,7 +12,7 @@ import torch
 from spikehalt.errors import ConfigError
 from spikehalt.exits import NEVER, calibrated_names
 from train.checkpoint import load_checkpoint
-from train.data import Split, a_few
+from train.data import Split
 from train.figures.curves import PANELS, draw_curves
 from train.figures.energy import draw_energy
 from train.figures.heatmap import draw_heatmaps
@@ -59,8 +59,8 @@ def _test_images(source: Source, default: int) -> tuple[SpikingTransformer, Spli
     checkpoint = load_checkpoint(source.files[0])
     network = checkpoint.network().to(best_device())
     data = checkpoint_data(checkpoint, source.data_path)
-    test = part_of(data, "test").to(best_device())
-    return network, next(iter(test.batches([a_few(test, source.count or default)])))
+    test = part_of(data, "test", source.count or default).to(best_device())
+    return network, next(iter(test.batches([torch.arange(len(test))])))
 
 
 @torch.no_grad()
@@ -102,7 +102,6 @@ def _energy(source: Source) -> Any:
             Constants(),
             count=source.count or 512,
             data_path=source.data_path,
-            few=source.count > 0,
         )
         for path in source.files
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from train.models.network import SpikingTransformer
 from train.models.neurons import LIF, Integer
 from train.parallel.devices import exact_float32
 
-Sums = dict[str, list[float]]
+Sums = dict[str, tuple[Tensor, Tensor]]  # by module name: of values, and how many there were
 
 
 @torch.no_grad()
@@ -21,37 +22,51 @@ Sums = dict[str, list[float]]
 def measure_firing_rates(
     network: SpikingTransformer, split: ImageSource, *, images: int = 512, batch_size: int = 64
 ) -> dict[str, float]:
-    """Mean input value per element of every convolution and linear layer, over live tokens.
+    """`firing_rates` of some images.
 
     Args:
         network: put into evaluation mode for the measurement.
         split: images to measure on.
         images: how many of them, spread over all classes.
         batch_size: images per pass.
+    """
+    was_training = network.training
+    network.eval()
+    try:
+        with firing_rates(network) as rates:
+            for batch in split.batches(a_few(split, images).split(batch_size)):
+                network(batch.images)
+    finally:
+        network.train(was_training)
+    return rates
 
-    Returns:
-        By module name. Spikes are 0 or 1, so this is the firing rate; tokens count their sum,
-        integers 0..D the spikes that they stand for. The neurons of q, k and v are there with their
-        mean output, gates of stages with their input.
+
+@contextmanager
+def firing_rates(network: SpikingTransformer) -> Iterator[dict[str, float]]:
+    """Mean input value per element of every convolution and linear layer, over live tokens.
+
+    Gives:
+        By module name, filled when the context ends, of all passes inside it. Spikes are 0 or 1, so
+        this is the firing rate; tokens count their sum, integers 0..D the spikes that they stand
+        for. The neurons of q, k and v are there with their mean output, gates of stages with their
+        input.
     """
     sums: Sums = {}
+    rates: dict[str, float] = {}
     hooks = [
         module.register_forward_hook(collector(name, sums))
         for name, module in network.named_modules()
         if (collector := _collector_of(name, module)) is not None
     ]
-    was_training = network.training
-    network.eval()
     try:
-        for batch in split.batches(a_few(split, images).split(batch_size)):
-            network(batch.images)
+        yield rates
     finally:
         for hook in hooks:
             hook.remove()
-        network.train(was_training)
     config = network.config
     spikes = config.lif.levels if config.architecture.integer else 1
-    return {name: spikes * total / max(count, 1) for name, (total, count) in sums.items()}
+    for name, (total, count) in sums.items():
+        rates[name] = spikes * float(total) / max(float(count), 1)
 
 
 def _collector_of(name: str, module: nn.Module) -> Callable[[str, Sums], Any] | None:
@@ -66,9 +81,7 @@ def _collector_of(name: str, module: nn.Module) -> Callable[[str, Sums], Any] | 
 
 def _inputs(name: str, sums: Sums) -> Any:
     def collect(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        entry = sums.setdefault(name, [0.0, 0.0])
-        entry[0] += float(inputs[0].abs().double().sum())
-        entry[1] += inputs[0].numel()
+        _add(sums, name, inputs[0].abs(), torch.tensor(inputs[0].numel()))
 
     return collect
 
@@ -76,12 +89,17 @@ def _inputs(name: str, sums: Sums) -> Any:
 def _outputs(name: str, sums: Sums) -> Any:
     def collect(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         live = inputs[1] if len(inputs) > 1 else None
-        entry = sums.setdefault(name, [0.0, 0.0])
-        entry[0] += float(output.double().sum())
-        present = output[..., 0].numel() if live is None else float(live.sum())
-        entry[1] += present * output.shape[-1]
+        present = torch.tensor(output[..., 0].numel()) if live is None else live.sum()
+        _add(sums, name, output, present * output.shape[-1])
 
     return collect
+
+
+def _add(sums: Sums, name: str, values: Tensor, count: Tensor) -> None:
+    """Add up on the values' device, which nobody waits for."""
+    total = values.double().sum()
+    before = sums.get(name)
+    sums[name] = (total, count) if before is None else (before[0] + total, before[1] + count)
 
 
 @torch.no_grad()

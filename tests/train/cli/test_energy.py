@@ -1,14 +1,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
 from tests.train.cli.calling import call
 from tests.train.samples import quick_run
+from train.baselines.build import build_network
+from train.checkpoint import load_checkpoint
 from train.cli import main
+from train.data import a_few
 from train.loop.run import run
+from train.measure.constants import Constants
+from train.measure.energy import energy_by_module
+from train.measure.energy_report import energy_report
+from train.measure.evaluate import evaluate
+from train.measure.firing_rates import measure_firing_rates
+from train.measure.splits import checkpoint_data
+from train.models import SpikingTransformer
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +66,34 @@ def test_memory_access_costs_more_and_is_said(
         totals.append(json.loads(out.read_text())["reports"][0]["total_mj"])
     assert totals[1] > totals[0]
     assert "1.25 pJ per byte moved: 4 bytes of weight per operation" in capsys.readouterr().out
+
+
+def test_one_pass_over_as_many_images_as_asked_for_gives_everything(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    forward = SpikingTransformer.forward
+
+    def counted(network: SpikingTransformer, images: Tensor, epsilon: float | None = None) -> Any:
+        seen.append(len(images))
+        return forward(network, images, epsilon)
+
+    monkeypatch.setattr(SpikingTransformer, "forward", counted)
+    assert main(["energy", str(trained / "halting.pt"), "--count", "70"]) == 0
+    assert sum(seen) == 70
+
+
+def test_firing_rates_are_those_of_the_margin_asked_for(trained: Path, tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(trained / "halting.pt")
+    report = energy_report(str(trained / "halting.pt"), Constants(), count=20, epsilon=0.9)
+    halting = replace(checkpoint.model.halting, epsilon=0.9)
+    network = build_network(replace(checkpoint.model, halting=halting))
+    network.load_state_dict(checkpoint.weights)
+    images = checkpoint_data(checkpoint).test
+    rates = measure_firing_rates(network, images, images=20)
+    tokens = evaluate(network.eval(), images.take(a_few(images, 20))).tokens_per_block
+    expected = energy_by_module(network, rates, torch.tensor(tokens), Constants())
+    assert [each.acs for each in report.modules] == pytest.approx([each.acs for each in expected])
 
 
 def test_json_is_what_the_file_has(

@@ -172,6 +172,17 @@ def test_labels_keep_the_checkpoints_names_whatever_the_data_lack(
     assert "the checkpoint does not know dog, and the data lack 10, 9" in said
 
 
+def test_files_of_parts_that_are_not_measured_are_not_read(pictures: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(pictures / "data", tmp_path / "data"))
+    for file in (path / "train").rglob("*.png"):
+        file.write_bytes(b"damaged")
+    (path / "test" / "cat" / "0.png").write_bytes(b"damaged")  # not among the 3 taken
+    checkpoint = str(pictures / "run" / "static.pt")
+    assert main(["energy", checkpoint, "--data-path", str(path), "--count", "3"]) == 0
+    options = ["--split", "validation"]
+    assert main(["evaluate", checkpoint, "--data-path", str(path), *options]) == 0
+
+
 @pytest.mark.parametrize("command", ["evaluate", "energy"])
 def test_without_test_images_others_are_taken_only_when_asked_for(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
