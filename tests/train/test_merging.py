@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from train.merging import NO_PARTNER, choose_sources, merge, similarity, surviving
+from train.merging import (
+    NO_PARTNER,
+    choose_sources,
+    merge,
+    merge_similar,
+    similar_sources,
+    similarity,
+    surviving,
+)
 
 shapes = st.tuples(
     st.integers(1, 3), st.integers(1, 3), st.sampled_from([2, 3, 31, 32, 33, 64, 65, 197])
@@ -143,3 +151,66 @@ def test_moved_says_where_every_vector_went() -> None:
                     gathered[t, image, slot] += x[t, image, position]
     assert torch.equal(gathered, merged.x)
     assert int(merged.moved.max()) == 4
+
+
+taus = st.sampled_from([0.05, 0.5, 0.8, 0.95, 1.0])
+
+
+@settings(max_examples=40, deadline=None)
+@given(shape=shapes, seed=st.integers(0, 10_000), tau=taus, share=st.sampled_from([0.0, 0.3, 1.0]))
+def test_a_merge_of_what_is_similar_conserves_live_sums(
+    shape: tuple[int, int, int], seed: int, tau: float, share: float
+) -> None:
+    x, size, live = random_tokens(shape, seed, share)
+    merged = merge_similar(x, size, live, similar_sources(x[0], live[0], tau))
+    assert merged.x.shape == x.shape and (merged.live <= live).all()
+    has_partner = live[..., 1::2].sum(-1) > 0
+    alive_before, alive_after = (x * live.unsqueeze(-1)).sum(-2), merged.x.sum(-2)
+    assert torch.equal(alive_after[has_partner], alive_before[has_partner])
+    sizes = (size * live).sum(-1), (merged.size * merged.live).sum(-1)
+    assert torch.equal(sizes[0][has_partner], sizes[1][has_partner])
+    assert (merged.x[merged.live == 0] == 0).all() and (merged.size >= 1).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(shape=shapes, seed=st.integers(0, 10_000), tau=taus)
+def test_live_even_tokens_as_similar_as_the_threshold_are_the_sources(
+    shape: tuple[int, int, int], seed: int, tau: float
+) -> None:
+    x, _, live = random_tokens(shape, seed, 0.6)
+    source = similar_sources(x[0], live[0], tau)
+    best = similarity(x[0], live[0]).amax(-1)
+    assert not source[..., 1::2].any()
+    wanted = (live[0][..., ::2] > 0) & (best >= torch.tensor(tau))
+    assert torch.equal(source[..., ::2], wanted)
+
+
+def test_a_lower_threshold_merges_what_a_higher_one_does_and_more() -> None:
+    x, _, live = random_tokens((1, 3, 64), 5, 0.8)
+    low, high = (similar_sources(x[0], live[0], tau) for tau in (0.6, 0.9))
+    assert (high <= low).all() and low.sum() > high.sum()
+
+
+def test_parallel_tokens_have_a_similarity_of_one_exactly() -> None:
+    """So the threshold 1 merges those that point the same way, whatever their length."""
+    direction = torch.tensor([3.0, 1.0, 2.0, 7.0])
+    x = direction * torch.arange(1.0, 65.0).view(1, 64, 1)
+    assert similar_sources(x, torch.ones(1, 64), 1.0)[0, ::2].all()
+
+
+def test_similar_sources_that_lose_their_partners_later_disappear() -> None:
+    x, ones = torch.ones(2, 1, 4, 3), torch.ones(2, 1, 4)
+    live = torch.tensor([[1.0, 1, 1, 1], [1.0, 0, 1, 0]]).unsqueeze(1)
+    merged = merge_similar(x * live.unsqueeze(-1), ones, live, similar_sources(x[0], live[0], 0.9))
+    assert merged.live[:, 0].tolist() == [[0, 1, 0, 1], [0, 0, 0, 0]]
+    assert merged.size[0, 0].tolist() == [1, 3, 1, 1] and not merged.x[1].any()
+    assert merged.moved[:, 0].tolist() == [[1, 1, 1, 3], [-1, 1, -1, 3]]
+
+
+def test_gradients_pass_through_a_merge_of_what_is_similar_unchanged() -> None:
+    x = torch.rand(2, 1, 6, 3, requires_grad=True)
+    ones = torch.ones(2, 1, 6)
+    source = similar_sources(x[0].detach(), ones[0], 0.5)
+    assert source.any()
+    merge_similar(x, ones, ones, source).x.sum().backward()
+    assert x.grad is not None and torch.equal(x.grad, torch.ones_like(x))

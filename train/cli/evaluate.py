@@ -14,12 +14,14 @@ from spikehalt.console import note, write_table
 from spikehalt.exits import CONFIDENCE, ENTROPY, HALTING, MAX_DROP, NEVER, PolicyName
 from train.cli.options.fields import add_fields, given, read_fields
 from train.cli.options.outputs import check_writable, give_figures
-from train.config import check_epsilon, check_max_drop, require
+from train.config import check_epsilon, check_max_drop, check_merge_threshold, require
 
 if TYPE_CHECKING:
     from train.checkpoint import Checkpoint
     from train.measure.adaptivity import Adaptivity
     from train.measure.policies import PolicyFigures
+
+KNOBS = (">epsilon", ">merge at")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class EvaluateOptions:
         checkpoint: a finished checkpoint of ours.
         split: where the reported figures come from; thresholds always come from `validation`.
         epsilon: halting margins to try (STAS^epsilon); none = the configured one.
+        merge_threshold: similarities from which tokens merge, to try in place of what is
+            configured, in (0, 1], or 0 for no merging.
         policy: exit policies to try.
         max_drop: each policy takes the threshold with the fewest timesteps that loses at most this
             share of accuracy on the validation images, such as 0.005 or 0.5%; where every exit
@@ -45,6 +49,7 @@ class EvaluateOptions:
     checkpoint: str = given(positional=True, metavar="CKPT")
     split: Literal["test", "validation"] = "test"
     epsilon: tuple[float, ...] = ()
+    merge_threshold: tuple[float, ...] = ()
     policy: tuple[PolicyName, ...] = (NEVER.name, ENTROPY.name, CONFIDENCE.name, HALTING.name)
     max_drop: float = given(MAX_DROP, type=share, metavar="SHARE")
     static: str = given("", metavar="CKPT")
@@ -58,6 +63,8 @@ class EvaluateOptions:
         check_max_drop(self.max_drop)
         for epsilon in self.epsilon:
             check_epsilon(epsilon)
+        for threshold in self.merge_threshold:
+            check_merge_threshold(threshold)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +99,7 @@ def _measure(options: EvaluateOptions) -> list[PolicyFigures]:
         options.policy,
         split=options.split,
         margins=options.epsilon,
+        merge_thresholds=options.merge_threshold,
         max_drop=options.max_drop,
         batch_size=options.batch,
         static=_static(options),
@@ -112,8 +120,13 @@ def _static(options: EvaluateOptions) -> Checkpoint | None:
 def _plain(row: PolicyFigures) -> dict[str, Any]:
     """The row for JSON, which knows no infinity: a threshold that nothing reaches is null."""
     plain = asdict(row)
-    plain = {"epsilon": plain.pop("epsilon"), **plain.pop("point"), **plain}
+    plain = {**_knobs(plain), **plain.pop("point"), **plain}
     return plain if math.isfinite(row.point.threshold) else {**plain, "threshold": None}
+
+
+def _knobs(plain: dict[str, Any]) -> dict[str, Any]:
+    """What was turned, which comes first."""
+    return {name: plain.pop(name) for name in ("epsilon", "merge_threshold")}
 
 
 def _threshold(value: float) -> str:
@@ -123,10 +136,10 @@ def _threshold(value: float) -> str:
 def _write(options: EvaluateOptions, rows: Sequence[PolicyFigures]) -> None:
     write_table(
         f"{options.checkpoint}, {options.split} images; exit thresholds from validation images",
-        (">epsilon", ">policy", ">threshold", ">accuracy", ">timesteps", ">tokens"),
+        (*KNOBS, ">policy", ">threshold", ">accuracy", ">timesteps", ">tokens"),
         [
             (
-                f"{row.epsilon:g}",
+                *_settings(row),
                 row.point.policy,
                 _threshold(row.point.threshold),
                 f"{row.point.accuracy:.2%} ± {row.standard_error:.2%}",
@@ -145,10 +158,10 @@ def _write_adaptivity(rows: Sequence[PolicyFigures]) -> None:
     figures = (">easiest quarter", ">hardest", ">ratio", ">rank corr.", ">std")
     write_table(
         "does computation follow the image? (hard: the static network is unsure)",
-        (">epsilon", ">policy", *figures, f">exits at {steps}", f">accuracy at {steps}"),
+        (*KNOBS, ">policy", *figures, f">exits at {steps}", f">accuracy at {steps}"),
         [
             (
-                f"{row.epsilon:g}",
+                *_settings(row),
                 row.point.policy,
                 *_adaptivity(row.adaptivity),
                 " ".join(f"{share:.2f}" for share in row.exits),
@@ -157,6 +170,11 @@ def _write_adaptivity(rows: Sequence[PolicyFigures]) -> None:
             for row in rows
         ],
     )
+
+
+def _settings(row: PolicyFigures) -> tuple[str, str]:
+    """The cells of KNOBS; empty where no similarity decides what merges."""
+    return f"{row.epsilon:g}", f"{row.merge_threshold:g}" if row.merge_threshold else ""
 
 
 def _adaptivity(found: Adaptivity | None) -> list[str]:

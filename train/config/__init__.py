@@ -12,7 +12,12 @@ torch.
 """
 
 from spikehalt.vocabulary import ARCHITECTURES, Arch, HaltingMode
-from train.config.checks import check_epsilon, check_max_drop, require
+from train.config.checks import (
+    check_epsilon,
+    check_max_drop,
+    check_merge_threshold,
+    require,
+)
 from train.config.data import STREAMED, AugmentConfig, DataConfig, DatasetName
 from train.config.model import LIFConfig, ModelConfig, StemConfig
 from train.config.named import NAMED_MODELS, named_model
@@ -38,6 +43,7 @@ __all__ = [
     "TrainConfig",
     "check_epsilon",
     "check_max_drop",
+    "check_merge_threshold",
     "named_model",
     "require",
 ]

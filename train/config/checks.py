@@ -20,6 +20,18 @@ def check_epsilon(epsilon: float) -> None:
     require(0 <= epsilon < 1, f"epsilon is {epsilon}, must be in [0, 1)")
 
 
+def check_merge_threshold(threshold: float) -> None:
+    """Refuse a threshold of merging that is no cosine above 0, nor 0 for none.
+
+    Raises:
+        ConfigError: the threshold is named.
+    """
+    require(
+        0 <= threshold <= 1,
+        f"merge_threshold is {threshold}, must be in (0, 1], or 0: no tokens merge",
+    )
+
+
 def check_max_drop(max_drop: float) -> None:
     """Refuse a negative share of accuracy.
 

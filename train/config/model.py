@@ -9,7 +9,7 @@ from typing import Literal
 from spikehalt.vocabulary import Arch, InputKind, StemKind
 from train.architectures import Architecture, architecture
 from train.architectures.stages import StageConv, gates, sizes
-from train.config.checks import require
+from train.config.checks import check_merge_threshold, require
 from train.config.tokens import DropConfig, HaltingConfig
 
 # Larger than any network that is built; a damaged file may name more than memory holds.
@@ -95,6 +95,8 @@ class ModelConfig:
         head_readout: with `head_lif`, the head sees the readout too, beside its spikes.
         linear_first: blocks begin with x += W LIF(x), as E-SpikeFormer's of width 512.
         merge_gamma: tokens merged away at the start of every block (AT-SNN algorithm 1); 0 = none.
+        merge_threshold: instead, tokens merge there while the cosine with their partner is at least
+            this, in (0, 1]; 0 = none.
         pixel_mean: per channel, in units of the full pixel range; one value serves all channels.
         pixel_std: likewise.
     """
@@ -115,6 +117,7 @@ class ModelConfig:
     head_readout: bool = False
     linear_first: bool = False
     merge_gamma: int = 0
+    merge_threshold: float = 0.0
     pixel_mean: tuple[float, ...] = (0.5,)
     pixel_std: tuple[float, ...] = (0.25,)
     stem: StemConfig = field(default_factory=StemConfig)
@@ -142,7 +145,7 @@ class ModelConfig:
             0 < self.mlp_ratio < math.inf and self.hidden >= 1,
             f"mlp_ratio is {self.mlp_ratio}, must be positive and leave the MLP at least one unit",
         )
-        require(self.merge_gamma >= 0, f"merge_gamma is {self.merge_gamma}, must be >= 0")
+        self._check_merging()
         require(
             not (self.input == "frames" and self.stem.kind == "isps"),
             "event frames vary over time, so they need stem.kind 'sps' (STAS appendix C)",
@@ -155,28 +158,40 @@ class ModelConfig:
                 f"{name} has {count} values, must have 1 or one per channel",
             )
         require(min(self.pixel_std) > 0, "pixel_std must be positive")
-        reduces = self.halting.mode != "none" or self.merge_gamma or self.drop.kind != "none"
+        reduces = self.halting.mode != "none" or self.merges or self.drop.kind != "none"
         require(
             not self.spread_attention or (self.architecture.attention.spreads and not reduces),
             "spread_attention is the Spike-driven Transformer's, and goes with halting.mode "
-            "'none', merge_gamma 0 and no drop: neighbours are those of the whole grid of tokens",
+            "'none', merge_gamma 0, merge_threshold 0 and no drop: neighbours are those of the "
+            "whole grid of tokens",
         )
         self._check_forecasts()
         dropping = self.drop.kind != "none"
         require(
-            not (dropping and (self.halting.mode != "none" or self.merge_gamma)),
-            "drop is a baseline of its own: it goes with halting.mode 'none' and merge_gamma 0",
+            not (dropping and (self.halting.mode != "none" or self.merges)),
+            "drop is a baseline of its own: it goes with halting.mode 'none', merge_gamma 0 and "
+            "merge_threshold 0",
         )
         require(
             not dropping or len(self.drop.keep) == self.depth,
             f"drop.keep has {len(self.drop.keep)} shares for {self.depth} blocks",
         )
 
+    def _check_merging(self) -> None:
+        require(self.merge_gamma >= 0, f"merge_gamma is {self.merge_gamma}, must be >= 0")
+        check_merge_threshold(self.merge_threshold)
+        require(
+            not (self.merge_gamma and self.merge_threshold),
+            f"merge_gamma {self.merge_gamma} and merge_threshold {self.merge_threshold:g} are two "
+            "ways to choose what merges: set one of them to 0",
+        )
+
     def _check_forecasts(self) -> None:
         forecasts = self.halting.score == "forecast"
         require(
-            not (forecasts and self.merge_gamma),
-            "halting.score 'forecast' goes with merge_gamma 0: it forecasts tokens one by one",
+            not (forecasts and self.merges),
+            "halting.score 'forecast' goes with merge_gamma 0 and merge_threshold 0: it forecasts "
+            "tokens one by one",
         )
         require(
             not forecasts or self.depth > 1,
@@ -274,6 +289,24 @@ class ModelConfig:
         return int(self.dim * self.mlp_ratio)
 
     @property
+    def merges(self) -> bool:
+        """Whether tokens merge at all."""
+        return self.merge_gamma > 0 or self.merge_threshold > 0
+
+    @property
+    def merging(self) -> tuple[bool, ...]:
+        """Whether tokens merge at the start of each block; one alone has no partner."""
+        similar = self.merge_threshold > 0 and self.tokens > 1
+        return tuple(similar or gamma > 0 for gamma in self.gammas)
+
+    @property
+    def most_merged(self) -> tuple[int, ...]:
+        """How many tokens can merge into one at each block."""
+        if self.merge_threshold:
+            return tuple((self.tokens + 1) // 2 * merges for merges in self.merging)
+        return self.gammas
+
+    @property
     def gammas(self) -> tuple[int, ...]:
         """Tokens merged away at each block: min(gamma, floor(K / 2)) of those that arrive."""
         gammas, tokens = [], self.tokens
@@ -284,7 +317,7 @@ class ModelConfig:
 
     @property
     def tokens_per_block(self) -> tuple[int, ...]:
-        """K_l, the token slots inside each block, after its merge."""
+        """K_l, the token slots inside each block, after its merge; with a threshold all stay."""
         counts, tokens = [], self.tokens
         for gamma in self.gammas:
             tokens -= gamma
@@ -307,4 +340,8 @@ class ModelConfig:
     def static(self) -> ModelConfig:
         """The same network without halting, merging and dropping."""
         halting = replace(self.halting, mode="none", score="element")
-        return replace(self, halting=halting, merge_gamma=0, drop=DropConfig())
+        return replace(self, halting=halting, merge_gamma=0, merge_threshold=0.0, drop=DropConfig())
+
+    def merged_at(self, threshold: float) -> ModelConfig:
+        """The same network, merging while the cosine is at least `threshold`; 0 merges none."""
+        return replace(self, merge_gamma=0, merge_threshold=threshold)

@@ -124,7 +124,7 @@ class TrainConfig:
         model: the network that results; the static phase trains it without halting and merging.
         data: images.
         static: first phase, mode `none`.
-        halting: second phase, `model.halting` and `model.merge_gamma` in force.
+        halting: second phase, `model.halting` and merging in force.
         loss: task and ponder loss.
         batch_size: images per optimiser step, of all processes together.
         weight_decay: of AdamW.
@@ -192,7 +192,8 @@ class TrainConfig:
         )
         require(
             self.halting.epochs == 0 or self.model != self.model.static(),
-            "a halting phase needs model.halting.mode 'block' or 'block_time', merge_gamma or drop",
+            "a halting phase needs model.halting.mode 'block' or 'block_time', merge_gamma, "
+            "merge_threshold or drop",
         )
 
     def _check_images(self) -> None:

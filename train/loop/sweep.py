@@ -30,6 +30,7 @@ _HALTING_ONLY = (
     "halting.",
     "model.halting.",
     "model.merge_gamma",
+    "model.merge_threshold",
     "model.drop.",
     "loss.weight_by_time",
 )

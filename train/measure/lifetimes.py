@@ -34,8 +34,8 @@ def patches_alive(output: ModelOutput, config: ModelConfig) -> Tensor:
     slots = torch.arange(config.tokens, device=output.live[0].device).expand(steps, images, -1)
     moves = iter(output.moved)
     alive = []
-    for live, gamma in zip(output.live, config.gammas, strict=True):
-        if gamma:
+    for live, merges in zip(output.live, config.merging, strict=True):
+        if merges:
             moved = next(moves).expand(steps, -1, -1)
             there = moved.gather(-1, slots.clamp_min(0))
             slots = torch.where(slots >= 0, there, -1)

@@ -52,7 +52,7 @@ def overheads(
         tokens_per_block: mean live tokens [T, L] over the executed timesteps.
         memory: what a byte costs.
     """
-    if config.halting.mode == "none" and config.merge_gamma == 0:
+    if config.halting.mode == "none" and not config.merges:
         return []
     return [_overhead(config, index, tokens_per_block, memory) for index in range(config.depth)]
 
@@ -84,8 +84,7 @@ def _halting_macs(
 
 def _similarity_macs(config: ModelConfig, index: int) -> float:
     """Of one timestep; tokens at even positions are compared with those at odd ones."""
-    gamma = config.gammas[index]
-    if gamma == 0:
+    if not config.merging[index]:
         return 0.0
-    tokens = config.tokens_per_block[index] + gamma
+    tokens = config.tokens_per_block[index] + config.gammas[index]
     return float((tokens + 1) // 2 * (tokens // 2) * config.dim)

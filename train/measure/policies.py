@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 from torch import Tensor
 
@@ -37,6 +38,7 @@ class PolicyFigures:
 
     Attributes:
         epsilon: the margin.
+        merge_threshold: similarity from which tokens merge; 0 where a threshold merges none.
         point: the policy and its figures.
         standard_error: of the accuracy.
         accuracy_at_t: of all images after each timestep 1..T, without exits.
@@ -45,6 +47,7 @@ class PolicyFigures:
     """
 
     epsilon: float
+    merge_threshold: float
     point: ExitPoint
     standard_error: float
     accuracy_at_t: tuple[float, ...]
@@ -59,11 +62,12 @@ def evaluate_policies(
     *,
     split: str = "test",
     margins: Sequence[float] = (),
+    merge_thresholds: Sequence[float] = (),
     max_drop: float = MAX_DROP,
     batch_size: int = 256,
     static: Checkpoint | None = None,
 ) -> list[PolicyFigures]:
-    """Every policy at every halting margin.
+    """Every policy at every threshold of merging and halting margin.
 
     Args:
         checkpoint: the network; where it never halts, the policy `halting` is left out.
@@ -72,30 +76,34 @@ def evaluate_policies(
         split: where the figures come from; thresholds come from `validation`, and without such
             images only `never`, which has none, is evaluated.
         margins: epsilon of STAS^epsilon; none = the configured one.
+        merge_thresholds: similarities from which tokens merge, 0 for no merging, in place of what
+            is configured; none = that.
         max_drop: share of accuracy that a policy's threshold may lose on validation images.
         batch_size: images at once.
         static: the static network, whose confidence says how hard an image is.
     """
     policies = _without_thresholds(policies) if not len(data.validation) else policies
+    # Where no token ever halts, the score says nothing.
+    policies = [each for each in policies if POLICIES[each].fits(checkpoint.model.halting.mode)]
     device = best_device()
-    network, data = checkpoint.network().to(device), data.to(device)
+    data = data.to(device)
     source = "validation" if len(data.validation) else split
     confidence = None
     if static is not None:
         reported = record(static.network().to(device), part_of(data, split), batch_size=batch_size)
         confidence = reported.confidence[-1]
+    models = [checkpoint.model.merged_at(each) for each in merge_thresholds] or [checkpoint.model]
     found = []
-    for epsilon in margins or (checkpoint.model.halting.epsilon,):
+    for model, epsilon in product(models, margins or (checkpoint.model.halting.epsilon,)):
+        network = replace(checkpoint, model=model).network().to(device)
         traces = {
             name: record(network, part_of(data, name), batch_size=batch_size, epsilon=epsilon)
             for name in {source, split}
         }
-        seen, reported = traces[source], traces[split]
         for policy in policies:
-            if not POLICIES[policy].fits(checkpoint.model.halting.mode):
-                continue  # no token ever halts, so the score says nothing
-            chosen = fewest_timesteps(seen, policy, max_drop)
-            found.append(_figures(epsilon, reported, chosen, confidence))
+            chosen = fewest_timesteps(traces[source], policy, max_drop)
+            knobs = (epsilon, model.merge_threshold)
+            found.append(_figures(knobs, traces[split], chosen, confidence))
     return found
 
 
@@ -116,15 +124,16 @@ def _without_thresholds(policies: Sequence[PolicyName]) -> list[PolicyName]:
 
 
 def _figures(
-    epsilon: float, reported: Trace, chosen: ExitPoint, confidence: Tensor | None
+    knobs: tuple[float, float], reported: Trace, chosen: ExitPoint, confidence: Tensor | None
 ) -> PolicyFigures:
-    """A policy at the threshold that was chosen on other images."""
+    """A policy at the threshold that was chosen on other images, at a margin and a similarity."""
     point = exit_point(reported, chosen.policy, chosen.threshold)
     steps = exit_steps(reported, chosen.policy, chosen.threshold)
     timesteps, images = reported.correct.shape
     used = computation(reported, steps)
     return PolicyFigures(
-        epsilon=epsilon,
+        epsilon=knobs[0],
+        merge_threshold=knobs[1],
         point=point,
         standard_error=standard_error(point.accuracy, images),
         accuracy_at_t=tuple(reported.correct.double().mean(-1).tolist()),

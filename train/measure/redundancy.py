@@ -56,7 +56,7 @@ def token_redundancy(
     Raises:
         ConfigError: the network merges, so that tokens of consecutive blocks are not the same ones.
     """
-    if network.config.merge_gamma:
+    if network.config.merges:
         raise ConfigError(
             "with merging, tokens of consecutive blocks are not the same tokens: name a checkpoint "
             "without it, such as static.pt"

@@ -101,7 +101,9 @@ class SpikingTransformer(nn.Module):
         moves: list[Tensor] = []
         y = torch.zeros((), device=tokens.x.device)
         for index, block in enumerate(self.blocks):
-            tokens = self._merge(tokens, self.config.gammas[index], moves)
+            tokens = self._merge(tokens, index, moves)
+            if not self._all_live(index):
+                tokens = self._at_every_step(tokens)
             x = block(tokens.x, None if self._all_live(index) else tokens.live)
             lives.append(tokens.live.expand(x.shape[0], -1, -1))
             tokens, step = self._after_block(tokens._replace(x=x), epsilon, index)
@@ -144,19 +146,31 @@ class SpikingTransformer(nn.Module):
         return Tokens(x, ones, torch.zeros_like(ones), ones)
 
     def _all_live(self, index: int) -> bool:
-        """Every token runs in block 1, and in all blocks without halting."""
-        return index == 0 or self.config.halting.mode == "none"
+        """Every slot runs in block 1, and in all without halting; none merged and stayed."""
+        halts_before = index > 0 and self.config.halting.mode != "none"
+        return not (halts_before or self.config.merge_threshold)
 
-    def _merge(self, tokens: Tokens, gamma: int, moves: list[Tensor]) -> Tokens:
-        if gamma == 0:
+    def _merge(self, tokens: Tokens, index: int, moves: list[Tensor]) -> Tokens:
+        if not self.config.merging[index]:
             return tokens
-        source = merging.choose_sources(tokens.x[0].detach(), tokens.live[0], gamma)
         # Without halting, sizes and masks keep a time axis of length 1 until a merge depends on it.
         size, cum, live = (part.expand(tokens.x.shape[0], -1, -1) for part in tokens[1:])
-        merged = merging.merge(tokens.x, size, live, source)
+        first, gamma = (tokens.x[0].detach(), live[0]), self.config.gammas[index]
+        if gamma:
+            merged = merging.merge(tokens.x, size, live, merging.choose_sources(*first, gamma))
+        else:
+            source = merging.similar_sources(*first, self.config.merge_threshold)
+            merged = merging.merge_similar(tokens.x, size, live, source)
         moves.append(merged.moved)
         cum = cum.gather(-1, merged.keep.expand(cum.shape[0], -1, -1))
         return Tokens(merged.x, merged.size, cum, merged.live)
+
+    def _at_every_step(self, tokens: Tokens) -> Tokens:
+        """Tokens that are the same at every timestep, once for each of them."""
+        steps = self.running_timesteps
+        return Tokens(tokens.x.expand(steps, -1, -1, -1), *(
+            part.expand(steps, -1, -1) for part in tokens[1:]
+        ))  # fmt: skip
 
     def _after_block(
         self, tokens: Tokens, epsilon: float, index: int

@@ -67,6 +67,25 @@ def test_how_hard_an_image_is_says_the_static_network_beside_the_checkpoint_or_n
     assert json.loads(capsys.readouterr().out) == [beside]
 
 
+@pytest.mark.parametrize("name", ["static", "halting"])
+def test_tokens_of_a_finished_checkpoint_merge_at_similarities_named_at_the_call(
+    trained: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    command = ["evaluate", str(trained / f"{name}.pt"), "--policy", "never"]
+    assert main([*command, "--json", "--merge-threshold", "0", "0.9", "0.05"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["merge_threshold"] for row in rows] == [0, 0.9, 0.05]
+    tokens = [row["average_tokens"] for row in rows]
+    assert tokens == sorted(tokens, reverse=True)
+    assert name == "static" or tokens[0] > tokens[-1]  # so short a static phase leaves no spikes
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == rows[:1]
+    assert main([*command, "--merge-threshold", "0.9"]) == 0
+    assert "0.9" in capsys.readouterr().out
+    assert call([*command, "--merge-threshold", "1.5"]) == 2
+    assert "merge_threshold is 1.5" in capsys.readouterr().err
+
+
 def test_a_static_network_has_no_halting_score(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

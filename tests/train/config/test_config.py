@@ -41,6 +41,14 @@ def with_images(channels: int = 3, classes: int = 2, **augment: Any) -> dict[str
         (ModelConfig, {"mlp_ratio": 1e-4}, "leave the MLP at least one unit"),
         (ModelConfig, {"mlp_ratio": float("inf")}, "mlp_ratio is inf"),
         (ModelConfig, {"merge_gamma": -1}, "merge_gamma is -1"),
+        (ModelConfig, {"merge_threshold": 1.5}, r"merge_threshold is 1.5, must be in \(0, 1\]"),
+        (ModelConfig, {"merge_threshold": -0.1}, "merge_threshold is -0.1"),
+        (ModelConfig, {"merge_threshold": float("nan")}, "merge_threshold is nan"),
+        (
+            ModelConfig,
+            {"merge_gamma": 3, "merge_threshold": 0.9},
+            "merge_gamma 3 and merge_threshold 0.9 are two ways .* set one of them to 0",
+        ),
         (ModelConfig, {"input": "frames"}, "they need stem.kind 'sps'"),
         (ModelConfig, {"pixel_mean": (0.1, 0.2)}, "pixel_mean has 2 values"),
         (ModelConfig, {"pixel_std": (0.0,)}, "pixel_std must be positive"),
@@ -167,10 +175,27 @@ def test_each_pool_halves_the_grid_rounding_up() -> None:
 
 
 def test_static_removes_halting_and_merging_alone() -> None:
-    config = ModelConfig(merge_gamma=5, halting=HaltingConfig("block_time", alpha=2.0))
-    static = config.static()
-    assert (static.halting.mode, static.merge_gamma) == ("none", 0)
-    assert (static.halting.alpha, static.dim) == (2.0, config.dim)
+    for merging in ({"merge_gamma": 5}, {"merge_threshold": 0.9}):
+        config = ModelConfig(**merging, halting=HaltingConfig("block_time", alpha=2.0))
+        static = config.static()
+        assert (static.halting.mode, static.merges) == ("none", False)
+        assert (static.halting.alpha, static.dim) == (2.0, config.dim)
+
+
+def test_with_a_threshold_all_slots_stay_and_half_of_them_can_merge_into_one() -> None:
+    config = ModelConfig(depth=2, merge_threshold=0.9)
+    assert config.tokens_per_block == (64, 64) and config.gammas == (0, 0)
+    assert config.merging == (True, True) and config.most_merged == (32, 32)
+    assert ModelConfig(depth=2, merge_gamma=25).most_merged == (25, 19)
+    everywhere = StemConfig(pool=(True, True, True, True))
+    lonely = ModelConfig(depth=1, image_size=(8, 8), merge_threshold=0.9, stem=everywhere)
+    assert lonely.tokens == 1 and lonely.merging == (False,) and lonely.most_merged == (0,)
+
+
+def test_a_threshold_takes_the_place_of_whatever_merged() -> None:
+    config = ModelConfig(merge_gamma=5).merged_at(0.9)
+    assert (config.merge_gamma, config.merge_threshold) == (0, 0.9)
+    assert not config.merged_at(0.0).merges
 
 
 @pytest.mark.parametrize("path", sorted(ZOO.glob("*/*.pt")), ids=lambda path: path.stem)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -20,9 +22,12 @@ def test_without_merging_a_patch_lives_as_long_as_its_token() -> None:
     assert torch.equal(patches_alive(output, config), torch.stack(output.live))
 
 
+@pytest.mark.parametrize("merging", [{"merge_gamma": 5}, {"merge_threshold": 0.8}])
 @pytest.mark.parametrize("mode", ["none", "block_time"])
-def test_every_live_token_holds_a_patch_and_no_patch_comes_back(mode: str) -> None:
-    config = tiny_model(halting=mode, merge_gamma=5)
+def test_every_live_token_holds_a_patch_and_no_patch_comes_back(
+    mode: str, merging: dict[str, Any]
+) -> None:
+    config = tiny_model(halting=mode, **merging)
     output = output_of(config)
     alive = patches_alive(output, config)
     assert alive.shape == (config.depth, config.timesteps, 3, config.tokens)
@@ -33,10 +38,10 @@ def test_every_live_token_holds_a_patch_and_no_patch_comes_back(mode: str) -> No
         assert alive.all()
 
 
-@pytest.mark.parametrize("gamma", [0, 5])
+@pytest.mark.parametrize("merging", [{}, {"merge_gamma": 5}, {"merge_threshold": 0.8}])
 @pytest.mark.parametrize("mode", ["none", "block_time"])
-def test_tokens_live_halted_and_merged_add_up(mode: str, gamma: int) -> None:
-    config = tiny_model(halting=mode, merge_gamma=gamma)
+def test_tokens_live_halted_and_merged_add_up(mode: str, merging: dict[str, Any]) -> None:
+    config = tiny_model(halting=mode, **merging)
     output = output_of(config)
     found = fates(output, config)
     total = found.live + found.halted + found.merged
@@ -44,7 +49,7 @@ def test_tokens_live_halted_and_merged_add_up(mode: str, gamma: int) -> None:
     live = torch.stack([tokens.sum(-1).mean(1) for tokens in output.live], -1).double()
     torch.testing.assert_close(found.live, live)
     assert (found.halted >= -1e-6).all() and (found.merged >= 0).all()
-    assert (found.merged[:, -1] > 0).all() == bool(gamma)
+    assert (found.merged[:, -1] > 0).all() == bool(merging)
     if mode == "none":
         torch.testing.assert_close(found.halted, torch.zeros_like(found.halted))
     else:

@@ -26,5 +26,10 @@ def test_merging_compares_even_with_odd_tokens_at_every_timestep() -> None:
     assert first.score_macs == 0  # nothing halts
 
 
+def test_where_slots_stay_every_block_compares_all_of_them() -> None:
+    found = overheads(tiny_model(merge_threshold=0.9), LIVE, MemoryConstants())
+    assert [each.similarity_macs for each in found] == [3 * 8 * 8 * 32] * 3
+
+
 def test_a_static_network_has_no_overhead() -> None:
     assert overheads(tiny_model(), LIVE, MemoryConstants()) == []

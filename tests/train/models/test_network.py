@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -113,10 +116,46 @@ def test_live_sets_shrink_in_block_and_time(arch: str, gamma: int, seed: int) ->
     assert (output.halt_score[1:] >= output.halt_score[:-1]).all()
 
 
+@settings(max_examples=10, deadline=None)
+@given(
+    arch=st.sampled_from(PATCH_SPLITTING),
+    stem=st.sampled_from(["sps", "isps"]),
+    mode=st.sampled_from(["none", "block_time"]),
+    seed=st.integers(0, 100),
+)
+def test_live_sets_shrink_where_similar_tokens_merge(
+    arch: str, stem: str, mode: str, seed: int
+) -> None:
+    config = tiny_model(arch=arch, stem=stem, halting=mode, merge_threshold=0.8)
+    with torch.no_grad():
+        output = lively_network(config, seed)(random_images(config, 2, seed))
+    assert output.live[0].sum() < output.live[0].numel()
+    for live in output.live:
+        assert live.shape == (config.timesteps, 2, config.tokens)
+        assert (live[1:] <= live[:-1]).all()
+    for before, after in pairwise(output.live):
+        assert (after <= before).all()
+
+
+@pytest.mark.parametrize("stem", ["sps", "isps"])
 @pytest.mark.parametrize("arch", PATCH_SPLITTING)
-@pytest.mark.parametrize("gamma", [0, 3, 25])
-def test_an_image_gets_alone_what_it_gets_in_a_batch(arch: str, gamma: int) -> None:
-    config = tiny_model(arch=arch, halting="block_time", merge_gamma=gamma, timesteps=4)
+def test_a_threshold_that_no_pair_reaches_changes_nothing(arch: str, stem: str) -> None:
+    config = tiny_model(arch=arch, stem=stem, halting="block_time", depth=1)
+    network, images = dyadic_network(config), random_images(config, 3)
+    merging = dyadic_network(config.merged_at(1.0))
+    noise = torch.rand(3, config.tokens, config.dim, generator=torch.Generator().manual_seed(1))
+    x = network.tokens_of(images) + (noise > 0.5)  # no two tokens are parallel
+    with torch.no_grad():
+        without, found = network.classify(x), merging.classify(x)
+    assert torch.equal(found.live[0], without.live[0])
+    torch.testing.assert_close(found.logits, without.logits)
+
+
+@pytest.mark.parametrize("arch", PATCH_SPLITTING)
+@pytest.mark.parametrize("merging", [{"merge_gamma": 0}, {"merge_gamma": 3}, {"merge_gamma": 25},
+                                     {"merge_threshold": 0.8}])  # fmt: skip
+def test_an_image_gets_alone_what_it_gets_in_a_batch(arch: str, merging: dict[str, Any]) -> None:
+    config = tiny_model(arch=arch, halting="block_time", timesteps=4, **merging)
     network, images = dyadic_network(config, seed=4), random_images(config, 5)
     with torch.no_grad():
         together = network(images)
@@ -145,9 +184,12 @@ def test_with_epsilon_near_one_everything_halts_in_the_first_block() -> None:
     assert torch.isfinite(output.logits).all()
 
 
+@pytest.mark.parametrize("merging", [{"merge_gamma": 2}, {"merge_threshold": 0.9}])
 @pytest.mark.parametrize("arch", PATCH_SPLITTING)
-def test_gradients_reach_the_halting_scores_and_every_parameter(arch: str) -> None:
-    config = tiny_model(arch=arch, halting="block_time", merge_gamma=2)
+def test_gradients_reach_the_halting_scores_and_every_parameter(
+    arch: str, merging: dict[str, Any]
+) -> None:
+    config = tiny_model(arch=arch, halting="block_time", **merging)
     network, images = lively_network(config).train(), random_images(config, 8)
     output = network(images)
     for step in output.steps:
@@ -195,9 +237,12 @@ def test_a_configuration_decides_everything_that_is_stored() -> None:
 @pytest.mark.parametrize(
     ("stem", "source"), [("isps", "image"), ("sps", "image"), ("sps", "frames")]
 )
-def test_the_first_timesteps_are_a_prefix_of_all(arch: str, stem: str, source: str) -> None:
+@pytest.mark.parametrize("merging", [{"merge_gamma": 2}, {"merge_threshold": 0.9}])
+def test_the_first_timesteps_are_a_prefix_of_all(
+    arch: str, stem: str, source: str, merging: dict[str, Any]
+) -> None:
     channels = 2 if source == "frames" else 1
-    changes = {"channels": channels, "input": source, "merge_gamma": 2}
+    changes = {"channels": channels, "input": source, **merging}
     config = tiny_model(arch=arch, stem=stem, halting="block_time", timesteps=4, **changes)
     network, images = lively_network(config), random_images(config, 3)
     with torch.no_grad():
