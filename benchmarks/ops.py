@@ -152,13 +152,14 @@ def _of_images(rng: np.random.Generator) -> list[Case]:
     sums = {"x": rng.integers(-50, 50, (1, 32, 32, 48), np.int32)}
     steps = {"at": np.sort(rng.integers(-20, 20, (3, 48)), axis=0).astype(np.int32)}
     weights = {"weights": (1, 1, 2), "count_type": 2}
-    source = {"source": np.array([[-1]], np.int32)}
+    merged = {**tokens, "live": live, "source": np.array([[-1]], np.int32)}
     counting = plugins.Bodies(count_weights=(1, 1, 2), count_type=2)
     bodies = plugins.Bodies(heads=HEADS, dim=DIM, keys_first=True)
     spikes = {"spikes": _spikes(rng, SLOTS, 3 * DIM)}
     return [
         Case("TokenHaltSum", size, {**tokens, **zeros, "live": live, **end}, HALTING),
-        Case("TokenMerge", f"{size}, γ 25", {**tokens, "live": live, **source}, {"gamma": 25}),
+        Case("TokenMerge", f"{size}, γ 25", merged, {"gamma": 25}),
+        Case("TokenMergeSimilar", f"{size}, τ 0.5", merged, {"threshold": 0.5}),
         Case("SpikeAttention", size, spikes, {"heads": HEADS, "slots": SLOTS}, bodies),
         Case("SpikeCount", planes, sums | steps, weights, counting),
         Case("Patches", planes, {"x": bytes_in}),

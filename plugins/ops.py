@@ -22,6 +22,7 @@ FOLDERS: Final = (
     "lif",
     "token_halt",
     "token_merge",
+    "token_merge_similar",
     "packed_lif",
     "packed_halt",
     "token_pack",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
 from plugins.token_halt import token_halt
 from plugins.token_merge import token_merge
+from plugins.token_merge_similar import token_merge_similar
 from runtime.results.scores import Scores
 from spikehalt.exits import CONFIDENCE, ENTROPY
 from tests.plugins import samples
@@ -50,6 +53,37 @@ def test_the_function_body_merges_as_the_reference_where_partners_tie(seed: int)
     got = run(one_node_model("TokenMerge", feeds, wanted, gamma=16), feeds)
     for name, array in wanted.items():
         np.testing.assert_array_equal(got[name], array, err_msg=name)
+
+
+@pytest.mark.parametrize("threshold", samples.TIED_THRESHOLDS)
+@pytest.mark.parametrize("make", [samples.threshold_inputs, None])
+def test_tokens_as_similar_as_the_threshold_merge_alike_everywhere(
+    make: Callable[[int, int, int], dict[str, np.ndarray]] | None, threshold: float
+) -> None:
+    """In training, the reference and the function body; also where many directions tie."""
+    for seed in range(10):
+        tied = make or (lambda *shape: samples.tied_merge_inputs(*shape, 4))
+        feeds = tied(seed, 3, 33)
+        outputs = token_merge_similar(**feeds, threshold=threshold)
+        wanted = dict(zip(OUTPUTS["TokenMergeSimilar"], outputs, strict=True))
+        x, size, live = (torch.from_numpy(feeds[name]) for name in ("x", "size", "live"))
+        source = merging.similar_sources(x, live.float(), threshold)
+        got = merging.merge_similar(x[None], size[None], live.float()[None], source)
+        np.testing.assert_array_equal(source.numpy(), wanted["source_out"])
+        for name, found in (("x", got.x), ("size", got.size), ("live", got.live)):
+            np.testing.assert_array_equal(found[0].numpy(), wanted[f"{name}_next"])
+        model = one_node_model("TokenMergeSimilar", feeds, wanted, threshold=threshold)
+        for name, array in run(model, feeds).items():
+            np.testing.assert_array_equal(array, wanted[name], err_msg=name)
+
+
+def test_a_unit_in_the_last_place_of_the_threshold_decides() -> None:
+    below, at, above, _, _ = samples.TIED_THRESHOLDS
+    feeds = samples.threshold_inputs(0, 4, 65)
+    merged = [
+        int(token_merge_similar(**feeds, threshold=each)[-1].sum()) for each in (below, at, above)
+    ]
+    assert merged[0] == merged[1] > merged[2]
 
 
 def on_the_bound(epsilon: float) -> np.ndarray:

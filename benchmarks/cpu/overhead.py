@@ -51,6 +51,7 @@ OF_THE_NETWORK = {
     "Add", "Sum",
 }  # fmt: skip
 OF_SCORES = {"TokenHalt", "TokenHaltSum", "PackedTokenHalt"}
+OF_MERGES = ("TokenMerge", "TokenMergeSimilar")
 OF_MERGING = ("merge", "cum_kept", "unpack", "pad")
 
 RUN = "_kernel_time"
@@ -181,7 +182,7 @@ def part_of(place: str, op: str) -> str:
     """Which of PARTS a node is."""
     if op in OF_SCORES:
         return SCORES
-    if op == "TokenMerge" or place.rpartition("/")[2].startswith(OF_MERGING):
+    if op in OF_MERGES or place.rpartition("/")[2].startswith(OF_MERGING):
         return MERGING
     return NETWORK if op in OF_THE_NETWORK else PACKING
 

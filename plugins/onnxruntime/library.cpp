@@ -31,7 +31,7 @@ Status* refuseVersion(ApiBase const* base)
 Status* addOps(Api const& api, Domain* domain)
 {
     Status* status = nullptr;
-    for (auto const op : {&lifOp, &packedLifOp, &tokenHaltOp, &tokenHaltSumOp, &packedTokenHaltOp, &tokenMergeOp,
+    for (auto const op : {&lifOp, &packedLifOp, &tokenHaltOp, &tokenHaltSumOp, &packedTokenHaltOp, &tokenMergeOp, &tokenMergeSimilarOp,
              &tokenPackOp, &spikeAttentionOp, &packedAttentionOp, &spikeCountOp, &patchesOp,
              &spikeLinearOp, &spikeLinearIntegerOp, &spikeConvOp, &spikeConvIntegerOp})
     {

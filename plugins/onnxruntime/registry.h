@@ -16,6 +16,7 @@ CustomOp const* tokenHaltOp();
 CustomOp const* tokenHaltSumOp();
 CustomOp const* packedTokenHaltOp();
 CustomOp const* tokenMergeOp();
+CustomOp const* tokenMergeSimilarOp();
 CustomOp const* tokenPackOp();
 CustomOp const* spikeAttentionOp();
 CustomOp const* packedAttentionOp();

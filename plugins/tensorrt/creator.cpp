@@ -3,6 +3,7 @@
 #include "../lif/lif_plugin.h"
 #include "../token_halt/token_halt_plugin.h"
 #include "../token_merge/token_merge_plugin.h"
+#include "../token_merge_similar/token_merge_similar_plugin.h"
 
 #include <utility>
 
@@ -56,7 +57,9 @@ nvinfer1::IPluginCreatorInterface* const* allCreators(int32_t& count)
     });
     static Creator merge("TokenMerge", &TokenMergePlugin::addFieldNames,
         [](FieldReader const& fields) { return new TokenMergePlugin(fields.readInt("gamma")); });
-    static nvinfer1::IPluginCreatorInterface* const creators[] = {&lif, &halt, &haltSum, &merge};
+    static Creator mergeSimilar("TokenMergeSimilar", &TokenMergeSimilarPlugin::addFieldNames,
+        [](FieldReader const& fields) { return new TokenMergeSimilarPlugin(fields.readFloat("threshold")); });
+    static nvinfer1::IPluginCreatorInterface* const creators[] = {&lif, &halt, &haltSum, &merge, &mergeSimilar};
     count = static_cast<int32_t>(sizeof(creators) / sizeof(creators[0]));
     return creators;
 }

@@ -47,7 +47,7 @@ def _merge_image(
 ) -> tuple[Array, ...]:
     """Merge the tokens of one image: x [K, D], size [K], live [K], source [gamma] or None."""
     tokens = x.astype(np.float32)
-    similarity, target = _best_targets(tokens, live)
+    similarity, target = best_targets(tokens, live)
     if source is None:
         source = _choose(similarity, live[0::2], gamma)
     size = size.copy()
@@ -60,7 +60,7 @@ def _merge_image(
     return tokens[keep].astype(x.dtype), size[keep], live[keep], keep.astype(np.int32), source_out
 
 
-def _best_targets(tokens: Array, live: Array) -> tuple[Array, Array]:
+def best_targets(tokens: Array, live: Array) -> tuple[Array, Array]:
     """Similarity to, and position of, each even token's best live odd token; -inf and -1: none."""
     a, b = tokens[0::2], tokens[1::2]
     norms = (a * a).sum(axis=1)[:, None] * (b * b).sum(axis=1)[None, :]

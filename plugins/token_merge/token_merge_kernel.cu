@@ -3,198 +3,20 @@
 //! The selection is repeated by every block of an image, in shared memory: it is a few thousand
 //! comparisons, which costs less than a third launch. All sums have a fixed order, so results are
 //! the same from run to run.
-#include "../cuda/launch.cuh"
-#include "../cuda/packs.cuh"
 #include "token_merge_kernel.h"
-#include "token_merge_math.h"
+#include "token_merge_match.cuh"
 
 namespace spikehalt
 {
 namespace
 {
 
-constexpr int32_t kTHREADS = 256;
-constexpr int32_t kWARP = 32;
-constexpr int32_t kWARPS = kTHREADS / kWARP;
-constexpr uint32_t kALL_LANES = 0xFFFFFFFFU;
-//! A warp compares a quad of even tokens with a quad of odd ones at a time.
-constexpr int32_t kQUAD = 4;
-//! Below this many blocks the device is not filled, and blocks are made smaller instead.
-constexpr int64_t kFEW_BLOCKS = 512;
-//! Blocks per image in the second launch, at most.
-constexpr int32_t kMAX_MERGE_BLOCKS = 32;
-
 using Params = SpikehaltTokenMergeParams;
 using Tensors = SpikehaltTokenMergeTensors;
-
-//! Even tokens of an image; position / 2 is an even token's slot.
-__host__ __device__ __forceinline__ int32_t evenCount(Params const& params)
-{
-    return (params.tokens + 1) / 2;
-}
-
-//! What the first launch leaves for the second, per image and slot.
-struct Matches
-{
-    float* similarity; //!< [B, evenCount]
-    int32_t* target;   //!< [B, evenCount], a position or kNO_TARGET
-};
-
-__host__ __device__ __forceinline__ Matches matchesIn(Params const& params, void* workspace)
-{
-    auto* const similarity = static_cast<float*>(workspace);
-    return {similarity, reinterpret_cast<int32_t*>(similarity + params.images * evenCount(params))};
-}
 
 __device__ __forceinline__ bool sourcesAreGiven(Params const& params, Tensors const& tensors)
 {
     return !params.oneSource || tensors.source[0] >= 0;
-}
-
-//! Sum each of `N` values over the warp's lanes with N - 1 + log2(32 / N) shuffles.
-//! Lane l is left with the sum of values[l / (32 / N)], in values[0].
-template <int32_t N>
-__device__ __forceinline__ void reduceAcrossLanes(float (&values)[N], int32_t lane)
-{
-    int32_t offset = kWARP / 2;
-#pragma unroll
-    for (int32_t half = N / 2; half > 0; half /= 2, offset /= 2)
-    {
-        bool const upper = (lane & offset) != 0;
-#pragma unroll
-        for (int32_t i = 0; i < half; ++i)
-        {
-            float const given = upper ? values[i] : values[i + half];
-            float const kept = upper ? values[i + half] : values[i];
-            values[i] = kept + __shfl_xor_sync(kALL_LANES, given, offset);
-        }
-    }
-#pragma unroll
-    for (; offset > 0; offset /= 2)
-    {
-        values[0] += __shfl_xor_sync(kALL_LANES, values[0], offset);
-    }
-}
-
-//! Products of a quad of rows with another; the rows are read by the whole warp.
-template <typename T, int32_t N>
-__device__ __forceinline__ void multiplyQuads(float (&dots)[kQUAD * kQUAD], float (&squares)[kQUAD],
-    T const* const (&rowsA)[kQUAD], T const* const (&rowsB)[kQUAD], int64_t width, int32_t lane)
-{
-    for (int64_t column = static_cast<int64_t>(lane) * N; column < width; column += kWARP * N)
-    {
-        float b[kQUAD][N];
-#pragma unroll
-        for (int32_t j = 0; j < kQUAD; ++j)
-        {
-            load<T, N>(b[j], rowsB[j] + column);
-#pragma unroll
-            for (int32_t n = 0; n < N; ++n)
-            {
-                squares[j] += b[j][n] * b[j][n];
-            }
-        }
-#pragma unroll
-        for (int32_t i = 0; i < kQUAD; ++i)
-        {
-            float a[N];
-            load<T, N>(a, rowsA[i] + column);
-#pragma unroll
-            for (int32_t j = 0; j < kQUAD; ++j)
-            {
-#pragma unroll
-                for (int32_t n = 0; n < N; ++n)
-                {
-                    dots[i * kQUAD + j] += a[n] * b[j][n];
-                }
-            }
-        }
-    }
-}
-
-//! |row|^2 of each row of a quad; lane l is left with that of row l / 8.
-template <typename T, int32_t N>
-__device__ __forceinline__ float squareOfRows(T const* const (&rows)[kQUAD], int64_t width, int32_t lane)
-{
-    float squares[kQUAD] = {};
-    for (int64_t column = static_cast<int64_t>(lane) * N; column < width; column += kWARP * N)
-    {
-#pragma unroll
-        for (int32_t i = 0; i < kQUAD; ++i)
-        {
-            float values[N];
-            load<T, N>(values, rows[i] + column);
-#pragma unroll
-            for (int32_t n = 0; n < N; ++n)
-            {
-                squares[i] += values[n] * values[n];
-            }
-        }
-    }
-    reduceAcrossLanes<kQUAD>(squares, lane);
-    return squares[0];
-}
-
-//! The best target seen so far.
-struct Best
-{
-    float similarity;
-    int32_t target;
-};
-
-__device__ __forceinline__ void improve(Best& best, float similarity, int32_t target)
-{
-    if (beats(similarity, target, best.similarity, best.target))
-    {
-        best = {similarity, target};
-    }
-}
-
-//! Best live odd token for the even token of this lane (row lane / 8 of the quad), over the quads
-//! `first`, `first + stride`, ... of odd tokens. `image` and `live` belong to one image.
-template <typename T, int32_t N>
-__device__ __forceinline__ Best searchTargets(Params const& params, T const* image,
-    int32_t const* live, T const* const (&rowsA)[kQUAD], int32_t first, int32_t stride, int32_t lane)
-{
-    constexpr int32_t kLANES_PER_ROW = kWARP / kQUAD;
-    int32_t const oddCount = params.tokens / 2;
-    int32_t const j = lane / 2 % kQUAD; // the pair a lane holds after the reduction
-    float const squareA = squareOfRows<T, N>(rowsA, params.width, lane);
-    Best best{0.0F, kNO_TARGET};
-    for (int32_t quad = first; quad * kQUAD < oddCount; quad += stride)
-    {
-        T const* rowsB[kQUAD];
-        bool anyLive = false;
-#pragma unroll
-        for (int32_t row = 0; row < kQUAD; ++row)
-        {
-            int32_t const odd = quad * kQUAD + row < oddCount ? quad * kQUAD + row : oddCount - 1;
-            rowsB[row] = image + (2 * odd + 1) * params.width;
-            anyLive |= live[2 * odd + 1] != 0;
-        }
-        if (!anyLive)
-        {
-            continue;
-        }
-        float dots[kQUAD * kQUAD] = {};
-        float squares[kQUAD] = {};
-        multiplyQuads<T, N>(dots, squares, rowsA, rowsB, params.width, lane);
-        reduceAcrossLanes<kQUAD * kQUAD>(dots, lane);
-        reduceAcrossLanes<kQUAD>(squares, lane);
-        float const squareB = __shfl_sync(kALL_LANES, squares[0], j * kLANES_PER_ROW);
-        int32_t const odd = quad * kQUAD + j;
-        if (odd < oddCount && live[2 * odd + 1] != 0)
-        {
-            improve(best, mergeSimilarity(dots[0], squareA, squareB), 2 * odd + 1);
-        }
-    }
-    for (int32_t offset = kLANES_PER_ROW / 2; offset > 1; offset /= 2)
-    {
-        float const similarity = __shfl_xor_sync(kALL_LANES, best.similarity, offset);
-        int32_t const target = __shfl_xor_sync(kALL_LANES, best.target, offset);
-        improve(best, similarity, target);
-    }
-    return best;
 }
 
 //! Position of the `index`-th token to be matched: a given source, or any even token. Positions
@@ -211,55 +33,25 @@ __device__ __forceinline__ int32_t positionToMatch(
     return valid ? position : 0;
 }
 
-//! First launch: a block takes `quads` quads of even tokens of one image; its warps share the odd
-//! tokens among them.
-template <typename T, int32_t N>
-__global__ void __launch_bounds__(kTHREADS)
-    matchKernel(Params params, Tensors tensors, int32_t quads, int32_t blocksPerImage)
+//! The given sources are matched, or where none are given all even tokens.
+struct WantedPositions
 {
-    __shared__ float similarities[kWARPS][kQUAD];
-    __shared__ int32_t targets[kWARPS][kQUAD];
-    int64_t const image = blockIdx.x / blocksPerImage;
-    int32_t const lane = static_cast<int32_t>(threadIdx.x) % kWARP;
-    int32_t const warp = static_cast<int32_t>(threadIdx.x) / kWARP;
-    int32_t const quad = static_cast<int32_t>(blockIdx.x % blocksPerImage) * quads + warp % quads;
-    bool const given = sourcesAreGiven(params, tensors);
-    int32_t const count = given ? params.gamma : evenCount(params);
-    T const* const tokens = static_cast<T const*>(tensors.x) + image * params.tokens * params.width;
+    Params params;
+    Tensors tensors;
 
-    T const* rowsA[kQUAD];
-    int32_t positions[kQUAD];
-#pragma unroll
-    for (int32_t i = 0; i < kQUAD; ++i)
+    __device__ __forceinline__ int32_t count() const
     {
-        int32_t const index = quad * kQUAD + i < count ? quad * kQUAD + i : count - 1;
-        positions[i] = positionToMatch(params, tensors, given, image, index);
-        rowsA[i] = tokens + positions[i] * params.width;
+        return sourcesAreGiven(params, tensors) ? params.gamma : evenCount(params.tokens);
     }
-    if (quad * kQUAD < count)
+    __device__ __forceinline__ int32_t position(int64_t image, int32_t index) const
     {
-        Best const best = searchTargets<T, N>(params, tokens, tensors.live + image * params.tokens,
-            rowsA, warp / quads, kWARPS / quads, lane);
-        if (lane % (kWARP / kQUAD) == 0)
-        {
-            similarities[warp][lane / (kWARP / kQUAD)] = best.similarity;
-            targets[warp][lane / (kWARP / kQUAD)] = best.target;
-        }
+        return positionToMatch(params, tensors, sourcesAreGiven(params, tensors), image, index);
     }
-    __syncthreads();
-    if (warp >= quads || lane >= kQUAD || quad * kQUAD + lane >= count)
-    {
-        return;
-    }
-    Best best{similarities[warp][lane], targets[warp][lane]};
-    for (int32_t other = warp + quads; other < kWARPS; other += quads)
-    {
-        improve(best, similarities[other][lane], targets[other][lane]);
-    }
-    Matches const matches = matchesIn(params, tensors.workspace);
-    int64_t const slot = image * evenCount(params) + positions[lane] / 2;
-    matches.similarity[slot] = best.similarity;
-    matches.target[slot] = best.target;
+};
+
+__host__ __device__ __forceinline__ Matches matchesOf(Params const& params, Tensors const& tensors)
+{
+    return matchesIn(tensors.workspace, params.images * evenCount(params.tokens));
 }
 
 //! The tables of one image in shared memory.
@@ -274,7 +66,7 @@ struct Tables
 
 __host__ __device__ __forceinline__ size_t tableBytes(Params const& params)
 {
-    return sizeof(float) * (2 * static_cast<size_t>(evenCount(params)) + static_cast<size_t>(params.tokens))
+    return sizeof(float) * (2 * static_cast<size_t>(evenCount(params.tokens)) + static_cast<size_t>(params.tokens))
         + static_cast<size_t>(params.tokens);
 }
 
@@ -282,8 +74,8 @@ __device__ __forceinline__ Tables tablesIn(Params const& params, uint8_t* memory
 {
     Tables tables;
     tables.priority = reinterpret_cast<float*>(memory);
-    tables.target = reinterpret_cast<int32_t*>(tables.priority + evenCount(params));
-    tables.keep = tables.target + evenCount(params);
+    tables.target = reinterpret_cast<int32_t*>(tables.priority + evenCount(params.tokens));
+    tables.keep = tables.target + evenCount(params.tokens);
     tables.source = tables.keep + (params.tokens - params.gamma);
     tables.gone = reinterpret_cast<uint8_t*>(tables.source + params.gamma);
     return tables;
@@ -293,12 +85,12 @@ __device__ __forceinline__ Tables tablesIn(Params const& params, uint8_t* memory
 __device__ __forceinline__ void readMatches(
     Params const& params, Tensors const& tensors, int64_t image, bool given, Tables const& tables)
 {
-    Matches const matches = matchesIn(params, tensors.workspace);
+    Matches const matches = matchesOf(params, tensors);
     int32_t const* const live = tensors.live + image * params.tokens;
-    for (int32_t slot = static_cast<int32_t>(threadIdx.x); slot < evenCount(params); slot += kTHREADS)
+    for (int32_t slot = static_cast<int32_t>(threadIdx.x); slot < evenCount(params.tokens); slot += kTHREADS)
     {
         // With given sources only these were matched.
-        int64_t const index = image * evenCount(params) + slot;
+        int64_t const index = image * evenCount(params.tokens) + slot;
         tables.priority[slot]
             = given ? 0.0F : mergePriority(live[2 * slot], matches.similarity[index], matches.target[index]);
         tables.target[slot] = live[2 * slot] ? matches.target[index] : kNO_TARGET;
@@ -321,11 +113,11 @@ __device__ __forceinline__ void markSources(
         }
         return;
     }
-    for (int32_t slot = static_cast<int32_t>(threadIdx.x); slot < evenCount(params); slot += kTHREADS)
+    for (int32_t slot = static_cast<int32_t>(threadIdx.x); slot < evenCount(params.tokens); slot += kTHREADS)
     {
         float const priority = tables.priority[slot];
         int32_t before = 0;
-        for (int32_t other = 0; other < evenCount(params); ++other)
+        for (int32_t other = 0; other < evenCount(params.tokens); ++other)
         {
             before += goesBefore(tables.priority[other], other, priority, slot) ? 1 : 0;
         }
@@ -471,18 +263,14 @@ __global__ void __launch_bounds__(kTHREADS)
 template <typename T, int32_t N>
 int32_t launchMerge(Params const& params, Tensors const& tensors, void* stream)
 {
-    int32_t const quadsPerImage = static_cast<int32_t>(ceilDivide(evenCount(params), kQUAD));
-    // Larger blocks read each odd token from the cache more often; small ones fill the device.
-    int32_t const quads = params.images * quadsPerImage < kFEW_BLOCKS ? 1 : kQUAD;
-    int32_t const matchBlocks = static_cast<int32_t>(ceilDivide(quadsPerImage, quads));
-    int32_t const rowBlocks = static_cast<int32_t>(ceilDivide(params.tokens - params.gamma, kWARPS));
-    int32_t const mergeBlocks = rowBlocks < kMAX_MERGE_BLOCKS ? rowBlocks : kMAX_MERGE_BLOCKS;
-    int32_t const code = launch(&matchKernel<T, N>, params.images * matchBlocks, kTHREADS, 0, stream,
-        params, tensors, quads, matchBlocks);
+    TokenRows const rows{params.images, params.width, params.tokens, tensors.x, tensors.live};
+    WantedPositions const wanted{params, tensors};
+    int32_t const code = launchMatch<T, N>(rows, matchesOf(params, tensors), wanted, stream);
     if (code != kSPIKEHALT_OK)
     {
         return code;
     }
+    int32_t const mergeBlocks = blocksForRows(params.tokens - params.gamma);
     return launch(&mergeKernel<T, N>, params.images * mergeBlocks, kTHREADS, tableBytes(params), stream,
         params, tensors, mergeBlocks);
 }
@@ -519,8 +307,7 @@ size_t spikehaltTokenMergeWorkspace(SpikehaltTokenMergeParams const* params)
     {
         return 0;
     }
-    size_t const slots = static_cast<size_t>(params->images) * static_cast<size_t>(evenCount(*params));
-    return slots * (sizeof(float) + sizeof(int32_t));
+    return matchBytes(params->images, params->tokens);
 }
 
 int32_t spikehaltTokenMerge(

@@ -46,6 +46,12 @@ SPIKEHALT_HD bool goesBefore(float priority, int32_t slot, float otherPriority, 
     return priority > otherPriority || (priority == otherPriority && slot < other);
 }
 
+//! Whether a token is similar enough to its best target, if it has one, to merge into it.
+SPIKEHALT_HD bool isSimilar(float similarity, int32_t target, float threshold)
+{
+    return target != kNO_TARGET && similarity >= threshold;
+}
+
 } // namespace spikehalt
 
 #endif

@@ -2,10 +2,7 @@
 //! worked out: those of dead tokens, and of tokens that stay where the sources are given.
 #include "../onnxruntime/op.h"
 #include "../onnxruntime/vectors.h"
-#include "token_merge_math.h"
-#include "product_loops.h"
-
-#include <vector>
+#include "matching.h"
 
 namespace spikehalt
 {
@@ -27,15 +24,10 @@ constexpr size_t kSOURCE_OUT = 4;
 constexpr int32_t kCHOOSE = -1;
 
 //! Sizes and tensors of a call.
-struct Merge
+struct Merge : TokenRows
 {
-    int64_t images;
-    int64_t tokens;
-    int64_t width;
     int64_t gamma;
-    float const* x;
     float const* size;
-    int32_t const* live;
     int32_t const* source; //!< null: choose
     float* xNext;
     float* sizeNext;
@@ -43,60 +35,8 @@ struct Merge
     int32_t* keep;
     int32_t* sourceOut;
 
-    int64_t evens() const { return (tokens + 1) / 2; }
     int64_t kept() const { return tokens - gamma; }
-    float const* row(int64_t image, int64_t position) const { return x + (image * tokens + position) * width; }
-    bool alive(int64_t image, int64_t position) const { return live[image * tokens + position] != 0; }
 };
-
-//! An even token's best target.
-struct Match
-{
-    float similarity = 0.0F;
-    int32_t target = kNO_TARGET;
-};
-
-//! Products of an even token with up to kPRODUCTS live odd ones; the best of them in `best`.
-void compare(Merge const& merge, float const* squares, int64_t image, int64_t even, int32_t const* odds, int64_t count,
-    Match& best)
-{
-    float const* rows[kPRODUCTS];
-    float dots[kPRODUCTS];
-    for (int64_t i = 0; i < kPRODUCTS; ++i)
-    {
-        rows[i] = merge.row(image, odds[std::min(i, count - 1)]);
-    }
-    multiplyRows(merge.row(image, even), rows, merge.width, dots);
-    float const* const own = squares + image * merge.tokens;
-    for (int64_t i = 0; i < count; ++i)
-    {
-        float const similarity = mergeSimilarity(dots[i], own[even], own[odds[i]]);
-        if (beats(similarity, odds[i], best.similarity, best.target))
-        {
-            best = {similarity, odds[i]};
-        }
-    }
-}
-
-Match bestTarget(Merge const& merge, float const* squares, int64_t image, int64_t even)
-{
-    Match best;
-    int32_t odds[kPRODUCTS];
-    int64_t count = 0;
-    for (int64_t odd = 1; odd < merge.tokens; odd += 2)
-    {
-        if (merge.alive(image, odd))
-        {
-            odds[count++] = static_cast<int32_t>(odd);
-        }
-        if (count == kPRODUCTS || (count > 0 && odd + 2 >= merge.tokens))
-        {
-            compare(merge, squares, image, even, odds, count, best);
-            count = 0;
-        }
-    }
-    return best;
-}
 
 //! What is left of an image once the matches of its even tokens are known; serves several images.
 class Selection
@@ -221,26 +161,7 @@ public:
     void compute(Context const& context) const
     {
         Merge const merge = read(context);
-        std::vector<float> squares(static_cast<size_t>(merge.images * merge.tokens));
-        std::vector<Match> matches(static_cast<size_t>(merge.images * merge.evens()));
-        std::vector<char> const asked = slotsAsked(merge);
-        context.split(merge.images * merge.tokens, merge.width, [&](int64_t, int64_t first, int64_t end) {
-            for (int64_t token = first; token < end; ++token)
-            {
-                squares[static_cast<size_t>(token)] = squareOfRow(merge.x + token * merge.width, merge.width);
-            }
-        });
-        int64_t const products = merge.tokens / 2 * merge.width;
-        context.split(merge.images * merge.evens(), products, [&](int64_t, int64_t first, int64_t end) {
-            for (int64_t slot = first; slot < end; ++slot)
-            {
-                if (asked[static_cast<size_t>(slot)])
-                {
-                    matches[static_cast<size_t>(slot)]
-                        = bestTarget(merge, squares.data(), slot / merge.evens(), slot % merge.evens() * 2);
-                }
-            }
-        });
+        std::vector<Match> const matches = matchesOf(context, merge, slotsAsked(merge));
         Selection selection(merge);
         for (int64_t image = 0; image < merge.images; ++image)
         {

@@ -24,7 +24,7 @@ from tests.fakes.cuda import FakeCuda
 
 MAGIC = b"fake-plan "
 LIBRARY_MARK = b"fake plugin library "
-OPS = ("LIF", "TokenHalt", "TokenHaltSum", "TokenMerge")
+OPS = ("LIF", "TokenHalt", "TokenHaltSum", "TokenMerge", "TokenMergeSimilar")
 NUMPY = {
     "FLOAT": np.float32, "HALF": np.float16, "INT32": np.int32, "INT64": np.int64,
     "INT8": np.int8, "UINT8": np.uint8, "BOOL": np.bool_,

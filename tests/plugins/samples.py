@@ -98,6 +98,22 @@ def tied_merge_inputs(seed: int, B: int, K: int, D: int) -> dict[str, Array]:
     return feeds | {"x": (directions[rng.integers(0, 3, (B, K))] * lengths).astype(np.float32)}
 
 
+_COSINE = np.float32(3) / np.float32(5)
+TIED_THRESHOLDS = tuple(
+    float(each) for each in (np.nextafter(_COSINE, 0), _COSINE, np.nextafter(_COSINE, 1), 0.6, 1)
+)
+"""Similarities about 3/5, a unit in the last place apart."""
+
+
+def threshold_inputs(seed: int, B: int, K: int) -> dict[str, Array]:
+    """Tokens of many lengths along (1, 0) or (0, 1), odd ones (3, 4): cosines are 3/5 and 4/5."""
+    rng = np.random.default_rng(seed)
+    directions = np.array([[1, 0], [0, 1]])[rng.integers(0, 2, (B, K))]
+    directions[:, 1::2] = 3, 4
+    x = (directions * 2.0 ** rng.integers(-3, 4, (B, K, 1))).astype(np.float32)
+    return merge_inputs(seed, B, K, 2, np.float32, "some") | {"x": x}
+
+
 def layer(
     rng: np.random.Generator, shape: tuple[int, ...], inputs: int, outputs: int, *, density: float
 ) -> dict[str, Array]:

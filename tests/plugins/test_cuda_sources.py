@@ -11,6 +11,7 @@ from plugins.building.toolchain import find_nvcc
 from tests.plugins import compilers
 
 ARCHITECTURE = "compute_80"
+KERNELS = ("lif_kernel", "token_halt_kernel", "token_merge_kernel", "token_merge_similar_kernel")
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +36,10 @@ def ptx(nvcc, build_folder):
 
 def test_every_kernel_compiles(ptx):
     entries = {stem: text.count(".entry") for stem, text in ptx.items()}
-    assert {stem for stem, count in entries.items() if count} == {
-        "lif_kernel",
-        "token_halt_kernel",
-        "token_merge_kernel",
-    }
+    assert {stem for stem, count in entries.items() if count} == set(KERNELS)
 
 
-@pytest.mark.parametrize("kernel", ["lif_kernel", "token_halt_kernel", "token_merge_kernel"])
+@pytest.mark.parametrize("kernel", KERNELS)
 def test_kernels_move_16_bytes_at_a_time(ptx, kernel):
     assert "ld.global.v4" in ptx[kernel] or "ld.global.nc.v4" in ptx[kernel]
     assert "st.global.v4" in ptx[kernel]
@@ -55,7 +52,7 @@ def test_lif_rounds_after_each_operation(ptx):
 
 
 @pytest.mark.parametrize("gpu", ["sm_87", "sm_120"])  # Orin; the newest that nvcc 13 names
-@pytest.mark.parametrize("kernel", ["lif_kernel", "token_halt_kernel", "token_merge_kernel"])
+@pytest.mark.parametrize("kernel", KERNELS)
 def test_kernels_keep_everything_in_registers(ptx, nvcc, build_folder, kernel, gpu):
     """No spills and no stack; and as few registers as the wanted threads of an SM leave.
 

@@ -26,6 +26,9 @@ SAMPLES = {
         samples.halt_inputs(2, (2, 9), 4, np.float32, "some"), {"alpha": 5.0, "beta": -1.0},
     ),
     "TokenMerge": (samples.merge_inputs(3, 2, 9, 4, np.float32, "some"), {"gamma": 3}),
+    "TokenMergeSimilar": (
+        samples.merge_inputs(3, 2, 9, 4, np.float32, "some"), {"threshold": 0.75},
+    ),
     "PackedLIF": (
         {"x": X, "v": X, "row": np.array([1, 0])}, {"decay": 0.5, "threshold": 1.0},
     ),

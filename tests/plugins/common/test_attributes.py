@@ -6,7 +6,7 @@ import plugins
 @pytest.mark.parametrize(
     ("op", "given", "message"),
     [
-        ("Lif", {}, "the ops are LIF, TokenHalt, TokenHaltSum, TokenMerge, PackedLIF"),
+        ("Lif", {}, "the ops are LIF, TokenHalt, TokenHaltSum, TokenMerge, TokenMerge"),
         ("LIF", {"tau": 2.0}, "no attribute 'tau'; it has decay"),
         ("Patches", {"tau": 2.0}, "no attribute 'tau'; it has none"),
         ("LIF", {"decay": 0.5}, "LIF attribute 'threshold' must be given"),

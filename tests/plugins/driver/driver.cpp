@@ -9,6 +9,7 @@
 #include "../../../plugins/lif/lif_kernel.h"
 #include "../../../plugins/token_halt/token_halt_kernel.h"
 #include "../../../plugins/token_merge/token_merge_kernel.h"
+#include "../../../plugins/token_merge_similar/token_merge_similar_kernel.h"
 
 #include <dlfcn.h>
 
@@ -137,8 +138,22 @@ Fields mergeFields(int32_t gamma = 3)
     return fields;
 }
 
+Fields similarFields(float threshold = 0.75F)
+{
+    Fields fields;
+    fields.add("threshold", threshold);
+    return fields;
+}
+
 std::map<std::string, Fields (*)()> const kOPS{{"LIF", [] { return lifFields(); }}, {"TokenHalt", &haltFields},
-    {"TokenHaltSum", &haltFields}, {"TokenMerge", [] { return mergeFields(); }}};
+    {"TokenHaltSum", &haltFields}, {"TokenMerge", [] { return mergeFields(); }},
+    {"TokenMergeSimilar", [] { return similarFields(); }}};
+
+//! Ops whose workspace depends on shapes.
+bool merges(std::string const& op)
+{
+    return op == "TokenMerge" || op == "TokenMergeSimilar";
+}
 
 //! A plugin with its capabilities, destroyed at the end.
 struct Plugin
@@ -167,7 +182,7 @@ Plugin create(std::string const& op, Fields fields, TensorRTPhase phase = Tensor
 
 int32_t inputsOf(std::string const& op)
 {
-    return op == "LIF" ? 2 : op == "TokenMerge" ? 4 : 6;
+    return op == "LIF" ? 2 : merges(op) ? 4 : 6;
 }
 
 int32_t outputsOf(std::string const& op)
@@ -330,8 +345,8 @@ void checkRefusals(std::string const& op)
     std::vector<DynamicPluginTensorDesc> ports(10, fakes::dynamic(desc({1}, kF)));
     int32_t const inputs = inputsOf(op);
     int32_t const outputs = outputsOf(op);
-    // TokenMerge alone has a workspace, whose size depends on shapes; see checkMergeLaunch.
-    CHECK(op == "TokenMerge" || plugin.build->configurePlugin(ports.data(), inputs, ports.data(), outputs) == 0);
+    // See checkMergeLaunch and checkMergeSimilarLaunch.
+    CHECK(merges(op) || plugin.build->configurePlugin(ports.data(), inputs, ports.data(), outputs) == 0);
     CHECK(plugin.build->configurePlugin(ports.data(), inputs + 1, ports.data(), outputs) != 0);
     CHECK(plugin.build->configurePlugin(nullptr, inputs, ports.data(), outputs) != 0);
     CHECK(finder.logger.last.find(op) != std::string::npos);
@@ -372,6 +387,8 @@ void checkFields()
     CHECK(refused("TokenHalt", std::move(Fields{}.add("alpha", 1.0F)), "'beta' is missing"));
     CHECK(refused("TokenHalt", std::move(Fields{}.add("alpha", 1.0F).add("beta", 0.0F).add("last", 2)), "0 or 1"));
     CHECK(refused("TokenMerge", mergeFields(0), "gamma must be at least 1"));
+    CHECK(refused("TokenMergeSimilar", similarFields(0.0F), "threshold must be above 0 and at most 1"));
+    CHECK(refused("TokenMergeSimilar", similarFields(1.5F), "threshold must be above 0 and at most 1"));
     CHECK(creatorOf("LIF")->createPlugin("block0.op", nullptr, TensorRTPhase::kBUILD) == nullptr);
     PluginFieldCollection const broken{3, nullptr};
     CHECK(creatorOf("LIF")->createPlugin(nullptr, &broken, TensorRTPhase::kBUILD) == nullptr);
@@ -441,6 +458,13 @@ void checkShapes()
     CHECK(shapesOf(merge, {{"B", "5000", "64"}, state, state, {"1", "1"}}).empty());
     CHECK(shapesOf(merge, {{"B", "K"}, state, state, {"1", "1"}}).empty());
     CHECK(shapesOf(merge, {{"B", "K", "64"}}).empty());
+    Plugin const similar = create("TokenMergeSimilar", similarFields());
+    CHECK(shapesOf(similar, {{"B", "K", "64"}, state, state, state}) == "B,K,64;B,K;B,K;B,K;");
+    CHECK(shapesOf(similar, {{"B", "9", "64"}, state, state, {"1", "1"}}) == "B,9,64;B,9;B,9;B,9;");
+    CHECK(shapesOf(similar, {{"B", "1", "64"}, state, state, {"1", "1"}}).empty());
+    CHECK(shapesOf(similar, {{"B", "5000", "64"}, state, state, {"1", "1"}}).empty());
+    CHECK(finder.logger.last.find("2 to 4096 tokens") != std::string::npos);
+    CHECK(shapesOf(similar, {{"B", "K"}, state, state, {"1", "1"}}).empty());
 }
 
 std::vector<DataType> typesOf(Plugin const& plugin, std::vector<DataType> const& inputs)
@@ -459,6 +483,7 @@ void checkTypes()
     CHECK(typesOf(create("LIF", lifFields()), {kH, kF}).empty());
     CHECK((typesOf(create("TokenHalt", haltFields()), {kH, kF, kF, kF, kI, kF}) == Types{kF, kF, kF, kI}));
     CHECK((typesOf(create("TokenMerge", mergeFields()), {kH, kF, kI, kI}) == Types{kH, kF, kI, kI, kI}));
+    CHECK((typesOf(create("TokenMergeSimilar", similarFields()), {kH, kF, kI, kI}) == Types{kH, kF, kI, kI}));
 }
 
 // --- check: launches ----------------------------------------------------------------------------
@@ -686,6 +711,70 @@ void checkMergeLaunch()
     CHECK(plugin.build->getWorkspaceSize(in.data(), 4, out.data(), 5) == 0);
 }
 
+void checkMergeSimilarLaunch()
+{
+    constexpr int64_t kB2 = 2;
+    constexpr int64_t kK = 9;
+    constexpr int64_t kD = 8;
+    constexpr size_t kALL = kB2 * kK;
+    auto const x = ramp<float>(kALL * kD, -1.0F, 0.25F, 2.0F);
+    std::vector<float> const size(kALL, 1.0F);
+    auto const live = ramp<int32_t>(kALL, 0, 1, 1);
+    int32_t const choose = -1;
+    std::vector<float> tokens[2], sizes[2];
+    std::vector<int32_t> lives[2], sources[2];
+    for (int i = 0; i < 2; ++i)
+    {
+        tokens[i].assign(kALL * kD, static_cast<float>(i));
+        sizes[i].assign(kALL, static_cast<float>(i));
+        lives[i].assign(kALL, i);
+        sources[i].assign(kALL, i);
+    }
+    Plugin const plugin = create("TokenMergeSimilar", similarFields(0.5F));
+    std::vector<PluginTensorDesc> inputs{
+        desc({kB2, kK, kD}, kF), desc({kB2, kK}, kF), desc({kB2, kK}, kI), desc({1, 1}, kI)};
+    std::vector<DynamicPluginTensorDesc> in, out(4);
+    for (auto const& input : inputs)
+    {
+        in.push_back(fakes::dynamic(input));
+    }
+    SpikehaltTokenMergeSimilarParams const params{kB2, kD, kK, kSPIKEHALT_FLOAT32, 1, 0.5F};
+    size_t const bytes = plugin.build->getWorkspaceSize(in.data(), 4, out.data(), 4);
+    auto const workspaceOf
+        = symbol<decltype(&spikehaltTokenMergeSimilarWorkspace)>("spikehaltTokenMergeSimilarWorkspace");
+    CHECK(bytes == workspaceOf(&params) && bytes == 2 * 5 * 8);
+    std::vector<char> workspace(bytes);
+    std::vector<void const*> const fed{x.data(), size.data(), live.data(), &choose};
+    CHECK(shapeChange(plugin, inputs) == 0);
+    CHECK(enqueue(plugin, fed, {tokens[0].data(), sizes[0].data(), lives[0].data(), sources[0].data()},
+              workspace.data())
+        == 0);
+    SpikehaltTokenMergeSimilarTensors const tensors{x.data(), size.data(), live.data(), &choose, tokens[1].data(),
+        sizes[1].data(), lives[1].data(), sources[1].data(), workspace.data(), bytes};
+    CHECK(symbol<decltype(&spikehaltTokenMergeSimilar)>("spikehaltTokenMergeSimilar")(&params, &tensors, nullptr)
+        == 0);
+    CHECK(tokens[0] == tokens[1] && sizes[0] == sizes[1] && lives[0] == lives[1] && sources[0] == sources[1]);
+    tokens[0].assign(kALL * kD, 9);
+    CHECK(enqueueShaped(Plugin{plugin.whole->clone()}, inputs, fed,
+              {tokens[0].data(), sizes[0].data(), lives[0].data(), sources[0].data()}, workspace.data())
+        == 0);
+    CHECK(tokens[0] == tokens[1]);
+    CHECK(enqueue(plugin, fed, {tokens[0].data(), sizes[0].data(), lives[0].data(), sources[0].data()})
+        == kSPIKEHALT_NULL_POINTER); // no workspace
+
+    inputs[3] = desc({kB2, kK}, kI);
+    CHECK(shapeChange(plugin, inputs) == 0);
+    inputs[3] = desc({kB2, kK + 1}, kI);
+    CHECK(shapeChange(plugin, inputs) != 0);
+    inputs[3] = desc({1, 1}, kI);
+    inputs[2] = desc({kB2, kK + 1}, kI);
+    CHECK(shapeChange(plugin, inputs) != 0);
+    CHECK(plugin.build->configurePlugin(in.data(), 4, out.data(), 4) == 0);
+    in[0].max = fakes::dims({kB2, 5000, kD});
+    CHECK(plugin.build->configurePlugin(in.data(), 4, out.data(), 4) != 0);
+    CHECK(plugin.build->getWorkspaceSize(in.data(), 4, out.data(), 4) == 0);
+}
+
 void checkAll()
 {
     for (auto const& entry : kOPS)
@@ -702,6 +791,7 @@ void checkAll()
     checkHaltLaunch(false);
     checkHaltLaunch(true);
     checkMergeLaunch();
+    checkMergeSimilarLaunch();
     std::printf("%d checks\n", checks);
 }
 

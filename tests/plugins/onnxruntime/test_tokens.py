@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from plugins.token_merge import token_merge
+from plugins.token_merge_similar import token_merge_similar
 from plugins.token_pack import token_pack
 from tests.plugins import samples
 from tests.plugins.onnxruntime.nodes import assert_equal
@@ -26,6 +27,29 @@ def test_merging_where_partners_tie_equals_the_reference(native):
         feeds = samples.tied_merge_inputs(seed, 2, 33, 5)
         wanted = token_merge(**feeds, gamma=16)
         assert_equal(native.run("TokenMerge", feeds, gamma=16), wanted)
+
+
+@pytest.mark.parametrize("pattern", samples.LIVE_PATTERNS)
+@pytest.mark.parametrize("K", samples.TOKENS[1:])
+def test_merging_what_is_similar_equals_the_reference(native, K, pattern):
+    for seed, D in enumerate((1, 15, 16, 35)):
+        feeds = samples.merge_inputs(seed, 3, K, D, np.float32, pattern)
+        for threshold in (0.5, 1.0):
+            chosen = token_merge_similar(**feeds, threshold=threshold)
+            for threads in (1, 2):
+                found = native.run("TokenMergeSimilar", feeds, threads, threshold=threshold)
+                assert_equal(found, chosen)
+            given = {**feeds, "x": feeds["x"][::-1].copy(), "source": chosen[-1]}
+            wanted = token_merge_similar(**given, threshold=threshold)
+            assert_equal(native.run("TokenMergeSimilar", given, threshold=threshold), wanted)
+
+
+@pytest.mark.parametrize("threshold", samples.TIED_THRESHOLDS)
+def test_merging_where_similarities_are_the_threshold_equals_the_reference(native, threshold):
+    for seed in range(5):
+        feeds = samples.threshold_inputs(seed, 2, 33)
+        wanted = token_merge_similar(**feeds, threshold=threshold)
+        assert_equal(native.run("TokenMergeSimilar", feeds, threshold=threshold), wanted)
 
 
 def test_merging_of_real_tokens(native):

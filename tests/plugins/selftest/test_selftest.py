@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from plugins.errors import NoDeviceError
+from plugins.ops import PLUGIN_OPS
 from plugins.selftest import run as module
 from plugins.selftest.cases import all_cases
 from plugins.selftest.part import Sizes
@@ -22,7 +23,7 @@ def test_the_whole_quick_test_passes_on_the_emulated_device(emulated_library):
     assert selftest(emulated_library, quick=True, megabytes=1, sanitize=False, say=lines.append)
     assert lines[0] == "CPU emulation, compute capability 9.0"
     assert [line.split()[0] for line in lines[1:]] == [
-        "LIF", "TokenHalt", "TokenHaltSum", "TokenMerge",
+        "LIF", "TokenHalt", "TokenHaltSum", "TokenMerge", "TokenMergeSimilar",
     ]  # fmt: skip
 
 
@@ -70,7 +71,7 @@ def test_every_op_is_timed_against_the_copy(device):
     timings = measure(device, Sizes(megabytes=0, images=(1,), tokens=(64,), runs=2))
     names = [timing.name for timing in timings]
     assert names[0] == "device copy"
-    for op in ("LIF", "TokenHalt", "TokenHaltSum", "TokenMerge"):
+    for op in PLUGIN_OPS:
         assert sum(name.split()[0] == op for name in names) >= 2
     assert all(timing.gigabytes_per_s >= 0 for timing in timings)
 

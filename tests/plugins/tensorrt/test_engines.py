@@ -33,6 +33,9 @@ SAMPLES = {
         samples.halt_inputs(2, (2, 33), 24, np.float32, "some"), {"alpha": 5.0, "beta": -1.0},
     ),
     "TokenMerge": (samples.merge_inputs(3, 2, 33, 24, np.float32, "some"), {"gamma": 10}),
+    "TokenMergeSimilar": (
+        samples.merge_inputs(3, 2, 33, 24, np.float32, "some"), {"threshold": 0.75},
+    ),
 }  # fmt: skip
 
 

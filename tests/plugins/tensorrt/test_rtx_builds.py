@@ -9,8 +9,10 @@ from plugins.common.types import SPIKE_DTYPES
 from plugins.lif import lif
 from plugins.token_halt import token_halt
 from plugins.token_merge import token_merge
+from plugins.token_merge_similar import token_merge_similar
 from tests.plugins import samples
 from tests.plugins.onnx_models import OUTPUTS, one_node_model
+from tests.plugins.token_merge_similar.test_token_merge_similar_function import random_mask
 
 if importlib.util.find_spec("tensorrt_rtx") is None:
     pytest.skip("tensorrt_rtx is not installed", allow_module_level=True)
@@ -68,3 +70,15 @@ def test_token_merge_builds(dtype, K, source):
     feeds["source"] = np.array(source, np.int32)
     outputs = dict(zip(OUTPUTS["TokenMerge"], token_merge(**feeds, gamma=3), strict=True))
     assert build(one_node_model("TokenMerge", feeds, outputs, gamma=3)) > 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("K", [64, 65])
+@pytest.mark.parametrize("given", [False, True])
+def test_token_merge_similar_builds(dtype, K, given):
+    feeds = samples.merge_inputs(0, 2, K, 8, dtype, "some")
+    if given:
+        feeds["source"] = random_mask(0, 2, K)
+    outputs = token_merge_similar(**feeds, threshold=0.75)
+    named = dict(zip(OUTPUTS["TokenMergeSimilar"], outputs, strict=True))
+    assert build(one_node_model("TokenMergeSimilar", feeds, named, threshold=0.75)) > 0
