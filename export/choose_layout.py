@@ -64,7 +64,7 @@ def choose_layout(model: ModelConfig, options: ExportOptions | None = None) -> L
 
 def _for_engines(model: ModelConfig, chunk: int, batch: int) -> LayoutChoice:
     """With several images, lagged rows save the work of tokens that halted in earlier chunks."""
-    if model.halting.mode != "block_time":
+    if not _tokens_leave(model):
         return LayoutChoice("dense", "no token is gone for good")
     if chunk == model.timesteps:
         return LayoutChoice("dense", "one graph runs all timesteps, so there is no earlier chunk")
@@ -73,12 +73,18 @@ def _for_engines(model: ModelConfig, chunk: int, batch: int) -> LayoutChoice:
     return LayoutChoice("lagged", "tokens that halted in earlier chunks are left out")
 
 
+def _tokens_leave(model: ModelConfig) -> bool:
+    """Whether slots are dead from a timestep on: their tokens halted, or merged and left them."""
+    mode = model.halting.mode
+    return mode == "block_time" or (mode == "none" and model.merge_threshold > 0)
+
+
 def _for_cpus(model: ModelConfig) -> LayoutChoice:
     """What runs fastest in ONNX Runtime on a CPU, as far as the model's shape tells."""
-    if model.halting.mode == "none":
-        return LayoutChoice("dense", "no token halts, so there is nothing to pack")
     if model.halting.mode == "block":
         return LayoutChoice("dense", "in halting mode 'block' tokens come back")
+    if not _tokens_leave(model):
+        return LayoutChoice("dense", "no token halts, so there is nothing to pack")
     size = f"a block's linear layers cost {block_mmacs(model):.2f} M multiply-accumulates"
     if packing_pays(model):
         return LayoutChoice("packed", f"{size}, enough for packing to pay")
@@ -92,8 +98,8 @@ def merging_advice(model: ModelConfig) -> str:
 
     Merging is part of what was trained, so it is not left out unasked.
     """
-    whole = block_mmacs(replace(model, merge_gamma=0))
-    if model.merge_gamma == 0 or whole >= MERGING_PAYS_FROM_MMACS:
+    whole = block_mmacs(model.merged_at(0.0))
+    if not model.merges or whole >= MERGING_PAYS_FROM_MMACS:
         return ""
     return (
         f"merging: without it a block's linear layers cost {whole:.2f} M multiply-accumulates; "

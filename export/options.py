@@ -30,7 +30,8 @@ class ExportOptions:
         precision: of weights and activations; in int8 activations are exact, weights are rounded
             per output channel, and what is not integer is float32.
         qdq: with int8: for engines (export/graph/qdq.py), not for ONNX Runtime on a CPU.
-        merge_gamma: tokens merged per block in place of the checkpoint's; None keeps it.
+        merge_gamma: tokens merged per block in place of the checkpoint's merging; None keeps it.
+        merge_threshold: similarity from which tokens merge, in place of it; None keeps it.
         live_masks: also give out which token slots ran, for heat maps; bundles in the lagged
             layout always do.
         instrument: also count the operations that each image's spikes cause, for measured energy
@@ -49,6 +50,7 @@ class ExportOptions:
     precision: Precision = "fp32"
     qdq: bool = False
     merge_gamma: int | None = None
+    merge_threshold: float | None = None
     live_masks: bool = True
     instrument: bool = False
     spikes: bool = False
@@ -74,9 +76,11 @@ class ExportOptions:
 
     def applied_to(self, model: ModelConfig) -> ModelConfig:
         """The model as it is exported."""
+        if self.merge_threshold is not None:
+            return model.merged_at(self.merge_threshold)
         if self.merge_gamma is None:
             return model
-        return replace(model, merge_gamma=self.merge_gamma)
+        return replace(model, merge_gamma=self.merge_gamma, merge_threshold=0.0)
 
 
 def add_graph_arguments(p: argparse._ActionsContainer) -> None:
@@ -99,9 +103,14 @@ def add_graph_arguments(p: argparse._ActionsContainer) -> None:
         "--layout", choices=(AUTO, *LAYOUTS), default=AUTO,
         help="packed for ONNX Runtime, dense or lagged for engines (default: what fits the target)",
     )  # fmt: skip
-    p.add_argument(
+    merging = p.add_mutually_exclusive_group()
+    merging.add_argument(
         "--merge-gamma", type=whole(0), metavar="N", help="merge N tokens per block instead"
     )
+    merging.add_argument(
+        "--merge-threshold", type=float, metavar="T",
+        help="merge tokens whose cosine is at least T instead, in (0, 1]; 0 merges none",
+    )  # fmt: skip
     p.add_argument(
         "--live-masks", action=argparse.BooleanOptionalAction, default=True,
         help="graphs give out which tokens ran (default), for report, explain and run --annotate",
@@ -118,7 +127,8 @@ def add_graph_arguments(p: argparse._ActionsContainer) -> None:
 
 
 GRAPH_ARGUMENTS = (
-    "fp16", "int8", "qdq", "chunk", "layout", "merge_gamma", "live_masks", "instrument",
+    "fp16", "int8", "qdq", "chunk", "layout", "merge_gamma", "merge_threshold", "live_masks",
+    "instrument",
     "inline_functions",
     "spike_ops",
 )  # fmt: skip
@@ -149,6 +159,7 @@ def export_options(arguments: argparse.Namespace, engine_batch: int | None) -> E
         precision="int8" if arguments.int8 else "fp16" if arguments.fp16 else "fp32",
         qdq=arguments.int8 and (arguments.qdq or engine_batch is not None),
         merge_gamma=arguments.merge_gamma,
+        merge_threshold=arguments.merge_threshold,
         live_masks=arguments.live_masks,
         instrument=arguments.instrument,
         inline_functions=arguments.inline_functions,

@@ -87,16 +87,16 @@ def token_range(config: ModelConfig, block: int, *, after_attention: bool = Fals
     """Tokens that enter block `block` (from 1), after its merge, or its MLP.
 
     Where spikes are added: two from patch splitting, what stages add up, two in every block. A
-    merge adds up to gamma tokens to one. Currents (`Architecture.lif_first`) have no such range:
-    None.
+    merge adds up to `ModelConfig.most_merged` tokens to one. Currents (`Architecture.lif_first`)
+    have no such range: None.
     """
     if config.architecture.lif_first:
         return None
     rate = rate_range(config)
     highest = most_spikes(config.stages)[-1] if config.stages else 2 * rate.highest
-    for gamma in config.gammas[: block - 1]:
-        highest = highest * (gamma + 1) + 2 * rate_steps(rate)
-    highest *= config.gammas[block - 1] + 1
+    for merged in config.most_merged[: block - 1]:
+        highest = highest * (merged + 1) + 2 * rate_steps(rate)
+    highest *= config.most_merged[block - 1] + 1
     return Exact(rate.unit, highest + rate_steps(rate) * after_attention)
 
 

@@ -56,5 +56,6 @@ def _refuse_dropping(plan: NetworkPlan) -> None:
         raise UnsupportedError(
             f"drop.kind {kind!r} is a baseline for training and evaluation and cannot be exported; "
             "what removes tokens in exported models is halting (halting.mode 'block_time' or "
-            "'block') and merging (merge_gamma): train with one of those, or with drop.kind 'none'"
+            "'block') and merging (merge_gamma, merge_threshold): train with one of those, or with "
+            "drop.kind 'none'"
         )

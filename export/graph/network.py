@@ -43,7 +43,8 @@ def emit_network(e: Emitter, source: str | None) -> Through:
     config = e.plan.config
     for number in range(1, config.depth + 1):
         with e.graph.scope(f"block{number}"):
-            current = current if current.constant else tokens.merge(e, current, number)
+            if number > 1 or not _is_static(e):
+                current = tokens.merge(e, current, number)
             counts.append(_count(e, current))
             for observer in e.observers:
                 observer.block_entered(number, current.rows.slots, current.live)
@@ -56,6 +57,8 @@ def emit_network(e: Emitter, source: str | None) -> Through:
                 halt = forecasts.halt if e.plan.forecasts else tokens.halt
                 current, readout = halt(e, current, number)
                 readouts.append(readout)
+        else:
+            e.layout.leave(current.rows)
     live_tokens = e.graph.op("Concat", *counts, axis=1, name="live_counts")
     for observer in e.observers:
         observer.blocks_done(live_tokens)
@@ -76,7 +79,8 @@ def _entering(e: Emitter, source: str | None) -> Tokens:
     """Tokens that enter block 1; with I-SPS after its merge, computed once."""
     config = e.plan.config
     if _is_static(e):
-        return _static_tokens(e, source)
+        similar = config.merging[0] and not config.gammas[0]
+        return _static_similar(e, source) if similar else _static_tokens(e, source)
     with e.graph.scope("stem"):
         constant = config.input == "image"
         if constant:
@@ -102,11 +106,7 @@ def _static_tokens(e: Emitter, source: str | None) -> Tokens:
     @cache
     def computed() -> Tokens:
         with e.graph.scope("stem"):
-            emit = int8_stem.tokens_once if counts_in_bytes(e) else stem.tokens_once
-            grid = emit(e, stem.first_current(e, stem.normalised(e, str(source))))
-            before = e.layout.entering(config.tokens)
-            entering = Tokens(before.from_grid(grid, dim), before, constant=True)
-            return tokens.merge(e, entering, 1)
+            return tokens.merge(e, _once(e, source), 1)
 
     grid = e.states.once(
         "tokens", e.graph.float_type, [rows.slots, dim], lambda: rows.to_grid(computed().x, dim)
@@ -118,6 +118,42 @@ def _static_tokens(e: Emitter, source: str | None) -> Tokens:
     return Tokens(rows.from_grid(grid, dim), rows, size, constant=True)
 
 
+def _static_similar(e: Emitter, source: str | None) -> Tokens:
+    """The same where slots that merged stay: alive are the same ones at every timestep.
+
+    From here on every timestep has rows of its own, which a layout may choose.
+    """
+    config, steps = e.plan.config, e.steps
+
+    @cache
+    def computed() -> tokens.Grid:
+        with e.graph.scope("stem"):
+            return tokens.merged_grid(e, _once(e, source), 1)
+
+    def once(name: str, kind: int, tail: list[int], value: Callable[[], str]) -> PerStep:
+        return PerStep(steps, parts=[e.states.once(name, kind, tail, value)] * steps.count)
+
+    slots = config.tokens
+    grid = once("tokens", e.graph.float_type, [slots, config.dim], lambda: computed().x.stacked)
+    size = once("size", FLOAT, [slots], lambda: computed().size.stacked)
+    live = once("live", INT32, [slots], lambda: _known(computed().live).stacked)
+    x, rows = e.layout.place(grid.stacked, 1, slots, config.dim, live.stacked)
+    return Tokens(x, rows, size, live=live)
+
+
+def _known(live: PerStep | None) -> PerStep:
+    assert live is not None
+    return live
+
+
+def _once(e: Emitter, source: str | None) -> Tokens:
+    """The tokens that leave the stem, the same at every timestep."""
+    emit = int8_stem.tokens_once if counts_in_bytes(e) else stem.tokens_once
+    grid = emit(e, stem.first_current(e, stem.normalised(e, str(source))))
+    before = e.layout.entering(e.plan.config.tokens)
+    return Tokens(before.from_grid(grid, e.plan.config.dim), before, constant=True)
+
+
 def _size_of(merged: Tokens) -> str:
     """Float32 [B, K] of tokens that are the same at every timestep."""
     assert merged.size is not None
@@ -126,7 +162,7 @@ def _size_of(merged: Tokens) -> str:
 
 def _hoist(e: Emitter, current: Tokens, number: int) -> Current:
     """Block 1's q/k/v current under I-SPS is carried over timesteps; all others are emitted."""
-    if number > 1 or not _is_static(e):
+    if not current.constant:
         return lambda emit: emit()
     rows, width = e.layout.entering(current.rows.slots), 3 * e.plan.config.dim
 

@@ -60,7 +60,8 @@ def _scaled(e: Emitter, readout: str, share: float) -> str:
 
 def _mean_over_tokens(e: Emitter, current: Tokens) -> str:
     """Mode none: float32 mean over tokens after block L."""
-    return e.mean_over_tokens(current.rows.to_grid(current.x, e.plan.config.dim))
+    rows = current.rows
+    return e.mean_over_tokens(rows.to_grid(rows.masked(current.x), e.plan.config.dim))
 
 
 def _no_score(e: Emitter) -> str:

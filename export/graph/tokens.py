@@ -35,42 +35,66 @@ class Tokens:
     constant: bool = False
 
 
-def merge(e: Emitter, tokens: Tokens, number: int) -> Tokens:
-    """Merge tokens at the start of block `number`; unchanged where none merge there.
+@dataclass(frozen=True)
+class Grid:
+    """Tokens that merged, slot by slot.
 
-    Sources are chosen at t = 1 and kept as a state.
+    Attributes:
+        x: [B, K', D] per timestep.
+        size: float32 [B, K'].
+        cum: C(l, t), float32 [B, K'], or None before the first block.
+        live: int32 [B, K'], or None when all are alive.
     """
-    gamma = e.plan.config.gammas[number - 1]
-    if gamma == 0:
+
+    x: PerStep
+    size: PerStep
+    cum: PerStep | None
+    live: PerStep | None
+
+
+def merge(e: Emitter, tokens: Tokens, number: int) -> Tokens:
+    """Merge tokens at the start of block `number`; unchanged where none merge there."""
+    if not e.plan.config.merging[number - 1]:
         return tokens
-    steps = Steps(e.graph, 1) if tokens.constant else e.steps
-    grids = steps.split(tokens.rows.to_grid(tokens.x, e.plan.config.dim))
-    merged = [_merge_step(e, tokens, number, step, grid) for step, grid in enumerate(grids)]
-    xs, sizes, lives, cums, sources = zip(*merged, strict=True)
-    for observer in e.observers:
-        observer.merged(number, sources[0], gamma)
-    live = PerStep(steps, parts=lives) if tokens.live is not None else None
-    cum = PerStep(steps, parts=cums) if tokens.cum is not None else None
-    size = PerStep(steps, parts=sizes)
+    grid = merged_grid(e, tokens, number)
     x, rows = e.layout.place(
-        steps.stack(xs),
+        grid.x.stacked,
         number,
         e.plan.config.tokens_per_block[number - 1],
         e.plan.config.dim,
-        live.stacked if live else None,
+        grid.live.stacked if grid.live else None,
     )
-    return replace(tokens, x=x, rows=rows, size=size, cum=cum, live=live)
+    return replace(tokens, x=x, rows=rows, size=grid.size, cum=grid.cum, live=grid.live)
 
 
-def _merge_step(
-    e: Emitter, tokens: Tokens, number: int, step: int, grid: str
-) -> tuple[str, str, str, str, str]:
-    """One timestep's grid [B, K, D] merged: x [B, K', D]; size, live, C(l, t) [B, K']; sources."""
-    graph, slots = e.graph, tokens.rows.slots
-    gamma, name = e.plan.config.gammas[number - 1], f"block{number}.source"
-    size = tokens.size.parts[step] if tokens.size else e.chunk.filled(slots, 1.0, FLOAT)
-    live = tokens.live.parts[step] if tokens.live else e.chunk.filled(slots, 1, INT32)
-    cum = tokens.cum.parts[step] if tokens.cum else ""
+def merged_grid(e: Emitter, tokens: Tokens, number: int) -> Grid:
+    """The tokens that are left; sources are chosen at t = 1 and kept as a state."""
+    steps = Steps(e.graph, 1) if tokens.constant else e.steps
+    grids = steps.split(tokens.rows.to_grid(tokens.x, e.plan.config.dim))
+    gamma = e.plan.config.gammas[number - 1]
+    merge_step = _merge_step if gamma else _merge_similar_step
+    merged = [merge_step(e, tokens, number, step, grid) for step, grid in enumerate(grids)]
+    xs, sizes, lives, cums, sources = zip(*merged, strict=True)
+    for observer in e.observers:
+        observer.merged(number, sources[0], gamma or tokens.rows.slots)
+    # Slots that merged and stay are dead.
+    known = tokens.live is not None or gamma == 0
+    return Grid(
+        PerStep(steps, parts=xs),
+        PerStep(steps, parts=sizes),
+        PerStep(steps, parts=cums) if tokens.cum is not None else None,
+        PerStep(steps, parts=lives) if known else None,
+    )
+
+
+Step = tuple[str, str, str, str, str]
+"""A timestep's x [B, K', D]; size, live, C(l, t) [B, K']; sources."""
+
+
+def _merge_step(e: Emitter, tokens: Tokens, number: int, step: int, grid: str) -> Step:
+    """One timestep's grid [B, K, D]: the gamma most similar pairs merge."""
+    graph, gamma, name = e.graph, e.plan.config.gammas[number - 1], f"block{number}.source"
+    size, live, cum = _standing(e, tokens, step)
     with e.steps.scope(step):
         source = e.states.read(name, INT32, [gamma], lambda: graph.const([[-1]], np.int32))
         x, size, live, keep, chosen = graph.custom(
@@ -80,6 +104,29 @@ def _merge_step(
             cum = graph.op("GatherElements", cum, keep, axis=1, name="cum_kept")
     e.states.write(name, chosen, INT32, [gamma])
     return x, size, live, cum, chosen
+
+
+def _merge_similar_step(e: Emitter, tokens: Tokens, number: int, step: int, grid: str) -> Step:
+    """One timestep's grid [B, K, D]: pairs as similar as the threshold merge; K' = K."""
+    graph, slots, name = e.graph, tokens.rows.slots, f"block{number}.source"
+    size, live, cum = _standing(e, tokens, step)
+    threshold = e.plan.config.merge_threshold
+    with e.steps.scope(step):
+        source = e.states.read(name, INT32, [slots], lambda: graph.const([[-1]], np.int32))
+        inputs = [grid, size, live, source]
+        x, size, live, chosen = graph.custom(
+            "TokenMergeSimilar", inputs, 4, name="merge", threshold=threshold
+        )
+    e.states.write(name, chosen, INT32, [slots])
+    return x, size, live, cum, chosen
+
+
+def _standing(e: Emitter, tokens: Tokens, step: int) -> tuple[str, str, str]:
+    """Size, live and C(l, t) [B, K] of one timestep; the last empty before the first block."""
+    slots = tokens.rows.slots
+    size = tokens.size.parts[step] if tokens.size else e.chunk.filled(slots, 1.0, FLOAT)
+    live = tokens.live.parts[step] if tokens.live else e.chunk.filled(slots, 1, INT32)
+    return size, live, tokens.cum.parts[step] if tokens.cum else ""
 
 
 def halt(e: Emitter, tokens: Tokens, number: int) -> tuple[Tokens, str]:
@@ -135,7 +182,7 @@ def follow(e: Emitter, tokens: Tokens, number: int, decided: Decided) -> Tokens:
     """The tokens that go on behind block `number`."""
     config = e.plan.config
     going, last = PerStep(e.steps, parts=decided.lives), number == config.depth
-    merges = not last and config.gammas[number] > 0
+    merges = not last and config.merging[number]
     x, rows = e.layout.follow(tokens.x, tokens.rows, config.dim, going, merges=merges, last=last)
     return Tokens(x, rows, tokens.size, PerStep(e.steps, parts=decided.cums), going)
 

@@ -68,9 +68,9 @@ class ChunkOutputs:
         halt_score: float32 [B'].
         live_tokens: int32 [B', chunk, L].
         live_masks: per block int32 [B', chunk, K_l]; empty unless asked for.
-        merged: for each block where tokens merge, int32 [B', gamma]: the slots, of those that
-            arrive, that disappear there; of the first chunk, with live masks, where the bundle
-            says it, else empty.
+        merged: for each block where tokens merge, int32 [B', gamma] or [B', K], as of an
+            `ImageResult`; of the first chunk, with live masks, where the bundle says it, else
+            empty.
         mac_ops: float32 [B', chunk], multiply-accumulates done; None unless instrumented.
         ac_ops: float32 [B', chunk], accumulates done; None unless instrumented.
         states: the backend's own handle, to be given back to `run`; None after the last chunk.

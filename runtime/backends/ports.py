@@ -23,14 +23,17 @@ def live_masks(blocks: int) -> tuple[str, ...]:
     return tuple(f"live.block{n}" for n in range(1, blocks + 1))
 
 
-def merged(manifest: Manifest) -> tuple[str, ...]:
-    """Names of outputs of the first graph with the slots that merge, for blocks where any do."""
-    arriving = (manifest.tokens, *manifest.tokens_per_block)
-    return tuple(
-        f"merged.block{number}"
-        for number, slots in enumerate(manifest.tokens_per_block, 1)
-        if slots < arriving[number - 1]
-    )
+def merged(manifest: Manifest) -> dict[str, int]:
+    """Outputs of the first graph that say which slots merge, for blocks where any do.
+
+    Returns:
+        Their names and widths: gamma, or K where slots stay (`ImageResult.merged`).
+    """
+    arriving, widths = manifest.tokens, {}
+    for number, slots in enumerate(manifest.tokens_per_block, 1):
+        widths[f"merged.block{number}"] = slots if manifest.merges_similar else arriving - slots
+        arriving = slots
+    return {name: width for name, width in widths.items() if width}
 
 
 def rows_input(number: int) -> str:

@@ -89,6 +89,17 @@ class Manifest:
         """L, the number of blocks."""
         return len(self.tokens_per_block)
 
+    @property
+    def merges_similar(self) -> bool:
+        """Whether tokens merge from a similarity on, which leaves dead slots."""
+        threshold = self.model.get("merge_threshold")
+        return isinstance(threshold, int | float) and threshold > 0 and self.tokens > 1
+
+    @property
+    def merges(self) -> bool:
+        """Whether tokens merge at all, so that one may stand for several patches."""
+        return self.merges_similar or any(slots != self.tokens for slots in self.tokens_per_block)
+
     @classmethod
     def from_json(cls, text: str, where: str = MANIFEST_NAME) -> Manifest:
         """Read a manifest.

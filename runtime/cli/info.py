@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from itertools import pairwise
 
 from runtime.bundle import Bundle, ExitSpec, InputSpec, Manifest, signature_state
 from runtime.bundle.sign import SignatureState
@@ -58,6 +59,7 @@ def identity(bundle: Bundle) -> list[tuple[str, str]]:
         ("precision", _precision(manifest)),
         ("pays for spikes only", ", ".join(manifest.spike_layers) or "no layer"),
         ("tokens", f"{manifest.tokens} (K₀, before the first block); per block {tokens}"),
+        ("merging", _merging(manifest)),
         ("halting", _halting(manifest)),
         ("exit", _exit(manifest.exit)),
         ("energy constants", energy),
@@ -93,6 +95,15 @@ def _preprocessing(spec: InputSpec) -> str:
 
 def _shortened(names: tuple[str, ...], shown: int = 10) -> str:
     return ", ".join(names[:shown]) + (", …" if len(names) > shown else "")
+
+
+def _merging(manifest: Manifest) -> str:
+    if manifest.merges_similar:
+        threshold = manifest.model["merge_threshold"]
+        return f"tokens whose cosine is at least {threshold:g}; their slots stay, dead"
+    arriving = (manifest.tokens, *manifest.tokens_per_block)
+    gammas = [before - after for before, after in pairwise(arriving)]
+    return f"{', '.join(map(str, gammas))} tokens, by block" if manifest.merges else "none"
 
 
 def _halting(manifest: Manifest) -> str:

@@ -202,9 +202,8 @@ def _refuse_other_shapes(manifest: Manifest, outputs: ChunkOutputs, images: int)
     real = {name: np.shape(getattr(outputs, name)) for name in wanted}
     slots = manifest.tokens_per_block
     wanted |= {f"live_masks[{n}]": (images, chunk, slots[n]) for n in range(len(slots))}
-    arriving = (manifest.tokens, *slots)
-    gammas = [before - after for before, after in zip(arriving, slots, strict=False)]
-    wanted |= {f"merged[{n}]": (images, gamma) for n, gamma in enumerate(filter(None, gammas))}
+    widths = graph_io.merged(manifest).values()
+    wanted |= {f"merged[{n}]": (images, width) for n, width in enumerate(widths)}
     real |= {f"merged[{n}]": gone.shape for n, gone in enumerate(outputs.merged)}
     real |= {f"live_masks[{n}]": mask.shape for n, mask in enumerate(outputs.live_masks)}
     for name, shape in real.items():

@@ -69,7 +69,7 @@ def missing_heat_maps(manifest: Manifest) -> str:
 
 def token_grid(manifest: Manifest) -> tuple[int, int] | None:
     """Rows and columns of the patches; None if tokens merge, for then slots are not patches."""
-    if any(slots != manifest.tokens for slots in manifest.tokens_per_block):
+    if manifest.merges:
         return None
     return patch_grid(manifest)
 

@@ -29,20 +29,23 @@ def patch_states(manifest: Manifest, answer: ImageResult) -> NDArray[np.int8] | 
         None without live masks, and where tokens merge and the bundle does not say which.
     """
     masks = answer.live_masks
-    merges = any(slots != manifest.tokens for slots in manifest.tokens_per_block)
-    if masks is None or (merges and answer.merged is None):
+    if masks is None or (manifest.merges and answer.merged is None):
         return None
     gone = iter(answer.merged or ())
-    places = np.arange(manifest.tokens)  # the patch that each slot began as
+    places = np.arange(manifest.tokens)  # the patch that each slot that is left began as
     states = np.zeros((answer.timesteps, manifest.blocks, manifest.tokens), np.int8)
     before = np.full((answer.timesteps, manifest.tokens), RAN, np.int8)
     for block, mask in enumerate(masks):
         here = np.where(before == MERGED, MERGED, HALTED).astype(np.int8)
-        if mask.shape[1] < len(places):
-            sources = next(gone)
-            absorbed = places[sources]
-            here[:, absorbed] = np.where(before[:, absorbed] == RAN, MERGED, HALTED)
-            places = np.delete(places, sources)
-        here[:, places] = np.where(mask == 1, RAN, HALTED)
+        if manifest.merges_similar:
+            sources = np.flatnonzero(np.isin(places, np.flatnonzero(next(gone))))
+        else:
+            sources = next(gone) if mask.shape[1] < len(places) else np.arange(0)
+        absorbed = places[sources]
+        here[:, absorbed] = np.where(before[:, absorbed] == RAN, MERGED, HALTED)
+        places = np.delete(places, sources)
+        # Where slots stay, a slot is the patch that it began as.
+        left = mask[:, places] if manifest.merges_similar else mask
+        here[:, places] = np.where(left == 1, RAN, HALTED)
         states[:, block] = before = here
     return states

@@ -29,7 +29,8 @@ class ImageResult:
         energy_mj: estimated energy, None if the bundle has no energy constants.
         live_masks: per block int32 [timesteps, K_l], 1 = ran there; None if not asked for.
         merged: for each block where tokens merge, int32 [gamma]: the slots, of those that arrive,
-            that disappear there; None where no masks were asked for or the bundle does not say.
+            that disappear there; or int32 [K] where slots stay (`merge_threshold`), 1 for each that
+            merged there. None where no masks were asked for or the bundle does not say.
     """
 
     label: int
@@ -71,7 +72,7 @@ class Result:
         live_tokens: int32 [B, T, L], 0 for timesteps not run.
         halt_score: float32 [B].
         live_masks: per block int32 [B, T, K_l], 1 = ran there; None if not asked for.
-        merged: as of an image, int32 [B, gamma] each; None where it is not known.
+        merged: as of an image, int32 [B, gamma] or [B, K] each; None where it is not known.
         mac_ops: float64 [B], multiply-accumulates counted in the graph; None unless the bundle
             is instrumented and the backend runs its graphs.
         ac_ops: float64 [B], accumulates counted in the graph; None as mac_ops.

@@ -63,6 +63,15 @@ def test_a_layout_that_was_asked_for_is_taken_without_a_word() -> None:
     assert choice.layout == "packed" and choice.notes == []
 
 
+def test_slots_that_merged_and_stay_are_packed_without_halting_too() -> None:
+    static = replace(named_model("spikformer-4-384"), halting=HaltingConfig())
+    assert choose_layout(static).layout == "dense"
+    assert choose_layout(static.merged_at(0.9)).layout == "packed"
+    engines = ExportOptions(engine_batch=8)
+    assert choose_layout(static, engines).layout == "dense"
+    assert choose_layout(static.merged_at(0.9), engines).layout == "lagged"
+
+
 def test_merging_lowers_what_packing_could_save() -> None:
     model = halting(named_model("spikformer-4-384"))
     merged = replace(model, merge_gamma=32)
@@ -73,5 +82,6 @@ def test_merging_that_costs_more_than_it_saves_is_said() -> None:
     tiny, large = load_recipe("digits").model, named_model("spikformer-4-384")
     advice = merging_advice(replace(tiny, merge_gamma=3))
     assert "--merge-gamma 0" in advice and "below 10 M" in advice
+    assert merging_advice(tiny.merged_at(0.9)) == advice
     assert merging_advice(replace(tiny, merge_gamma=0)) == ""
     assert merging_advice(replace(large, merge_gamma=25)) == ""

@@ -31,6 +31,17 @@ def test_every_argument_reaches_the_options() -> None:
     assert export_options(parsed("--fp16"), None).dtype == np.float16
 
 
+def test_a_threshold_takes_the_place_of_a_rate_and_the_other_way_round() -> None:
+    model = dyadic_config("spikformer", "isps", "block_time", 3)
+    similar = export_options(parsed("--merge-threshold", "0.9"), None).applied_to(model)
+    assert (similar.merge_gamma, similar.merge_threshold) == (0, 0.9)
+    back = export_options(parsed("--merge-gamma", "3"), None).applied_to(similar)
+    assert back == model
+    assert not ExportOptions(merge_threshold=0.0).applied_to(model).merges
+    with pytest.raises(SystemExit):
+        parsed("--merge-gamma", "3", "--merge-threshold", "0.9")
+
+
 def test_the_arguments_are_listed() -> None:
     assert set(GRAPH_ARGUMENTS) == set(vars(parsed()))
 

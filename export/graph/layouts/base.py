@@ -200,7 +200,7 @@ class Layout(ABC):
 
     @abstractmethod
     def entering(self, slots: int) -> FromGrid:
-        """Rows of block 1, before which no token halts."""
+        """Rows of block 1, before which no token halts; all of them."""
 
     @abstractmethod
     def place(
@@ -215,6 +215,9 @@ class Layout(ABC):
             width: of the tokens.
             live: int32 [B, K], or None where all are alive.
         """
+
+    def leave(self, rows: Rows) -> None:  # noqa: B027  most layouts have nothing to do
+        """The block of these rows is done; who halts behind it does not matter here."""
 
     @abstractmethod
     def follow(

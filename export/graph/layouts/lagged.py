@@ -202,9 +202,12 @@ class Lagged(Layout):
     def place(
         self, grid: str, block: int, slots: int, width: int, live: str | None
     ) -> tuple[str, Rows]:
-        """Rows that the runtime named; all of them where none has halted."""
+        """Rows that the runtime named; all of them where none has halted, and in block 1."""
+        every = live is None or block == 1
         rows = (
-            FullRows(self.chunk, block, slots) if live is None else self._rows(block, slots, live)
+            FullRows(self.chunk, block, slots, live)
+            if every
+            else self._rows(block, slots, str(live))
         )
         return rows.from_grid(grid, width), rows
 

@@ -208,7 +208,7 @@ class PackedRows:
 
 
 class Packed(Layout):
-    """Rows of live tokens, from the first halting decision on."""
+    """Rows of live tokens, from the first halting decision, or merge that leaves slots, on."""
 
     same_every_step: ClassVar[bool] = False
     attention_reads_bytes: ClassVar[bool] = True
@@ -227,13 +227,17 @@ class Packed(Layout):
             return x, rows
         return self._pack(block, slots, x, every_row(self.chunk.graph, live), live)
 
+    def leave(self, rows: Rows) -> None:
+        """Leave their places to the next chunk."""
+        if isinstance(rows, PackedRows):
+            rows.hand_on()
+
     def follow(
         self, x: str, rows: Rows, width: int, live: PerStep, *, merges: bool, last: bool
     ) -> tuple[str, Rows]:
         """The rows of those that go on."""
         packed = rows if isinstance(rows, PackedRows) else None
-        if packed:
-            packed.hand_on()
+        self.leave(rows)
         if last:
             return x, rows
         alive = live.stacked

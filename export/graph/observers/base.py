@@ -15,8 +15,12 @@ class Observer:
     def block_entered(self, number: int, slots: int, live: PerStep | None) -> None:
         """Block `number` runs the tokens `live` int32 [B, K]; all of its K slots where None."""
 
-    def merged(self, number: int, sources: str, gamma: int) -> None:
-        """The slots `sources` int32 [B, gamma] disappear at the start of block `number`."""
+    def merged(self, number: int, sources: str, width: int) -> None:
+        """Tokens merge at the start of block `number`.
+
+        `sources` int32 [B, width]: the slots that disappear, or with a threshold, where all stay,
+        1 for each that merged.
+        """
 
     def linear(self, x: str, layer: FoldedLinear, rows: Rows, *, constant: bool) -> None:
         """A layer will read x [M, in].

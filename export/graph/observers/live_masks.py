@@ -14,8 +14,9 @@ INT32 = TensorProto.INT32
 class LiveMasks(Observer):
     """Declares the outputs `live.blockN` int32 [B, chunk, K], 1 = alive.
 
-    Where tokens merge, the first graph also gives out `merged.blockN` int32 [B, gamma]: the slots,
-    of those that arrive at the block, that disappear there at every timestep.
+    Where tokens merge, the first graph also gives out `merged.blockN`: the slots int32 [B, gamma],
+    of those that arrive at the block, that disappear there at every timestep; or with a threshold
+    int32 [B, K], 1 for each slot that merges there.
 
     Args:
         chunk: the graph and its timesteps.
@@ -24,7 +25,7 @@ class LiveMasks(Observer):
     def __init__(self, chunk: Chunk) -> None:
         self._chunk = chunk
         self._masks: dict[int, tuple[str, int]] = {}  # int32 [C * B, K], and K
-        self._merged: dict[int, tuple[str, int]] = {}  # int32 [B, gamma], and gamma
+        self._merged: dict[int, tuple[str, int]] = {}  # int32 [B, width], and width
 
     def block_entered(self, number: int, slots: int, live: PerStep | None) -> None:
         """See `Observer.block_entered`."""
@@ -32,10 +33,10 @@ class LiveMasks(Observer):
         mask = live.stacked if live else chunk.at_every_step(chunk.filled(slots, 1, INT32))
         self._masks[number] = (mask, slots)
 
-    def merged(self, number: int, sources: str, gamma: int) -> None:
+    def merged(self, number: int, sources: str, width: int) -> None:
         """See `Observer.merged`."""
         if not self._chunk.states.resumed:
-            self._merged[number] = (sources, gamma)
+            self._merged[number] = (sources, width)
 
     def give_out(self) -> None:
         """Declare them."""
@@ -44,5 +45,5 @@ class LiveMasks(Observer):
             for number, (mask, slots) in self._masks.items():
                 shown = steps.by_image(mask, slots)
                 graph.output(f"live.block{number}", shown, INT32, ["B", steps.count, slots])
-            for number, (sources, gamma) in self._merged.items():
-                graph.output(f"merged.block{number}", sources, INT32, ["B", gamma])
+            for number, (sources, width) in self._merged.items():
+                graph.output(f"merged.block{number}", sources, INT32, ["B", width])

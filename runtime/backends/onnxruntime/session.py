@@ -82,7 +82,7 @@ class OnnxRuntimeSession:
         operations = (graph_io.MAC_OPS, graph_io.AC_OPS) if manifest.instrumented else ()
         self._answers = (*_ANSWERS, *operations)
         self._masks = graph_io.live_masks(manifest.blocks) if manifest.live_masks else ()
-        merged = graph_io.merged(manifest)
+        merged = tuple(graph_io.merged(manifest))
         known = set(merged) <= set(ports[FIRST_GRAPH].outputs)  # bundles of older releases lack it
         self._merged = merged if known else ()
         self.info = BackendInfo(

@@ -31,8 +31,11 @@ FLOAT32_STATES = {"hist", "readout", "time", "size"}
 
 
 @cache
-def dyadic_plan(arch: str, stem: str = "isps", gamma: int = 0) -> NetworkPlan:
-    return make_plan(dyadic_network(dyadic_config(arch, stem, "block_time", gamma)))
+def dyadic_plan(
+    arch: str, stem: str = "isps", gamma: int = 0, threshold: float = 0.0
+) -> NetworkPlan:
+    config = dyadic_config(arch, stem, "block_time", gamma, merge_threshold=threshold)
+    return make_plan(dyadic_network(config))
 
 
 def half_graphs(plan: NetworkPlan, **options: Any) -> dict[str, onnx.ModelProto]:
@@ -44,12 +47,13 @@ def element_types(values: Any) -> dict[str, int]:
     return {value.name: value.type.tensor_type.elem_type for value in values}
 
 
+@pytest.mark.parametrize("merging", [{"gamma": 3}, {"threshold": 0.9}])
 @pytest.mark.parametrize("layout", ["packed", "dense"])
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_half_graphs_are_valid_and_keep_scores_readouts_and_logits_in_float32(
-    arch: str, layout: str
+    arch: str, layout: str, merging: dict[str, Any]
 ) -> None:
-    for name, model in half_graphs(dyadic_plan(arch, gamma=3), layout=layout).items():
+    for name, model in half_graphs(dyadic_plan(arch, **merging), layout=layout).items():
         check_model(name, model)
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
         outputs = element_types(inferred.graph.output)

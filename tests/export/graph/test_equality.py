@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -57,6 +58,37 @@ def test_every_layout_and_chunk_equals_torch(arch: str, stem: str, mode: str, ga
                 bundle = Bundle(kind, graphs, network.config, chunk)
                 for batch in BATCHES:
                     assert_same(expected[batch], bundle.run(pictures(batch)))
+
+
+SIMILAR = {"spikformer": 0.9, "spikingformer": 0.6, "sdt": 0.8}
+"""A similarity that some pairs of the networks reach, by architecture."""
+
+
+@pytest.mark.parametrize("mode", ["none", "block", "block_time"])
+@pytest.mark.parametrize("stem", ["sps", "isps"])
+@pytest.mark.parametrize("arch", sorted(SIMILAR))
+def test_merging_what_is_similar_equals_torch(arch: str, stem: str, mode: str) -> None:
+    config = dyadic_config(arch, stem, mode, 0, merge_threshold=SIMILAR[arch])
+    network = dyadic_network(config)
+    expected = run_torch(network, pictures(3))
+    assert 0 < expected.live[0][0].mean() < 1  # before any halting
+    assert len({counts.tobytes() for counts in expected.live[0][0].sum(1)}) > 1  # by image
+    for layout, chunk in product(layouts(mode), CHUNKS):
+        graphs = unroll(make_plan(network), ExportOptions(chunk, layout))
+        for kind in (OnnxRuntime, Numpy):
+            assert_same(expected, Bundle(kind, graphs, config, chunk).run(pictures(3)))
+
+
+@pytest.mark.parametrize("layout", ["packed", "dense"])
+def test_similar_tokens_of_event_frames_equal_torch(layout: str) -> None:
+    changes = {"input": "frames", "channels": 2, "merge_threshold": 0.9}
+    config = dyadic_config("spikformer", "sps", "block_time", 0, **changes)
+    network = dyadic_network(config)
+    frames = np.random.default_rng(1).integers(0, 3, (3, TIMESTEPS, 2, 8, 8)).astype(np.float32)
+    expected = run_torch(network, frames)
+    for chunk in CHUNKS:
+        graphs = unroll(make_plan(network), ExportOptions(chunk, layout))
+        assert_same(expected, Bundle(OnnxRuntime, graphs, config, chunk).run(frames))
 
 
 def assert_lively(trace: Trace, mode: str) -> None:

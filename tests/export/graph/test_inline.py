@@ -19,8 +19,11 @@ WITHOUT = f"OpenVINO and onnxslim are missing: {install_command('openvino')}"
 LAYOUTS = ("packed", "dense", "lagged")
 
 
-def graphs(layout: str, gamma: int = 3, **options: object) -> dict[str, onnx.ModelProto]:
-    network = dyadic_network(dyadic_config("spikformer", "isps", "block_time", gamma))
+def graphs(
+    layout: str, gamma: int = 3, threshold: float = 0.0, **options: object
+) -> dict[str, onnx.ModelProto]:
+    config = dyadic_config("spikformer", "isps", "block_time", gamma, merge_threshold=threshold)
+    network = dyadic_network(config)
     chosen = ExportOptions(layout=layout, **{"chunk": 4, **options})  # type: ignore[arg-type]
     return unroll(make_plan(network), chosen)
 
@@ -38,13 +41,15 @@ def test_nodes_without_a_body_are_named() -> None:
         graphs("packed", precision="int8", inline_functions=True)
 
 
-@pytest.mark.parametrize("gamma", [0, 3])
+@pytest.mark.parametrize(("gamma", "threshold"), [(0, 0.0), (3, 0.0), (0, 0.9)])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_openvino_runs_them_as_onnx_runtime_runs_the_ops(layout: str, gamma: int) -> None:
+def test_openvino_runs_them_as_onnx_runtime_runs_the_ops(
+    layout: str, gamma: int, threshold: float
+) -> None:
     openvino = pytest.importorskip("openvino", reason=WITHOUT)
     images, epsilon = pictures(3), np.float32(0.25)
-    (functions,) = graphs(layout, gamma).values()
-    (inlined,) = graphs(layout, gamma, inline_functions=True).values()
+    (functions,) = graphs(layout, gamma, threshold).values()
+    (inlined,) = graphs(layout, gamma, threshold, inline_functions=True).values()
 
     expected = run_first(functions, images, float(epsilon)).outputs
     model = openvino.Core().read_model(inlined.SerializeToString())

@@ -49,8 +49,9 @@ LAYERS = 4  # qkv, proj, fc1, fc2
 
 
 @cache
-def plan_of(arch: str, stem: str = "isps", gamma: int = 0) -> NetworkPlan:
-    return make_plan(dyadic_network(dyadic_config(arch, stem, "block_time", gamma)))
+def plan_of(arch: str, stem: str = "isps", gamma: int = 0, threshold: float = 0.0) -> NetworkPlan:
+    config = dyadic_config(arch, stem, "block_time", gamma, merge_threshold=threshold)
+    return make_plan(dyadic_network(config))
 
 
 def int8_graphs(plan: NetworkPlan, chunk: int = 4, layout: str = "packed") -> dict:
@@ -199,10 +200,13 @@ def test_the_range_is_reached_by_a_network_that_always_fires() -> None:
 
 # A merge adds currents in any order; only spikes add up exactly.
 @pytest.mark.parametrize(
-    ("arch", "gamma"), [(arch, 0) for arch in ARCHITECTURES] + [("spikformer", 3)]
+    ("arch", "gamma", "threshold"),
+    [*((arch, 0, 0.0) for arch in ARCHITECTURES), ("spikformer", 3, 0.0), ("spikformer", 0, 0.9)],
 )
-def test_numpy_and_onnx_runtime_agree_in_every_layout_and_chunk(arch: str, gamma: int) -> None:
-    plan, images = plan_of(arch, gamma=gamma), pictures(3)
+def test_numpy_and_onnx_runtime_agree_in_every_layout_and_chunk(
+    arch: str, gamma: int, threshold: float
+) -> None:
+    plan, images = plan_of(arch, "isps", gamma, threshold), pictures(3)
     expected = Bundle(Numpy, int8_graphs(plan), plan.config, 4).run(images)
     for layout, chunk in (("packed", 1), ("packed", 2), ("dense", 1)):
         graphs = int8_graphs(plan, chunk, layout)

@@ -48,6 +48,14 @@ def test_kernels_and_bodies_agree_bit_for_bit(native_library, arch, stem, layout
     assert_kernels_agree(native_library, network, layout, "fp32")
 
 
+@pytest.mark.parametrize("mode", ["none", "block_time"])
+@pytest.mark.parametrize("layout", ["packed", "dense"])
+@pytest.mark.parametrize("stem", ["sps", "isps"])
+def test_kernels_and_bodies_agree_where_similar_tokens_merge(native_library, stem, layout, mode):
+    network = dyadic_network(dyadic_config("spikformer", stem, mode, 0, merge_threshold=0.9))
+    assert_kernels_agree(native_library, network, layout, "fp32")
+
+
 @pytest.mark.parametrize("layout", ["packed", "dense"])
 @pytest.mark.parametrize("arch", PATCH_SPLITTING)
 def test_kernels_and_bodies_agree_in_int8(native_library, arch, layout):

@@ -30,6 +30,7 @@ GRAPHS: dict[str, dict[str, Any]] = {
     "one-dimensional": {"layout": "dense", "mode": "block"},
     "chunks": {"layout": "lagged", "chunk": 2, "timesteps": 4},
     "merging": {"layout": "lagged", "gamma": 3},
+    "merging what is similar": {"layout": "lagged", "merge_threshold": 0.9},
     "spikingformer": {"layout": "dense", "arch": "spikingformer", "stem": "sps", "gamma": 3},
     "sdt": {"layout": "lagged", "arch": "sdt"},
     "fp16": {"layout": "dense", "precision": "fp16", "gamma": 3},

@@ -47,14 +47,15 @@ def real_engines(folder: Path, flavour: str, plugins: bool, batch: str, **change
     return build_engines(write_small_bundle(folder, **changes), target, options)
 
 
+@pytest.mark.parametrize("merging", [{"gamma": 3}, {"merge_threshold": 0.8}])
 @pytest.mark.parametrize("layout", ["dense", "lagged"])
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 @pytest.mark.parametrize(("flavour", "plugins"), BACKENDS)
 def test_float32_engines_decide_as_onnx_runtime(
-    tmp_path: Path, flavour: str, plugins: bool, arch: str, layout: str
+    tmp_path: Path, flavour: str, plugins: bool, arch: str, layout: str, merging: dict[str, Any]
 ) -> None:
     """With dyadic weights every sum is exact, so live tokens must be equal."""
-    bundle = real_engines(tmp_path, flavour, plugins, "1:4:8", arch=arch, layout=layout, gamma=3)
+    bundle = real_engines(tmp_path, flavour, plugins, "1:4:8", arch=arch, layout=layout, **merging)
     with Engine(bundle, threads=1, backend="onnxruntime", policy="never") as engine:
         expected = engine(pictures(7))
     with Engine(bundle, backend=flavour, policy="never") as engine:

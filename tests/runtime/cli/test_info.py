@@ -3,13 +3,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runtime.bundle import Bundle, EnergySpec, ExitSpec
 from runtime.cli import main
+from runtime.cli.info import _merging
 from tests.runtime.conftest import MakeBundle
+from tests.runtime.toy import toy_manifest
 
 
 def test_shows_what_the_bundle_is(
@@ -44,6 +48,18 @@ def test_shows_what_the_bundle_is(
     ):
         assert text in out
     assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "none"),
+        ({"tokens": 6, "tokens_per_block": (5, 3)}, "1, 2 tokens, by block"),
+        ({"model": {"merge_threshold": 0.9}}, "cosine is at least 0.9; their slots stay, dead"),
+    ],
+)
+def test_what_merges_is_said(changes: dict[str, Any], said: str) -> None:
+    assert _merging(replace(toy_manifest(), **changes)).endswith(said)
 
 
 @pytest.mark.parametrize(("qdq", "form"), [(False, "int8, for CPUs"), (True, "Q/DQ pairs")])

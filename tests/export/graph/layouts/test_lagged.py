@@ -113,6 +113,22 @@ def test_every_chunk_equals_torch(arch: str, stem: str, gamma: int, chunk: int) 
         assert_same(run_torch(network, pictures(batch)), found)
 
 
+@pytest.mark.parametrize(("stem", "mode", "chunk"), [
+    ("sps", "block_time", 2), ("isps", "block_time", 1), ("isps", "none", 2), ("sps", "none", 1),
+])  # fmt: skip
+def test_every_chunk_equals_torch_where_similar_tokens_merge(
+    stem: str, mode: str, chunk: int
+) -> None:
+    config = dyadic_config("spikformer", stem, mode, 0, merge_threshold=0.9)
+    network = dyadic_network(config)
+    graphs = unroll(make_plan(network), ExportOptions(chunk, "lagged", live_masks=True))
+    expected = run_torch(network, pictures(5))
+    assert expected.live[0][0].min() == 0
+    for kind in (OnnxRuntime, Numpy):
+        found = run_lagged(graphs, config, pictures(5), chunk, kind, padding=3)
+        assert_same(expected, found)
+
+
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_the_numpy_references_agree(arch: str) -> None:
     network, graphs = network_of(arch, "isps", 3), lagged_graphs(arch, "isps", 3, 2)

@@ -84,6 +84,29 @@ def test_an_average_image_counts_what_its_firing_rates_say(
     assert np.ptp(result.ac_ops) > 0, "every image has its own count"
 
 
+@pytest.mark.parametrize(
+    ("stem", "mode", "layout", "chunk"),
+    [
+        ("isps", "block_time", "packed", 2),
+        ("sps", "none", "packed", 1),
+        ("isps", "none", "lagged", 2),
+    ],
+)
+def test_tokens_that_merged_and_left_their_slots_count_no_more(
+    tmp_path: Path, stem: str, mode: str, layout: str, chunk: int
+) -> None:
+    network = dyadic_network(dyadic_config("spikformer", stem, mode, 0, merge_threshold=0.9))
+    images = images_of(network)
+    options = ExportOptions(chunk, layout, instrument=True)  # type: ignore[arg-type]
+    bundle = export_bundle(checkpoint_of(network, tmp_path / "net.pt"), options=options)
+    with Engine(bundle.root, policy="never") as engine:
+        result = engine(images)
+    assert result.mac_ops is not None and result.ac_ops is not None
+    macs, acs = expected(network, images)
+    assert result.mac_ops.mean() == pytest.approx(macs, rel=1e-5)
+    assert result.ac_ops.mean() == pytest.approx(acs, rel=1e-5)
+
+
 def test_an_image_that_leaves_early_counts_only_what_it_ran(tmp_path: Path) -> None:
     network = dyadic_network(dyadic_config("spikformer", "isps", "block_time", 0))
     images = images_of(network)

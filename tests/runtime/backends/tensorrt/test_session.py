@@ -123,12 +123,17 @@ def test_a_profile_that_cannot_be_used_is_an_error_with_the_librarys_words(
         engine(pictures(8))
 
 
+@pytest.mark.parametrize("merging", [{"gamma": 3}, {"merge_threshold": 0.9}])
 @pytest.mark.parametrize("layout", ["dense", "lagged"])
 @pytest.mark.parametrize("chunk", [1, 2])
 def test_images_leave_one_by_one_as_with_onnx_runtime(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, layout: str, chunk: int
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    layout: str,
+    chunk: int,
+    merging: dict[str, Any],
 ) -> None:
-    _, bundle = prepared(monkeypatch, tmp_path, layout, chunk=chunk, gamma=3)
+    _, bundle = prepared(monkeypatch, tmp_path, layout, chunk=chunk, **merging)
     with Engine(bundle, threads=1, backend="onnxruntime") as engine:
         scores = engine.record(pictures(8)).halt_score
     threshold = float(np.median(scores[:, 0]))
