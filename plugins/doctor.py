@@ -8,7 +8,12 @@ from pathlib import Path
 
 from plugins.building.toolchain import find_cmake, find_cxx, find_nvcc, find_tensorrt
 from plugins.errors import WrongSettingError
-from plugins.libraries import built_libraries, library_folder
+from plugins.libraries import (
+    ONNXRUNTIME_NAME,
+    built_libraries,
+    library_folder,
+    measured_files,
+)
 from spikehalt.doctor.finding import Finding, broken
 
 _TOOLS: dict[str, tuple[Callable[[], Path | None], str]] = {
@@ -23,6 +28,7 @@ def findings() -> Iterator[Finding]:
     yield from (_tool(name, find, remedy) for name, (find, remedy) in _TOOLS.items())
     yield _headers()
     yield _libraries()
+    yield from _measured()
 
 
 def _tool(name: str, find: Callable[[], Path | None], remedy: str) -> Finding:
@@ -56,3 +62,15 @@ def _libraries() -> Finding:
         text = f"none is in {library_folder()}"
         return Finding("library", "ops", False, text, "spikehalt plugins build")
     return Finding("library", "ops", True, f"{library_folder()}: {names}")
+
+
+def _measured() -> Iterator[Finding]:
+    """Where the break-even between listing spikes and multiplying is kept, if kernels are there."""
+    folder = library_folder()
+    if not (folder / ONNXRUNTIME_NAME).exists():
+        return
+    files = measured_files(folder)
+    detail = "measured by the first layer of every width, then kept in " + str(folder)
+    if files:
+        detail = f"kept in {folder}: {', '.join(file.name for file in files)}"
+    yield Finding("library", "break-even of spikes", True, detail)

@@ -72,6 +72,14 @@ def built_libraries() -> list[Path]:
     return sorted(library_folder().glob("libspikehalt_*.so"))
 
 
+def measured_files(folder: Path) -> list[Path]:
+    """What the library for ONNX Runtime in `folder` has measured, a file a processor model.
+
+    A file's name has a hash of that model and of the library, which reads no other one.
+    """
+    return sorted(folder.glob("measured-*.txt"))
+
+
 def _existing(name: str) -> Path:
     path = library_folder() / name
     if not why_no_file(path):

@@ -10,7 +10,7 @@ from pathlib import Path
 from plugins.building.steps import Say, move_into, need, run_step
 from plugins.building.toolchain import find_cxx
 from plugins.errors import MissingToolError
-from plugins.libraries import ONNXRUNTIME_NAME
+from plugins.libraries import ONNXRUNTIME_NAME, measured_files
 
 SOURCES = Path(__file__).parent.parent
 # A spike depends on a threshold, so a product and a sum must not be fused into one rounding. No
@@ -25,6 +25,7 @@ _LINKER_FLAGS = {
     "linux": (f"-Wl,--version-script={SOURCES / 'onnxruntime' / 'exports.map'}",),
     "darwin": (),
 }
+_LIBRARIES = {"linux": ("-ldl",)}  # for dladdr before glibc 2.34
 
 
 def build_cpu(folder: Path, *, say: Say) -> Path:
@@ -46,13 +47,17 @@ def build_cpu(folder: Path, *, say: Say) -> Path:
     with tempfile.TemporaryDirectory(prefix="spikehalt-build-") as work:
         library = Path(work) / ONNXRUNTIME_NAME
         run_step([*compile_command(compiler), "-o", str(library)])
-        return move_into(folder, library)
+        placed = move_into(folder, library)
+    for stale in measured_files(folder):
+        stale.unlink(missing_ok=True)
+    return placed
 
 
 def compile_command(compiler: Path | str, extra: Sequence[str] = ()) -> list[str]:
     """The compiler's command line, without the output file."""
     linking = _LINKER_FLAGS.get(sys.platform, ())
-    return [str(compiler), *FLAGS, *linking, *extra, *map(str, sources())]
+    libraries = _LIBRARIES.get(sys.platform, ())
+    return [str(compiler), *FLAGS, *linking, *extra, *map(str, sources()), *libraries]
 
 
 def sources() -> list[Path]:

@@ -1,5 +1,7 @@
 #include "instructions.h"
 
+#include <algorithm>
+#include <iterator>
 #include <stdlib.h>
 #include <string>
 
@@ -88,6 +90,12 @@ Instructions instructions()
 {
     static Instructions const chosen = choose();
     return chosen;
+}
+
+char const* instructionsName()
+{
+    Instructions const chosen = instructions();
+    return std::find_if(std::begin(kSETS), std::end(kSETS), [&](Named const& each) { return each.set == chosen; })->name;
 }
 
 } // namespace spikehalt::ort

@@ -37,6 +37,9 @@ bool runs(Instructions set);
 //! neon or dotprod. Throws OpError if it names none that the CPU has. It is read once.
 Instructions instructions();
 
+//! Its name.
+char const* instructionsName();
+
 } // namespace spikehalt::ort
 
 #endif

@@ -1,12 +1,15 @@
 #include "costs.h"
 
+#include "../onnxruntime/instructions.h"
+#include "../onnxruntime/measured.h"
 #include "products.h"
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <mutex>
+#include <optional>
 #include <stdlib.h>
+#include <string>
 #include <vector>
 
 namespace spikehalt
@@ -20,7 +23,7 @@ constexpr int64_t kMOST_COLUMNS = 384;
 constexpr int64_t kROWS = 2 * kDENSE_ROWS;
 constexpr uint32_t kEVERY = 3; //!< one activation of so many is not zero: about where the choice is close
 constexpr uint32_t kHIGHEST = 4;
-constexpr int kREPEATS = 7;
+constexpr int kREPEATS = 25;
 //! Weights are not in the caches where layers take turns, which costs lists more.
 constexpr double kCAUTION = 0.8;
 
@@ -135,6 +138,15 @@ private:
     int64_t mPlaces = 0;
 };
 
+//! Of the figure that is kept.
+template <typename Kind>
+std::string nameOf(int64_t columns, int64_t taps)
+{
+    std::string const kind = std::is_same<Kind, Bytes>::value ? "bytes" : "floats";
+    return "break-even/" + kind + "/" + ort::instructionsName() + "/columns=" + std::to_string(columns)
+        + "/taps=" + std::to_string(taps);
+}
+
 double given()
 {
     char const* const text = getenv("SPIKEHALT_BREAK_EVEN");
@@ -152,15 +164,17 @@ double breakEven(int64_t columns, int64_t taps)
         return std::max(kGIVEN, 0.0);
     }
     static std::mutex mutex;
-    static std::map<std::pair<int64_t, int64_t>, double> measured;
     std::lock_guard<std::mutex> const lock(mutex);
-    std::pair<int64_t, int64_t> const shape{std::min(columns, kMOST_COLUMNS), taps};
-    auto const known = measured.find(shape);
-    if (known != measured.end())
+    int64_t const measured = std::min(columns, kMOST_COLUMNS);
+    std::string const name = nameOf<Kind>(measured, taps);
+    std::optional<double> const known = ort::kept(name);
+    if (known && *known >= 0.0 && *known <= 1.0)
     {
-        return known->second;
+        return *known;
     }
-    return measured[shape] = Trial<Kind>(shape.first, taps).breakEven();
+    double const share = std::min(Trial<Kind>(measured, taps).breakEven(), 1.0);
+    ort::keep(name, share);
+    return share;
 }
 
 template double breakEven<Bytes>(int64_t columns, int64_t taps);

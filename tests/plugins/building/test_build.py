@@ -138,3 +138,9 @@ def test_a_folder_that_cannot_be_written_to_is_found_before_compiling(tools, tmp
     with pytest.raises(WrongSettingError, match=r"cannot be written to\. Name another one"):
         build(tmp_path, say=lambda _: None)
     assert not tools
+
+
+def test_what_the_replaced_library_measured_goes(tools, tmp_path):
+    (tmp_path / "measured-0123.txt").touch()
+    build(tmp_path, cpu_only=True, say=lambda _: None)
+    assert [path.name for path in tmp_path.iterdir()] == [ONNXRUNTIME_NAME]
