@@ -37,7 +37,8 @@ SLOTS, DIM, HIDDEN, HEADS = 64, 384, 1536, 12
 ROWS = (29, 64)
 HALTING = {"alpha": 5.0, "beta": -10.0}
 DENSITIES = (0.0, 0.05, 0.1, 0.2, 0.4, 1.0)
-RUNS = 50  # in a measurement
+# A measurement looks at the clock after so many runs each, and ends when it has had enough.
+RUNS, ENOUGH_S = (1, 1, 2, 4, 8, 16, 32), 0.005
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -226,11 +227,15 @@ def measure(functions: Sequence[Callable[[], None]], rounds: int) -> list[float]
 
 
 def microseconds(function: Callable[[], None]) -> float:
-    """Process time of a run, averaged over RUNS of them."""
-    begin = time.process_time()
-    for _ in range(RUNS):
-        function()
-    return 1e6 * (time.process_time() - begin) / RUNS
+    """Process time of a run, averaged over all of RUNS or over those that ENOUGH_S holds."""
+    done, spent_s, begin = 0, 0.0, time.process_time()
+    for runs in RUNS:
+        for _ in range(runs):
+            function()
+        done, spent_s = done + runs, time.process_time() - begin
+        if spent_s >= ENOUGH_S:
+            break
+    return 1e6 * spent_s / done
 
 
 def nothing() -> tuple[ModelProto, Arrays]:
@@ -245,7 +250,7 @@ def nothing() -> tuple[ModelProto, Arrays]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
     parser = command_line.parser("benchmarks.ops", __doc__)
-    parser.add_argument("--rounds", type=whole(1), default=30)
+    parser.add_argument("--rounds", type=whole(1), default=12)
     arguments = parser.parse_args(argv)
     (empty,) = measure([runner(*nothing(), native=False)], arguments.rounds)
     timed = track(cases(), "measuring", transient=True, console=console)

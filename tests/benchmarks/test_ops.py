@@ -30,6 +30,18 @@ def test_a_case_is_a_valid_node(case: ops.Case) -> None:
     assert shapes == [array.shape for array in outputs]
 
 
+def test_a_measurement_ends_when_it_has_had_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, ran = Clock(), []
+    monkeypatch.setattr(ops, "time", clock)
+
+    def run() -> None:
+        ran.append(1)
+        clock.now += 0.4 * ops.ENOUGH_S
+
+    assert ops.microseconds(run) == pytest.approx(0.4e6 * ops.ENOUGH_S)
+    assert len(ran) == 4  # the clock is looked at after 1, 2 and 4
+
+
 @pytest.mark.parametrize("rows", ops.ROWS)
 def test_packed_cases_have_as_many_rows_as_their_size_says(rows: int) -> None:
     for case in ops._of_rows(np.random.default_rng(0), rows):
