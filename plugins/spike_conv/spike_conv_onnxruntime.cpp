@@ -88,7 +88,7 @@ public:
         typename Kind::List& list = mLists[at];
         if (!mListed[at])
         {
-            mWeights.loops().list(pixel(row, column), mImages.channels, mWeights.stride(), list);
+            mWeights.list(pixel(row, column), mImages.channels, list);
             mListed[at] = true;
         }
         return &list;
@@ -133,6 +133,7 @@ public:
         , mImages(images)
         , mPixels(scratch, weights, images, x)
         , mBatch(scratch, weights, images.strip() * images.width, kTAPS)
+        , mCounts(scratch.take<Count>(images.strip() * images.width))
         , mPatches(scratch.take<X>(images.strip() * images.width * weights.denseInputs()))
     {
     }
@@ -143,8 +144,14 @@ public:
     {
         for (int64_t start = first; start < end; start += mImages.strip())
         {
+            int64_t const stop = std::min(start + mImages.strip(), end);
+            for (int64_t row = start; row < stop; ++row)
+            {
+                count(row, mCounts + (row - start) * mImages.width);
+            }
+            mMostPlaces = mWeights.mostPlaces(mCounts, (stop - start) * mImages.width);
             mBatch.clear();
-            for (int64_t row = start; row < std::min(start + mImages.strip(), end); ++row)
+            for (int64_t row = start; row < stop; ++row)
             {
                 sort(row, row - start);
             }
@@ -153,36 +160,45 @@ public:
     }
 
 private:
+    //! Count what the outputs of a row see.
+    void count(int64_t row, Count* counts)
+    {
+        for (int64_t column = 0; column < mImages.width; ++column)
+        {
+            Window const window = around(row, column);
+            for (int64_t each = window.firstRow; column == 0 && each < window.endRow; ++each)
+            {
+                mPixels.enter(each);
+            }
+            counts[column] = countOf(window);
+        }
+    }
+
     //! Put the outputs of a row, the `place`th of its strip, into the batch.
     void sort(int64_t row, int64_t place)
     {
-        Window window = rowsAround(row);
-        for (int64_t each = window.firstRow; each < window.endRow; ++each)
-        {
-            mPixels.enter(each);
-        }
         for (int64_t column = 0; column < mImages.width; ++column)
         {
-            window.firstColumn = std::max<int64_t>(column - 1, 0);
-            window.endColumn = std::min(column + 2, mImages.width);
-            Count const count = countOf(window);
+            Window const window = around(row, column);
+            int64_t const at = place * mImages.width + column;
             int64_t const pixel = row * mImages.width + column;
-            if (mWeights.lists(count, mWeights.inputs()))
+            if (mWeights.lists(mCounts[at], mMostPlaces))
             {
                 mBatch.list(pixel);
                 addTaps(row, column, window);
                 continue;
             }
-            X* const patch = mPatches + (place * mImages.width + column) * mWeights.denseInputs();
+            X* const patch = mPatches + at * mWeights.denseInputs();
             fillPatch(row, column, window, patch);
-            mBatch.multiply(pixel, patch, count.largest);
+            mBatch.multiply(pixel, patch, mCounts[at].largest);
         }
     }
 
-    Window rowsAround(int64_t row) const
+    Window around(int64_t row, int64_t column) const
     {
         int64_t const image = row / mImages.height * mImages.height;
-        return {std::max(row - 1, image), std::min(row + 2, image + mImages.height), 0, 0};
+        return {std::max(row - 1, image), std::min(row + 2, image + mImages.height), std::max<int64_t>(column - 1, 0),
+            std::min(column + 2, mImages.width)};
     }
 
     Count countOf(Window const& window) const
@@ -240,6 +256,8 @@ private:
     Images mImages;
     PixelRows<Kind> mPixels;
     Batch<Kind> mBatch;
+    Count* mCounts; //!< of the outputs of a strip
+    double mMostPlaces = 0.0;
     X* mPatches;
 };
 

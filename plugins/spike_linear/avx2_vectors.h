@@ -116,7 +116,7 @@ struct Avx2
 struct AvxFloats
 {
     static constexpr int64_t kFLOATS = 8;
-    static constexpr int kFLOAT_TILE = 12;
+    static constexpr int kFLOAT_TILE = 8;
     static constexpr int kDENSE_TILE = 2;
     using Vector = __m256;
     static SPIKEHALT_INLINE Vector load(float const* from) { return _mm256_loadu_ps(from); }

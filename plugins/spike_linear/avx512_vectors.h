@@ -129,7 +129,7 @@ inline void addListedAvx512(ByteTap const* taps, int64_t count, int64_t first, i
 struct Avx512Floats
 {
     static constexpr int64_t kFLOATS = 16;
-    static constexpr int kFLOAT_TILE = 12;
+    static constexpr int kFLOAT_TILE = 4;
     static constexpr int kDENSE_TILE = 4;
     using Vector = __m512;
     static SPIKEHALT_INLINE Vector load(float const* from) { return _mm512_loadu_ps(from); }

@@ -18,9 +18,9 @@ namespace
 {
 
 constexpr int64_t kINPUTS = 384;
+constexpr int64_t kTAP_INPUTS = 96; //!< where there are several taps
 //! Wider layers cost the same for every column.
 constexpr int64_t kMOST_COLUMNS = 384;
-constexpr int64_t kROWS = 2 * kDENSE_ROWS;
 constexpr uint32_t kEVERY = 3; //!< one activation of so many is not zero: about where the choice is close
 constexpr uint32_t kHIGHEST = 4;
 constexpr int kREPEATS = 25;
@@ -43,9 +43,9 @@ double fastest(Work const& work)
 
 //! Small integers in places that no branch predictor knows.
 template <typename X>
-std::vector<X> activations()
+std::vector<X> activations(int64_t count)
 {
-    std::vector<X> x(kROWS * kINPUTS);
+    std::vector<X> x(static_cast<size_t>(count));
     uint32_t state = 1;
     for (X& each : x)
     {
@@ -55,7 +55,7 @@ std::vector<X> activations()
     return x;
 }
 
-//! Rows of activations, of which each is also `taps` lists that other rows share.
+//! A batch of rows, of which each part for a tap is a list that other rows share.
 template <typename Kind>
 class Trial
 {
@@ -64,11 +64,12 @@ public:
 
     Trial(int64_t columns, int64_t taps)
         : mTaps(taps)
-        , mOnes(static_cast<size_t>(kINPUTS * columns), typename Kind::W{1})
-        , mWeights(mOnes.data(), kINPUTS, columns, 0)
-        , mX(activations<X>())
-        , mLists(mScratch, kROWS * taps, kINPUTS / taps)
-        , mSums(kDENSE_ROWS * mWeights.stride())
+        , mTapInputs(taps == 1 ? kINPUTS : kTAP_INPUTS)
+        , mOnes(static_cast<size_t>(taps * mTapInputs * columns), typename Kind::W{1})
+        , mWeights(mOnes.data(), taps * mTapInputs, columns, 0)
+        , mX(activations<X>(kFEWEST_ROWS * mWeights.inputs()))
+        , mLists(mScratch, kFEWEST_ROWS * taps, mTapInputs)
+        , mBatch(mScratch, mWeights, kFEWEST_ROWS, taps)
     {
     }
 
@@ -78,63 +79,54 @@ public:
         double const list = fastest([&] { listAll(); });
         double const add = fastest([&] { addAll(); });
         double const multiply = fastest([&] { multiplyAll(); });
-        double const share = static_cast<double>(mPlaces) / static_cast<double>(kROWS * kINPUTS);
+        double const share = static_cast<double>(mPlaces) / static_cast<double>(mX.size());
         return share * multiply / (list / static_cast<double>(mTaps) + add) * kCAUTION;
     }
 
 private:
     void listAll()
     {
-        int64_t const inputs = kINPUTS / mTaps;
         mPlaces = 0;
-        for (int64_t i = 0; i < kROWS * mTaps; ++i)
+        for (int64_t i = 0; i < kFEWEST_ROWS * mTaps; ++i)
         {
-            mPlaces += Kind::count(mWeights.loops(), mX.data() + i * inputs, inputs).nonZero;
-            mWeights.loops().list(mX.data() + i * inputs, inputs, mWeights.stride(), mLists[i]);
+            X const* const x = mX.data() + i * mTapInputs;
+            mPlaces += Kind::count(mWeights.loops(), x, mTapInputs).nonZero;
+            mWeights.list(x, mTapInputs, mLists[i]);
         }
     }
 
     void addAll()
     {
-        std::vector<typename Weights<Kind>::ListTap> taps;
-        for (int64_t i = 0; i < kROWS * mTaps; ++i)
+        mBatch.clear();
+        for (int64_t row = 0; row < kFEWEST_ROWS; ++row)
         {
-            taps.push_back({&mLists[i], mWeights.row(i % mTaps * (kINPUTS / mTaps))});
-        }
-        for (int64_t first = 0; first < mWeights.columns(); first += mWeights.listedTile(first).count)
-        {
-            for (int64_t row = 0; row < kROWS; ++row)
+            mBatch.list(row);
+            for (int64_t tap = 0; tap < mTaps; ++tap)
             {
-                mWeights.addListed(taps.data() + row * mTaps, mTaps, mWeights.listedTile(first), mSums.data());
+                mBatch.addTap(&mLists[row * mTaps + tap], tap * mTapInputs);
             }
         }
+        mBatch.run([](int64_t, Columns const&, auto const*) {});
     }
 
     void multiplyAll()
     {
-        X const* rows[kROWS];
-        for (int64_t row = 0; row < kROWS; ++row)
+        mBatch.clear();
+        for (int64_t row = 0; row < kFEWEST_ROWS; ++row)
         {
-            rows[row] = mX.data() + row * kINPUTS;
+            mBatch.multiply(row, mX.data() + row * mWeights.inputs(), kHIGHEST);
         }
-        for (int64_t first = 0; first < mWeights.columns(); first += mWeights.denseTile(first).count)
-        {
-            for (int64_t row = 0; row < kROWS; row += kDENSE_ROWS)
-            {
-                Columns const tile = mWeights.denseTile(first);
-                mWeights.multiply(
-                    rows + row, kDENSE_ROWS, kHIGHEST, {0, kINPUTS}, tile, mSums.data(), mWeights.stride());
-            }
-        }
+        mBatch.run([](int64_t, Columns const&, auto const*) {});
     }
 
     int64_t mTaps;
+    int64_t mTapInputs;
     std::vector<typename Kind::W> mOnes;
     Weights<Kind> mWeights;
     std::vector<X> mX;
     Scratch mScratch;
     Lists<Kind> mLists;
-    Aligned<typename Kind::Sum> mSums;
+    Batch<Kind> mBatch;
     int64_t mPlaces = 0;
 };
 

@@ -32,8 +32,9 @@ int64_t countFloats(float const* x, int64_t count)
 }
 
 template <typename V>
-void listFloats(float const* x, int64_t count, int64_t stride, FloatList& list)
+void listFloats(float const* x, int64_t count, FloatList& list)
 {
+    static_assert(kLISTED_INPUTS % V::kFLOATS == 0, "a vector lies in one group");
     int32_t places = 0;
     for (int64_t first = 0; first < count; first += V::kFLOATS)
     {
@@ -42,36 +43,33 @@ void listFloats(float const* x, int64_t count, int64_t stride, FloatList& list)
         for (; mask != 0; mask &= mask - 1)
         {
             int64_t const at = first + __builtin_ctz(mask);
-            list.offsets[places] = static_cast<uint32_t>(at * stride);
+            list.inputs[places] = static_cast<uint32_t>(at);
             list.values[places] = x[at];
             ++places;
         }
+        list.ends[first / kLISTED_INPUTS] = places;
     }
     list.count = places;
 }
 
+//! T vectors of columns stay in registers.
 template <typename V, int T>
-void addListedFloatTile(FloatTap const* taps, int64_t count, int64_t first, float* sums)
+void addListedFloatTile(FloatList const& list, Range const& places, float const* packed, float* sums)
 {
     typename V::Vector totals[T];
 #pragma GCC unroll 16
     for (int t = 0; t < T; ++t)
     {
-        totals[t] = V::all(0.0F);
+        totals[t] = V::load(sums + t * V::kFLOATS);
     }
-    for (int64_t tap = 0; tap < count; ++tap)
+    for (int64_t place = places.first; place < places.end; ++place)
     {
-        FloatList const& list = *taps[tap].list;
-        float const* const weights = taps[tap].weights + first;
-        for (int32_t place = 0; place < list.count; ++place)
-        {
-            float const* const row = weights + list.offsets[place];
-            typename V::Vector const x = V::all(list.values[place]);
+        float const* const row = packed + static_cast<int64_t>(list.inputs[place]) * (T * V::kFLOATS);
+        typename V::Vector const x = V::all(list.values[place]);
 #pragma GCC unroll 16
-            for (int t = 0; t < T; ++t)
-            {
-                totals[t] = V::addProduct(totals[t], x, V::load(row + t * V::kFLOATS));
-            }
+        for (int t = 0; t < T; ++t)
+        {
+            totals[t] = V::addProduct(totals[t], x, V::load(row + t * V::kFLOATS));
         }
     }
 #pragma GCC unroll 16
@@ -82,17 +80,17 @@ void addListedFloatTile(FloatTap const* taps, int64_t count, int64_t first, floa
 }
 
 template <typename V, int T = V::kFLOAT_TILE>
-void addListedFloats(FloatTap const* taps, int64_t count, int64_t first, int64_t columns, float* sums)
+void addListedFloats(FloatList const& list, Range const& places, float const* packed, int64_t columns, float* sums)
 {
     if constexpr (T > 1)
     {
         if (columns < T * V::kFLOATS)
         {
-            addListedFloats<V, T - 1>(taps, count, first, columns, sums);
+            addListedFloats<V, T - 1>(list, places, packed, columns, sums);
             return;
         }
     }
-    addListedFloatTile<V, T>(taps, count, first, sums);
+    addListedFloatTile<V, T>(list, places, packed, sums);
 }
 
 template <typename V, int R, int C>

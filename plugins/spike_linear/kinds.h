@@ -14,6 +14,7 @@ struct Bytes
     using W = int8_t;
     using Sum = int32_t;
     using List = ByteList;
+    using Tap = ByteTap;
     using Loops = ByteLoops;
 
     static Loops const& loops() { return byteLoops(); }
@@ -34,6 +35,7 @@ struct Floats
     using W = float;
     using Sum = float;
     using List = FloatList;
+    using Tap = FloatTap;
     using Loops = FloatLoops;
 
     static Loops const& loops() { return floatLoops(); }
@@ -41,8 +43,9 @@ struct Floats
 
     static List emptyList(Scratch& scratch, int64_t inputs)
     {
-        auto* const offsets = scratch.take<uint32_t>(inputs);
-        return {offsets, scratch.take<float>(inputs), 0};
+        auto* const places = scratch.take<uint32_t>(inputs);
+        auto* const values = scratch.take<float>(inputs);
+        return {places, values, scratch.take<int32_t>(groupsOf(inputs)), 0};
     }
 };
 

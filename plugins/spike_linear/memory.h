@@ -76,6 +76,33 @@ private:
     size_t mWanted = 0;
 };
 
+//! Ask for memory that is read soon, part by part: where weights of all layers do not fit the caches, waiting
+//! for them where they are needed takes longer than computing with them.
+class Ahead
+{
+public:
+    Ahead(void const* first, int64_t bytes)
+        : mFirst(static_cast<char const*>(first))
+        , mLines((bytes + static_cast<int64_t>(kLINE) - 1) / static_cast<int64_t>(kLINE))
+    {
+    }
+
+    //! The `part`th of `parts`.
+    void fetch(int64_t part, int64_t parts) const
+    {
+        for (int64_t line = mLines * part / parts; line < mLines * (part + 1) / parts; ++line)
+        {
+            __builtin_prefetch(mFirst + line * static_cast<int64_t>(kLINE), 0, kINTO_SECOND_LEVEL);
+        }
+    }
+
+private:
+    static constexpr int kINTO_SECOND_LEVEL = 2;
+
+    char const* mFirst;
+    int64_t mLines;
+};
+
 } // namespace spikehalt
 
 #endif

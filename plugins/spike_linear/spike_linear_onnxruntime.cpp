@@ -67,8 +67,8 @@ public:
             {
                 return;
             }
-            int64_t const groups = (x.shape[0] + kROWS_AT_ONCE - 1) / kROWS_AT_ONCE;
-            int64_t const work = kROWS_AT_ONCE * weights.inputs() * weights.columns() / kPRODUCTS_PER_ELEMENT;
+            int64_t const groups = (x.shape[0] + kFEWEST_ROWS - 1) / kFEWEST_ROWS;
+            int64_t const work = kFEWEST_ROWS * weights.inputs() * weights.columns() / kPRODUCTS_PER_ELEMENT;
             context.split(groups, work, [&](int64_t, int64_t first, int64_t end) {
                 int64_t const start = groupStart(first, groups, x.shape[0]);
                 int64_t const stop = groupStart(end, groups, x.shape[0]);
@@ -107,20 +107,29 @@ private:
         Scratch& scratch = Scratch::empty();
         Batch<Kind> batch(scratch, weights, together, 1);
         Lists<Kind> lists(scratch, together, weights.inputs());
+        Count* const counts = scratch.take<Count>(together);
         X* const copies = scratch.take<X>(padded ? together * weights.denseInputs() : 0);
         for (int64_t start = first; start < end; start += together)
         {
             batch.clear();
-            for (int64_t row = start; row < std::min(start + together, end); ++row)
+            int64_t const stop = std::min(start + together, end);
+            for (int64_t row = start; row < stop; ++row)
+            {
+                counts[row - start] = Kind::count(weights.loops(), x + row * weights.inputs(), weights.inputs());
+            }
+            double const mostPlaces = weights.mostPlaces(counts, stop - start);
+            for (int64_t row = start; row < stop; ++row)
             {
                 X const* const values = x + row * weights.inputs();
-                Count const count = Kind::count(weights.loops(), values, weights.inputs());
-                if (weights.lists(count, weights.inputs()))
+                Count const& count = counts[row - start];
+                if (weights.lists(count, mostPlaces))
                 {
-                    typename Kind::List& list = lists[row - start];
-                    weights.loops().list(values, weights.inputs(), weights.stride(), list);
                     batch.list(row);
-                    batch.addTap(&list, 0);
+                    if (count.nonZero > 0)
+                    {
+                        weights.list(values, weights.inputs(), lists[row - start]);
+                        batch.addTap(&lists[row - start], 0);
+                    }
                     continue;
                 }
                 batch.multiply(row, padded ? copyRow(weights, values, copies, row - start) : values, count.largest);

@@ -39,21 +39,33 @@ struct ByteList
 //! The non-zero places of floats.
 struct FloatList
 {
-    uint32_t* offsets;
+    uint32_t* inputs;
     float* values;
+    int32_t* ends; //!< for each kLISTED_INPUTS inputs: the places of them and of those before them
     int32_t count;
 };
 
+inline int64_t placesIn(ByteList const& list) { return list.count == 0 ? 0 : list.segments[list.count - 1].end; }
+inline int64_t placesIn(FloatList const& list) { return list.count; }
+
+//! Inputs whose weights a first-level cache holds for a tile of columns.
+constexpr int64_t kLISTED_INPUTS = 96;
+//! The groups of so many.
+constexpr int64_t groupsOf(int64_t inputs) { return (inputs + kLISTED_INPUTS - 1) / kLISTED_INPUTS; }
+
 //! A list, and the weights that its offsets count from.
-template <typename List, typename W>
-struct Tap
+struct ByteTap
 {
-    List const* list;
-    W const* weights;
+    ByteList const* list;
+    int8_t const* weights;
 };
 
-using ByteTap = Tap<ByteList, int8_t>;
-using FloatTap = Tap<FloatList, float>;
+//! A list, and the input of the layer that its first one is.
+struct FloatTap
+{
+    FloatList const* list;
+    int64_t input;
+};
 
 //! From `first` to before `end`.
 struct Range
@@ -105,8 +117,10 @@ struct FloatLoops
     int64_t denseTile;
 
     int64_t (*count)(float const* x, int64_t count);
-    void (*list)(float const* x, int64_t count, int64_t stride, FloatList& list);
-    void (*addListed)(FloatTap const* taps, int64_t count, int64_t first, int64_t columns, float* sums);
+    void (*list)(float const* x, int64_t count, FloatList& list);
+    //! sums[column] += the sum over the list's `places`; `packed`: the weights of up to `tile` columns, from the
+    //! list's first input on.
+    void (*addListed)(FloatList const& list, Range const& places, float const* packed, int64_t columns, float* sums);
     //! sums[row * stride + column] of up to kDENSE_ROWS rows; inputs from 0 on begin sums, others go on with them.
     //! `packed`: the weights of so many columns, input by input.
     void (*multiply)(float const* const* rows, int64_t count, Range const& inputs, float const* packed,

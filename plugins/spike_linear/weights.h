@@ -5,6 +5,7 @@
 #include "kinds.h"
 #include "memory.h"
 
+#include <algorithm>
 #include <mutex>
 
 namespace spikehalt
@@ -25,31 +26,57 @@ public:
     using X = typename Kind::X;
     using W = typename Kind::W;
     using Sum = typename Kind::Sum;
-    using ListTap = Tap<typename Kind::List, W>;
+    using List = typename Kind::List;
+    using Tap = typename Kind::Tap;
 
     //! `taps`: how many rows of the same list are added to others, as in a convolution.
     Weights(W const* weights, int64_t inputs, int64_t columns, int64_t taps);
 
     int64_t inputs() const { return mInputs; }
     int64_t columns() const { return mColumns; }
-    int64_t stride() const { return mStride; }
+    //! Columns, padded to what vectors take.
+    int64_t paddedColumns() const { return mPaddedColumns; }
+    //! The weights of an input.
     W const* row(int64_t input) const { return mRows + input * mStride; }
     typename Kind::Loops const& loops() const { return *mLoops; }
     //! Inputs of a dense row: a multiple of what products take at a time, zeros behind.
     int64_t denseInputs() const { return mDenseInputs; }
 
-    //! Whether to list a row of `inputs` activations rather than to multiply it.
-    bool lists(Count const& count, int64_t inputs) const
+    //! The most places of a listed row, among so many rows. Where few rows are sparse they are multiplied with the
+    //! others unless next to nothing is in them: lists and products each read weights of their own, which
+    //! would push the next layers' out of the caches.
+    double mostPlaces(Count const* counts, int64_t rows) const
     {
-        bool const sparse = static_cast<double>(count.nonZero) <= mBreakEven * static_cast<double>(inputs);
-        return sparse || !mMultiplies || tooLarge(count);
+        double const most = mBreakEven * static_cast<double>(mInputs);
+        int64_t const sparse
+            = std::count_if(counts, counts + rows, [&](Count const& each) { return static_cast<double>(each.nonZero) <= most; });
+        return kFEW * sparse < rows ? most / kALMOST_EMPTY : most;
     }
+
+    //! Whether to list a row rather than to multiply it.
+    bool lists(Count const& count, double mostPlaces) const
+    {
+        return static_cast<double>(count.nonZero) <= mostPlaces || !mMultiplies || tooLarge(count);
+    }
+
+    //! List `inputs` activations.
+    void list(X const* x, int64_t inputs, List& list) const;
+    //! To add a list whose first activation is the layer's `input`th.
+    Tap tap(List const* list, int64_t input) const;
 
     //! Columns that addListed and multiply take at a time, from `first` on.
     Columns listedTile(int64_t first) const;
     Columns denseTile(int64_t first) const;
 
-    void addListed(ListTap const* taps, int64_t count, Columns const& tile, Sum* sums) const;
+    //! Of bytes: sums[column] = the sum over all taps.
+    void addListed(Tap const* taps, int64_t count, Columns const& tile, Sum* sums) const;
+    //! Of floats: sums[column] += the sum over `places` of a list.
+    void addListed(Tap const& tap, Range const& places, Columns const& tile, Sum* sums) const;
+    //! Bring the weights of bytes in a tile closer.
+    void fetchListed(Columns const& tile) const;
+    //! The weights of floats that follow those of so many inputs in a tile.
+    Ahead afterListed(int64_t input, int64_t inputs, Columns const& tile) const;
+
     //! Inputs that multiply takes at a time, from `first` on: as many as a tile of weights stays in the caches.
     Range denseRange(int64_t first) const;
     //! Up to kDENSE_ROWS rows of denseInputs() activations, none of them above `largest`.
@@ -57,23 +84,43 @@ public:
         Sum* sums, int64_t stride) const;
 
 private:
+    static constexpr int64_t kFEW = 2; //!< one row of so many
+    static constexpr double kALMOST_EMPTY = 8.0;
+
+    void copyRows();
     W const* packed() const;
     bool tooLarge(Count const& count) const;
 
     typename Kind::Loops const* mLoops;
     int64_t mInputs;
     int64_t mColumns;
-    int64_t mStride;
+    int64_t mPaddedColumns;
+    int64_t mStride; //!< of rows
     int64_t mDenseInputs;
     bool mMultiplies;
     int64_t mListedTile;
     double mBreakEven;
     W const* mRows;
-    Aligned<W> mCopy;
+    //! Of bytes: the rows, where those given do not lie as vectors take them. Of floats: for every listed tile
+    //! and input the weight of each column.
+    Aligned<W> mListed;
     //! The weights once more, in the order of dense products; made when the first row is dense.
     mutable Aligned<W> mPacked;
     mutable std::once_flag mPackedOnce;
 };
+
+template <>
+void Weights<Bytes>::list(X const* x, int64_t inputs, List& list) const;
+template <>
+void Weights<Floats>::list(X const* x, int64_t inputs, List& list) const;
+template <>
+ByteTap Weights<Bytes>::tap(List const* list, int64_t input) const;
+template <>
+FloatTap Weights<Floats>::tap(List const* list, int64_t input) const;
+template <>
+void Weights<Bytes>::addListed(Tap const* taps, int64_t count, Columns const& tile, Sum* sums) const;
+template <>
+void Weights<Floats>::addListed(Tap const& tap, Range const& places, Columns const& tile, Sum* sums) const;
 
 extern template class Weights<Bytes>;
 extern template class Weights<Floats>;

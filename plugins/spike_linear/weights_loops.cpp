@@ -29,7 +29,7 @@ constexpr bool kOF_BYTES = std::is_same<Kind, Bytes>::value;
 void pack(Weights<Bytes> const& weights, int8_t* out)
 {
     int64_t const width = weights.loops().panel;
-    for (int64_t panel = 0; panel < weights.stride(); panel += width)
+    for (int64_t panel = 0; panel < weights.paddedColumns(); panel += width)
     {
         for (int64_t first = 0; first < weights.denseInputs(); first += kQUAD)
         {
@@ -44,31 +44,39 @@ void pack(Weights<Bytes> const& weights, int8_t* out)
     }
 }
 
-//! For every tile of columns and input: the weight of each column.
-void pack(Weights<Floats> const& weights, float* out)
+//! For every tile of columns and input: the weight of each column, zeros behind.
+template <typename Tile>
+void packTiles(Weights<Floats> const& weights, Tile const& tileAt, float* out)
 {
-    for (int64_t first = 0; first < weights.stride();)
+    for (int64_t first = 0; first < weights.paddedColumns();)
     {
-        Columns const tile = weights.denseTile(first);
+        Columns const tile = tileAt(first);
+        int64_t const real = std::min(tile.count, weights.columns() - first);
         for (int64_t k = 0; k < weights.inputs(); ++k, out += tile.count)
         {
-            std::copy(weights.row(k) + first, weights.row(k) + first + tile.count, out);
+            std::copy(weights.row(k) + first, weights.row(k) + first + real, out);
+            std::fill(out + real, out + tile.count, 0.0F);
         }
         first += tile.count;
     }
 }
 
 //! As many columns at a time as a list takes from a second-level cache, which all rows of a batch share.
-template <typename Kind>
-int64_t listedColumns(typename Kind::Loops const& loops, int64_t inputs, int64_t stride)
+int64_t listedColumns(ByteLoops const& loops, int64_t inputs, int64_t columns)
 {
-    auto const bytes = static_cast<int64_t>(sizeof(typename Kind::W)) * std::max<int64_t>(inputs, 1);
-    if (bytes * stride <= kCACHE_BYTES)
+    int64_t const bytes = std::max<int64_t>(inputs, 1);
+    if (bytes * columns <= kCACHE_BYTES)
     {
         return loops.tile;
     }
     int64_t const fitting = kCACHE_BYTES / bytes / kFEWEST_COLUMNS * kFEWEST_COLUMNS;
     return std::min(std::max(fitting, kFEWEST_COLUMNS), loops.tile);
+}
+
+//! Groups of inputs take their weights from a first-level cache.
+int64_t listedColumns(FloatLoops const& loops, int64_t, int64_t)
+{
+    return loops.tile;
 }
 
 } // namespace
@@ -78,33 +86,64 @@ Weights<Kind>::Weights(W const* weights, int64_t inputs, int64_t columns, int64_
     : mLoops(&Kind::loops())
     , mInputs(inputs)
     , mColumns(columns)
-    , mStride(roundedUp(columns, mLoops->unit))
+    , mPaddedColumns(roundedUp(columns, mLoops->unit))
+    , mStride(columns)
     , mDenseInputs(kOF_BYTES<Kind> ? roundedUp(inputs, kQUAD) : inputs)
     , mMultiplies(mLoops->multiply != nullptr)
-    , mListedTile(listedColumns<Kind>(*mLoops, inputs, mStride))
+    , mListedTile(listedColumns(*mLoops, inputs, mPaddedColumns))
     , mBreakEven(breakEven<Kind>(columns, taps))
     , mRows(weights)
 {
-    bool const aligned = reinterpret_cast<uintptr_t>(weights) % kLINE == 0;
-    if (mStride != columns || !aligned)
+    if constexpr (kOF_BYTES<Kind>)
     {
-        mCopy = Aligned<W>(inputs * mStride);
-        for (int64_t k = 0; k < inputs; ++k)
+        bool const aligned = reinterpret_cast<uintptr_t>(weights) % kLINE == 0;
+        if (mPaddedColumns != columns || !aligned)
         {
-            W* const row = mCopy.data() + k * mStride;
-            std::copy(weights + k * columns, weights + (k + 1) * columns, row);
-            std::fill(row + columns, row + mStride, W{0});
+            copyRows();
         }
-        mRows = mCopy.data();
     }
+    else
+    {
+        mListed = Aligned<W>(inputs * mPaddedColumns);
+        packTiles(*this, [this](int64_t first) { return listedTile(first); }, mListed.data());
+    }
+}
+
+//! Rows that are padded, on cache lines.
+template <typename Kind>
+void Weights<Kind>::copyRows()
+{
+    mListed = Aligned<W>(mInputs * mPaddedColumns);
+    for (int64_t k = 0; k < mInputs; ++k)
+    {
+        W* const copy = mListed.data() + k * mPaddedColumns;
+        std::copy(row(k), row(k) + mColumns, copy);
+        std::fill(copy + mColumns, copy + mPaddedColumns, W{0});
+    }
+    mRows = mListed.data();
+    mStride = mPaddedColumns;
 }
 
 template <typename Kind>
 typename Kind::W const* Weights<Kind>::packed() const
 {
+    if constexpr (!kOF_BYTES<Kind>)
+    {
+        if (mLoops->denseTile == mLoops->tile)
+        {
+            return mListed.data();
+        }
+    }
     std::call_once(mPackedOnce, [&] {
-        mPacked = Aligned<W>(mDenseInputs * mStride);
-        pack(*this, mPacked.data());
+        mPacked = Aligned<W>(mDenseInputs * mPaddedColumns);
+        if constexpr (kOF_BYTES<Kind>)
+        {
+            pack(*this, mPacked.data());
+        }
+        else
+        {
+            packTiles(*this, [this](int64_t first) { return denseTile(first); }, mPacked.data());
+        }
     });
     return mPacked.data();
 }
@@ -122,19 +161,67 @@ bool Weights<Kind>::tooLarge(Count const& count) const
 template <typename Kind>
 Columns Weights<Kind>::listedTile(int64_t first) const
 {
-    return {first, std::min(mListedTile, mStride - first)};
+    return {first, std::min(mListedTile, mPaddedColumns - first)};
 }
 
 template <typename Kind>
 Columns Weights<Kind>::denseTile(int64_t first) const
 {
-    return {first, std::min(mLoops->denseTile, mStride - first)};
+    return {first, std::min(mLoops->denseTile, mPaddedColumns - first)};
+}
+
+template <>
+void Weights<Bytes>::list(X const* x, int64_t inputs, List& list) const
+{
+    mLoops->list(x, inputs, mStride, list);
+}
+
+template <>
+void Weights<Floats>::list(X const* x, int64_t inputs, List& list) const
+{
+    mLoops->list(x, inputs, list);
+}
+
+template <>
+ByteTap Weights<Bytes>::tap(List const* list, int64_t input) const
+{
+    return {list, row(input)};
+}
+
+template <>
+FloatTap Weights<Floats>::tap(List const* list, int64_t input) const
+{
+    return {list, input};
+}
+
+template <>
+void Weights<Bytes>::addListed(Tap const* taps, int64_t count, Columns const& tile, Sum* sums) const
+{
+    mLoops->addListed(taps, count, tile.first, tile.count, sums);
+}
+
+template <>
+void Weights<Floats>::addListed(Tap const& tap, Range const& places, Columns const& tile, Sum* sums) const
+{
+    float const* const packed = mListed.data() + tile.first * mInputs + tap.input * tile.count;
+    mLoops->addListed(*tap.list, places, packed, tile.count, sums);
 }
 
 template <typename Kind>
-void Weights<Kind>::addListed(ListTap const* taps, int64_t count, Columns const& tile, Sum* sums) const
+void Weights<Kind>::fetchListed(Columns const& tile) const
 {
-    mLoops->addListed(taps, count, tile.first, tile.count, sums);
+    for (int64_t input = 0; input < mInputs; ++input)
+    {
+        Ahead(row(input) + tile.first, tile.count * static_cast<int64_t>(sizeof(W))).fetch(0, 1);
+    }
+}
+
+template <typename Kind>
+Ahead Weights<Kind>::afterListed(int64_t input, int64_t inputs, Columns const& tile) const
+{
+    int64_t const behind = tile.first * mInputs + (input + inputs) * tile.count;
+    int64_t const count = std::min(inputs * tile.count, mInputs * mPaddedColumns - behind);
+    return {mListed.data() + behind, count * static_cast<int64_t>(sizeof(W))};
 }
 
 template <typename Kind>

@@ -188,14 +188,20 @@ void checkFloats(FloatLoops const& loops, char const* set, int64_t inputs, uint3
         {
             continue;
         }
-        std::vector<uint32_t> offsets(static_cast<size_t>(inputs));
+        std::vector<uint32_t> places(static_cast<size_t>(inputs));
         std::vector<float> values(static_cast<size_t>(inputs));
-        FloatList list{offsets.data(), values.data(), 0};
-        loops.list(x.data(), inputs, columns, list);
+        std::vector<int32_t> ends(static_cast<size_t>(groupsOf(inputs)));
+        FloatList list{places.data(), values.data(), ends.data(), 0};
+        loops.list(x.data(), inputs, list);
         expect(list.count == loops.count(x.data(), inputs), set, "float count", inputs, columns);
-        FloatTap const tap{&list, weights.data()};
-        std::vector<float> sums(static_cast<size_t>(columns), -1.0F);
-        loops.addListed(&tap, 1, 0, columns, sums.data());
+        expect(list.count == ends.back(), set, "float ends", inputs, columns);
+        std::vector<float> sums(static_cast<size_t>(columns));
+        int64_t first = 0;
+        for (int32_t const end : ends) // groups go on where the one before ended
+        {
+            loops.addListed(list, {first, end}, weights.data(), columns, sums.data());
+            first = end;
+        }
         expect(sums == naive<float>(x.data(), weights, inputs, columns), set, "float addListed", inputs, columns);
     }
 }
