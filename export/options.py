@@ -29,7 +29,7 @@ class ExportOptions:
             export/choose_layout.py.
         precision: of weights and activations; in int8 activations are exact, weights are rounded
             per output channel, and what is not integer is float32.
-        qdq: with int8: for engines (export/graph/qdq.py), not for ONNX Runtime on a CPU.
+        qdq: with int8: for engines (export/graph/layers/qdq.py), not for ONNX Runtime on a CPU.
         merge_gamma: tokens merged per block in place of the checkpoint's merging; None keeps it.
         merge_threshold: similarity from which tokens merge, in place of it; None keeps it.
         live_masks: also give out which token slots ran, for heat maps; bundles in the lagged

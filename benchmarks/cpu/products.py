@@ -18,8 +18,8 @@ from onnx import TensorProto
 
 from benchmarks.cpu.worker import session
 from export.fold.exact import SPIKES, quantise
-from export.graph import products as int8_product
 from export.graph.builder import GraphBuilder
+from export.graph.layers import products as int8_product
 from train.config import ModelConfig
 
 RUNS = 60

@@ -23,7 +23,7 @@ ROW_STEP = 64
 INTEGER_PRODUCTS = (
     "MatMulInteger", "MatMulIntegerToFloat", "SpikeLinearInteger", "SpikeConvInteger",
 )  # fmt: skip
-"""Ops of export/graph/products.py, which imports PyTorch and this does not."""
+"""Ops of export/graph/layers/products.py, which imports PyTorch and this does not."""
 Dims = tuple[int, ...]
 
 

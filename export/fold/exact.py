@@ -7,8 +7,8 @@ exactly. So a linear layer is
 
 with n a byte, Q int8 and one s per output channel: only weights are rounded, and no calibration
 data is needed. There are two forms of it: n is uint8 for ONNX Runtime on a CPU
-(export/graph/products.py), and int8 for engines (export/graph/qdq.py). This module proves the
-ranges; what does not fit stays float.
+(export/graph/layers/products.py), and int8 for engines (export/graph/layers/qdq.py). This module
+proves the ranges; what does not fit stays float.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ layouts             which tokens have a row
 observers           what a graph gives out besides its answer
 rates               staircases of a current
 emitter             what the parts of the network share: linear layers, convolutions, neurons
-products, qdq       integer products, for ONNX Runtime and for engines
+layers              linear layers and convolutions, in each precision
 stem, blocks, tokens    the parts: halting and merging are in `tokens`
 forecasts           halting by forecasts, which adapted networks have
 network, readout    all of them in turn; logits and the halting score

@@ -10,9 +10,10 @@ from onnx import TensorProto
 from export.fold.exact import Exact, quantise
 from export.fold.folded import FoldedConv, FoldedLinear, NetworkPlan
 from export.fold.folded import Neuron as FoldedNeuron
-from export.graph import convs, membranes, products, qdq
+from export.graph import membranes
 from export.graph.builder import GraphBuilder
 from export.graph.chunk import Chunk
+from export.graph.layers import convs, products, qdq
 from export.graph.layouts.base import Layout, Rows
 from export.graph.neurons import Neuron, through_time
 from export.graph.observers.base import Observer
@@ -33,7 +34,7 @@ class Emitter:
         epsilon: float32 [].
         observers: are told what is emitted.
         int8: products of bytes where activations are exact in them.
-        qdq: those products are written for engines, not for ONNX Runtime (export/graph/qdq.py).
+        qdq: those products are for engines, not for ONNX Runtime (export/graph/layers/qdq.py).
         spike_ops: layers whose input is mostly zero pay for the rest alone (plugins/spike_linear).
     """
 
@@ -134,7 +135,7 @@ class Emitter:
         """X [B, C, H, W] -> [B, C', H', W']; for engines in int8 where `exact` allows it.
 
         ONNX Runtime's CPU has no integer convolution that is faster than the float one. With spike
-        ops, where `exact` says that x is mostly zero, channels are last (export/graph/convs.py).
+        ops, where `exact` says that x is mostly zero, channels are last (layers/convs.py).
         """
         stage = int(name.removeprefix("conv")) - 1
         for observer in self.observers:

@@ -13,8 +13,8 @@ from onnx import TensorProto
 
 from export.fold.exact import Quantised, integer_steps, quantise, rate_range
 from export.fold.folded import Array
-from export.graph import products
 from export.graph.emitter import Emitter
+from export.graph.layers import products
 from export.graph.rates import counted
 from export.graph.stem.stem import with_position
 from train.architectures.base import FIFTH, FOURTH

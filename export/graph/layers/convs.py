@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from export.fold.folded import FoldedConv
-from export.graph import products
 from export.graph.builder import GraphBuilder
+from export.graph.layers import products
 
 FIRST, LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 # Behind the last pixel of any map.
