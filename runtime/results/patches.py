@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ def patch_states(manifest: Manifest, answer: ImageResult) -> NDArray[np.int8] | 
     before = np.full((answer.timesteps, manifest.tokens), RAN, np.int8)
     for block, mask in enumerate(masks):
         here = np.where(before == MERGED, MERGED, HALTED).astype(np.int8)
+        sources: NDArray[np.integer[Any]]
         if manifest.merges_similar:
             sources = np.flatnonzero(np.isin(places, np.flatnonzero(next(gone))))
         else:
