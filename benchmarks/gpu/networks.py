@@ -72,7 +72,7 @@ class Prepared:
 
 def prepare(model: ModelConfig, wanted: Wanted, folder: Path) -> Prepared:
     """Write `static.pt`, `halting.pt` and `prepared.json` for the shape of `model`."""
-    static = replace(model, halting=HaltingConfig(), merge_gamma=0)
+    static = replace(model.merged_at(0.0), halting=HaltingConfig())
     images = noise(static, PROBES)
     _save(random_network(static), folder / "static.pt")
     beta, tokens = fitting_beta(static, images, wanted.tokens)

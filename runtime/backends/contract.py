@@ -115,7 +115,7 @@ def _check_state(
     if not 1 <= block <= manifest.blocks:
         _require(False, graph, "blocks", manifest.blocks, name)
     slots = manifest.tokens_per_block[block - 1]
-    if what in ("hist", "tokens", "size"):
+    if what in ("hist", "tokens", "size", "live"):
         _check_shape(graph, name, (None, slots, *shape[2:]), shape)
     if what.endswith("_lif") and what not in _PER_IMAGE:
         rows = DUTIES[manifest.layout].keeps_rows(block)

@@ -79,6 +79,17 @@ def test_convolutional_stages_build(tmp_path: Path, arch: str, layout: str, prec
     assert_complete(bundle, precision)
 
 
+@pytest.mark.parametrize(("mode", "layout", "precision"), [
+    ("none", "lagged", "fp32"), ("block_time", "dense", "fp16"), ("block_time", "lagged", "int8"),
+])  # fmt: skip
+def test_merging_what_is_similar_builds(
+    tmp_path: Path, mode: str, layout: str, precision: str
+) -> None:
+    bundle = built(tmp_path, "1:2:4", mode=mode, layout=layout, precision=precision,
+                   merge_threshold=0.9)  # fmt: skip
+    assert_complete(bundle, precision)
+
+
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_networks_of_one_timestep_build(tmp_path: Path, precision: str) -> None:
     bundle = built(tmp_path, "1:2:4", arch="espikeformer", mode="block_time", timesteps=1,
