@@ -64,6 +64,8 @@ def networks() -> Iterator[Network]:
             yield Network(arch, stem, "block_time", 3)
             pooled = StemConfig(kind=stem, pool=(True, False, False, True))
             yield Network(arch, stem, "block_time", 0, (("stem", pooled),))
+            if arch == "spikformer":
+                yield Network(arch, stem, "block_time", 0, (("merge_threshold", 0.9),))
         frames = (("input", "frames"), ("channels", 2))
         yield Network(arch, "sps", "block_time", 3, frames)
         yield Network(arch, "sps", "none", 0, (("head_lif", True),))
