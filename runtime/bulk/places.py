@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from runtime.errors import InputError
 from spikehalt.datasets.reading import check_regular
@@ -17,15 +17,25 @@ def is_uri(place: str) -> bool:
     return "://" in place
 
 
+def shown(place: str) -> str:
+    """A place as rows and messages name it: without options and credentials of its store."""
+    if not is_uri(place):
+        return place
+    parts = urlsplit(place)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 def list_uri(place: str, suffixes: frozenset[str]) -> list[str]:
     """URIs of the files at or below a place that have one of the endings, sorted.
+
+    They keep the place's options, such as `?endpoint_override=http://store:9000`.
 
     Raises:
         InputError: there is nothing, or the store refuses.
         MissingExtraError: pyarrow is not installed.
     """
-    filesystem, path = _opened(place)
-    fs = require_extra("pyarrow.fs", "ray", f"reading {place}")
+    filesystem, path = opened(place)
+    fs = require_extra("pyarrow.fs", "ray", f"reading {shown(place)}")
     try:
         (info,) = filesystem.get_file_info([path])
         if info.type == fs.FileType.Directory:
@@ -34,12 +44,20 @@ def list_uri(place: str, suffixes: frozenset[str]) -> list[str]:
         else:
             found = [path] if info.type == fs.FileType.File else []
     except OSError as error:
-        raise InputError(f"{place} cannot be listed: {error}") from error
+        raise InputError(f"{shown(place)} cannot be listed: {error}") from error
     wanted = sorted(each for each in found if Path(each).suffix.lower() in suffixes)
     if not wanted:
-        raise InputError(f"no files ending in {', '.join(sorted(suffixes))} in {place}")
-    scheme = place.partition("://")[0]
-    return [f"{scheme}://{quote(each)}" for each in wanted]
+        raise InputError(f"no files ending in {', '.join(sorted(suffixes))} in {shown(place)}")
+    return [_beside(place, each) for each in wanted]
+
+
+def _beside(place: str, path: str) -> str:
+    """The URI of a path in the same store, reached in the same way."""
+    parts = urlsplit(place)
+    user = "".join(parts.netloc.rpartition("@")[:2])
+    authority = parts.netloc if path.startswith("/") else user  # a bucket is part of its paths
+    options = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{authority}{quote(path)}{options}"
 
 
 def open_place(place: str) -> Any:
@@ -49,18 +67,24 @@ def open_place(place: str) -> Any:
         InputError: there is no such file, or it may not be read.
         MissingExtraError: a URI, and pyarrow is not installed.
     """
-    with reading(place, InputError):
+    with reading(shown(place), InputError):
         if not is_uri(place):
             check_regular(place)
             return Path(place).open("rb")
-        filesystem, path = _opened(place)
+        filesystem, path = opened(place)
         return filesystem.open_input_file(path)
 
 
-def _opened(place: str) -> tuple[Any, str]:
-    fs = require_extra("pyarrow.fs", "ray", f"reading {place}")
+def opened(place: str) -> tuple[Any, str]:
+    """The store of a URI, as pyarrow knows it, and the path in it.
+
+    Raises:
+        InputError: there is no such kind of store, or it refuses.
+        MissingExtraError: pyarrow is not installed.
+    """
+    fs = require_extra("pyarrow.fs", "ray", f"reading {shown(place)}")
     try:
         filesystem, path = fs.FileSystem.from_uri(place)
     except (ValueError, OSError) as error:  # an unknown scheme; no credentials
-        raise InputError(f"{place} cannot be opened: {error}") from error
+        raise InputError(f"{shown(place)} cannot be opened: {error}") from error
     return filesystem, path

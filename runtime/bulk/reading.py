@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runtime.bulk.places import is_uri, open_place
+from runtime.bulk.places import is_uri, open_place, shown
 from runtime.bulk.shards import PARQUET_SUFFIXES, Shard
 from runtime.errors import InputError
 from runtime.inputs.files import Sample
@@ -30,10 +30,10 @@ def read_shard(shard: Shard, suffixes: frozenset[str]) -> Iterator[Named]:
         suffixes: endings of the files of a tar that are images.
     """
     if shard.container is None:
-        yield from ((name, _read(name)) for name in shard.names)
+        yield from ((shown(name), _read(name)) for name in shard.names)
     elif shard.names:
         yield from (_member(shard.container, name) for name in shard.names)
-    elif Path(shard.container).suffix.lower() in PARQUET_SUFFIXES:
+    elif Path(shown(shard.container)).suffix.lower() in PARQUET_SUFFIXES:
         yield from _of_parquet(shard.container)
     else:
         yield from _of_tar(shard.container, suffixes)
@@ -44,9 +44,9 @@ def _read(name: str) -> Content:
         if not is_uri(name):
             return Sample(name, "", Path(name)).read()
         with open_place(name) as file:
-            return _bounded(file.read(MAX_FILE_BYTES + 1), name)
+            return _bounded(file.read(MAX_FILE_BYTES + 1), shown(name))
     except (InputError, OSError) as error:
-        return error if isinstance(error, InputError) else InputError(f"{name}: {error}")
+        return error if isinstance(error, InputError) else InputError(f"{shown(name)}: {error}")
 
 
 def _bounded(data: Any, name: str) -> bytes:
@@ -65,15 +65,16 @@ def _member(archive: str, name: str) -> Named:
 
 def _of_tar(place: str, suffixes: frozenset[str]) -> Iterator[Named]:
     """The images of a tar file, as WebDataset has them; one row for what breaks off."""
+    name = shown(place)
     try:
         with open_place(place) as file, tarfile.open(fileobj=file, mode="r|*") as archive:
             for member in archive:
                 if member.isfile() and Path(member.name).suffix.lower() in suffixes:
-                    yield f"{place}/{member.name}", _of_member(archive, member, place)
+                    yield f"{name}/{member.name}", _of_member(archive, member, name)
     except InputError as error:
-        yield place, error
+        yield name, error
     except Exception as error:  # damaged files raise what they like
-        yield place, InputError(f"{place} breaks off, or is no tar file: {reason(error)}")
+        yield name, InputError(f"{name} breaks off, or is no tar file: {reason(error)}")
 
 
 def _of_member(archive: tarfile.TarFile, member: tarfile.TarInfo, place: str) -> Content:
@@ -86,20 +87,20 @@ def _of_member(archive: tarfile.TarFile, member: tarfile.TarInfo, place: str) ->
 
 def _of_parquet(place: str) -> Iterator[Named]:
     """The rows of a Parquet file, by their numbers."""
-    parquet = require_extra("pyarrow.parquet", "ray", f"reading {place}")
-    number = 0
+    name, number = shown(place), 0
+    parquet = require_extra("pyarrow.parquet", "ray", f"reading {name}")
     try:
         with open_place(place) as opened:
             file = parquet.ParquetFile(opened)
-            column = _column(file.schema_arrow.names, place)
+            column = _column(file.schema_arrow.names, name)
             for batch in file.iter_batches(batch_size=_ROWS, columns=[column]):
                 for value in batch.column(0).to_pylist():
-                    yield f"{place}#{number}", _value(value, f"{place}#{number}")
+                    yield f"{name}#{number}", _value(value, f"{name}#{number}")
                     number += 1
     except InputError as error:
-        yield place, error
+        yield name, error
     except Exception as error:  # damaged files raise what they like
-        yield place, InputError(f"{place} cannot be read behind row {number}: {reason(error)}")
+        yield name, InputError(f"{name} cannot be read behind row {number}: {reason(error)}")
 
 
 def _column(names: list[str], place: str) -> str:

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from runtime.bulk.folders import folder_at
+from runtime.bulk.places import shown
 from runtime.errors import InputError
-from spikehalt.datasets.texts import read_text
-from spikehalt.errors import ConfigError, OutputError
+from spikehalt.errors import ConfigError
 from spikehalt.extras import require_extra
-from spikehalt.files import make_folder, put_file
-from spikehalt.reading import reading, reason
+from spikehalt.reading import reading
 
 _PLAN = "plan.json"
 
@@ -21,48 +21,43 @@ class Results:
     """A folder of results.
 
     Args:
-        folder: where they lie; made if need be.
+        place: where they lie, a path or the URI of an object store; made if need be.
         form: one of `FORMATS`.
         plan: what they are results of, as plain JSON values.
 
     Raises:
         ConfigError: the folder holds results of another plan.
         OutputError: it cannot be written.
-        MissingExtraError: Parquet files need pyarrow.
+        InputError: there is no such kind of store, or it refuses.
+        MissingExtraError: Parquet files and URIs need pyarrow.
     """
 
-    def __init__(self, folder: Path, form: str, plan: dict[str, Any]) -> None:
-        self._folder, self._form = folder, form
+    def __init__(self, place: str | Path, form: str, plan: dict[str, Any]) -> None:
+        self._place, self._form = shown(str(place)), form
         if form == "parquet":
             require_extra("pyarrow.parquet", "ray", "writing Parquet files")
-        make_folder(folder)
+        self._folder = folder_at(str(place))
         self._claim({**plan, "format": form})
 
     def finished(self) -> set[int]:
         """Numbers of the shards whose rows are there."""
-        names = (re.fullmatch(rf"shard-(\d+)\.{self._form}", each.name) for each in self._all())
-        return {int(name[1]) for name in names if name}
+        shard = re.compile(rf"shard-(\d+)\.{self._form}")
+        found = (shard.fullmatch(name) for name in self._folder.names())
+        return {int(each[1]) for each in found if each}
 
     def write(self, number: int, content: bytes) -> None:
         """Write the results of a shard, all at once."""
-        put_file(self._folder / f"shard-{number:06}.{self._form}", content, "results")
-
-    def _all(self) -> list[Path]:
-        try:
-            return list(self._folder.iterdir())
-        except OSError as error:
-            raise OutputError(f"{self._folder} cannot be listed: {reason(error)}") from error
+        self._folder.put(f"shard-{number:06}.{self._form}", content, "results")
 
     def _claim(self, plan: dict[str, Any]) -> None:
-        path = self._folder / _PLAN
-        if not path.exists():
-            put_file(path, json.dumps(plan, indent=1) + "\n", "the plan")
+        if _PLAN not in self._folder.names():
+            self._folder.put(_PLAN, (json.dumps(plan, indent=1) + "\n").encode(), "the plan")
             return
-        with reading(path, InputError, "is no plan of results"):
-            there = dict(json.loads(read_text(path)))
+        with reading(f"{self._place}/{_PLAN}", InputError, "is no plan of results"):
+            there = dict(json.loads(self._folder.read(_PLAN)))
             changed = [key for key in {**plan, **there} if plan.get(key) != there.get(key)]
         if changed:
             raise ConfigError(
-                f"{self._folder} holds results of another {', '.join(changed)} (its {_PLAN} says): "
+                f"{self._place} holds results of another {', '.join(changed)} (its {_PLAN} says): "
                 "choose another folder, or remove it"
             )

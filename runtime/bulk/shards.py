@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runtime.bulk.places import is_uri, list_uri
+from runtime.bulk.places import is_uri, list_uri, shown
 from runtime.bundle import InputSpec
 from runtime.errors import InputError
 from runtime.inputs.files import Sample, search
@@ -127,4 +127,5 @@ def _parted(container: str | None, names: list[str], size: int) -> Iterator[Part
 
 
 def _is_container(name: str) -> bool:
-    return Path(name).suffix.lower() in _CONTAINERS or name.lower().endswith(".tar.gz")
+    name = shown(name).lower()
+    return Path(name).suffix in _CONTAINERS or name.endswith(".tar.gz")

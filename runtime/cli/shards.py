@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from runtime.bulk.answer import Answering
+from runtime.bulk.places import is_uri, shown
 from runtime.bulk.results import Results
 from runtime.bulk.rows import FORMATS
 from runtime.bulk.run import Answerer, Summary, here, run_shards
@@ -27,8 +27,9 @@ _KNOBS = ("policy", "threshold", "epsilon", "max_timesteps")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "--out", type=Path, metavar="DIR",
-        help="a file of results per shard; shards that have one are not run again",
+        "--out", metavar="DIR",
+        help="a file of results per shard, into a folder or s3://…; shards that have one are not "
+        "run again",
     )  # fmt: skip
     parser.add_argument(
         "--format", choices=FORMATS, default="parquet", help="of these files (default parquet)"
@@ -72,7 +73,7 @@ def _check(arguments: argparse.Namespace) -> None:
     for name in ("annotate", "jsonl", "csv"):
         if getattr(arguments, name) is not None:
             raise ConfigError(f"--{name} is not for --out: see --format")
-    videos = [path for path in arguments.paths if is_video(path)]
+    videos = [path for path in arguments.paths if is_video(path) and not is_uri(path)]
     if videos:
         raise ConfigError(f"--out is for images, and {videos[0]} is a video: run it by itself")
 
@@ -88,7 +89,7 @@ def _answerer(arguments: argparse.Namespace, bundle: Bundle, how: Answering) -> 
 def _show(summary: Summary, arguments: argparse.Namespace) -> None:
     mean = summary.timesteps / summary.images if summary.images else None
     figures: dict[str, Any] = {
-        "out": str(arguments.out),
+        "out": shown(arguments.out),
         "shards": summary.shards,
         "shards_before": summary.before,
         "images": summary.images,
@@ -100,7 +101,7 @@ def _show(summary: Summary, arguments: argparse.Namespace) -> None:
         console.write_json(figures)
         return
     before = f", {summary.before} of them before" if summary.before else ""
-    console.say(f"{arguments.out}: {summary.shards} shards answered{before}")
+    console.say(f"{shown(arguments.out)}: {summary.shards} shards answered{before}")
     if mean is not None:
         console.say(f"{summary.images} images, {mean:.2f} timesteps on average")
     if summary.unread:
