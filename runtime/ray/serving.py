@@ -31,6 +31,8 @@ class ReplicaOptions:
         max_replicas: and at most.
         target: requests under way in a replica, above which there are to be more; None: one full
             batch of them.
+        upscale_delay_s: how long there have to be more, on average, before replicas are added.
+        downscale_delay_s: and fewer, before one is taken away.
         token: what clients have to know; None: nothing.
     """
 
@@ -46,6 +48,8 @@ class ReplicaOptions:
     min_replicas: int = 1
     max_replicas: int = 4
     target: float | None = None
+    upscale_delay_s: float = 30.0
+    downscale_delay_s: float = 600.0
     token: str | None = None
 
     def served(self) -> ServeOptions:
@@ -89,6 +93,10 @@ def serve(arguments: Mapping[str, Any]) -> Any:
             "min_replicas": options.min_replicas,
             "max_replicas": options.max_replicas,
             "target_ongoing_requests": options.target or options.max_batch,
+            "upscale_delay_s": options.upscale_delay_s,
+            "downscale_delay_s": options.downscale_delay_s,
+            "look_back_period_s": options.upscale_delay_s,
+            "metrics_interval_s": options.upscale_delay_s / 3,
         },
     )
     return deployment.bind()

@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from runtime.ray.bulk import on_ray
 from spikehalt.ray import Predictor, serve
 from spikehalt.ray.cluster import connected
 from tests.deploy.pages import lines, python
+from tests.runtime.bulk.store import ENVIRONMENT, PROGRAM, REASON, ObjectStore
 from tests.runtime.serve.conftest import encoded, write_toy
 from tests.runtime.serve.server import free_port
 from tests.train.samples import quick_run
@@ -71,6 +73,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch, place: Path) -> Iterator[Cluster]:
     monkeypatch.setenv("RAY_worker_niceness", "0")  # other tests would go first
     for what in ("READY", "HEALTH"):  # a busy machine needs more than 5 s
         monkeypatch.setenv(f"RAY_SERVE_PROXY_{what}_CHECK_TIMEOUT_S", "60")
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("RAY_health_check_period_ms", "500")  # a dead node is soon missed
     cluster = Cluster(initialize_head=True, head_node_args=HEAD)
     try:
@@ -88,14 +92,19 @@ def test_a_cluster_loses_nothing_when_its_parts_die(
         check_that_a_killed_node_loses_no_image(cluster, place)
     with subtests.test("finished shards are not run again"):
         check_that_finished_shards_are_not_run_again(cluster, place, capsys)
+    with subtests.test("a bucket is answered into a bucket"):
+        check_that_a_bucket_is_answered_into_a_bucket(cluster, place, capsys)
     with subtests.test("points of a sweep are trained on both nodes"):
         check_that_a_sweep_trains_its_points_once(cluster, place)
     with subtests.test("Predictor under Ray's own readers"):
         check_the_predictor(place)
     with subtests.test("what docs/scaling.md prints"):
         check_what_the_page_prints(place, capsys)
-    with subtests.test("a replica is killed under load"):
-        check_that_a_killed_replica_crosses_no_answer(cluster, place)
+    with serving() as address:
+        with subtests.test("a replica is killed under load"):
+            check_that_a_killed_replica_crosses_no_answer(address, place)
+        with subtests.test("replicas follow the load"):
+            check_that_replicas_follow_the_load(address, place)
 
 
 def add_node(cluster: Cluster) -> None:
@@ -168,6 +177,28 @@ def check_that_finished_shards_are_not_run_again(
     assert [parquet.read_table(path) for path in files] == local
 
 
+def check_that_a_bucket_is_answered_into_a_bucket(
+    cluster: Cluster, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if PROGRAM is None:
+        pytest.skip(REASON)
+    files = sorted((place / "photos").iterdir())[770:790]
+    with ObjectStore(place / "moto.log") as store:
+        store.fill({f"photos/{path.name}": path.read_bytes() for path in files})
+        line = ["run", str(place / "toy.bundle"), store.uri("photos"), "--out", store.uri("out")]
+        line += ["--shard", "5", "--format", "jsonl", "--json", "--ray", cluster.address]
+        capsys.readouterr()
+        assert main(line) == 1  # the picture that is none
+        told = json.loads(capsys.readouterr().out)
+        assert (told["shards"], told["images"], told["unread"]) == (4, 19, 1)
+        text = b"".join(store.read(f"out/shard-{shard:06}.jsonl") for shard in range(4))
+        rows = [json.loads(line) for line in text.splitlines()]
+        assert [row["path"] for row in rows] == [f"s3://bucket/photos/{p.name}" for p in files]
+        assert [row["path"][-8:] for row in rows if row["error"]] == ["0777.png"]
+        assert main(line) == 0
+        assert json.loads(capsys.readouterr().out)["shards_before"] == 4
+
+
 def check_that_a_sweep_trains_its_points_once(cluster: Cluster, place: Path) -> None:
     axes = [parse_axis("seed=1,2")]
     config = quick_run(place / "sweep", halting={"epochs": 0})
@@ -216,15 +247,32 @@ def pictures(number: int) -> Any:
     return np.random.default_rng(0).integers(0, 256, (IMAGES, 4, 4, 3), np.uint8)[number]
 
 
-def check_that_a_killed_replica_crosses_no_answer(cluster: Cluster, place: Path) -> None:
+@contextmanager
+def serving() -> Iterator[str]:
+    """Ray Serve's proxy, without applications; yields its address."""
     from ray import serve as ray_serve  # warns when it is imported
 
-    name, port = f"toy-{os.getpid()}", free_port()
-    asked = {"bundles": str(place / "toy.bundle"), "min_replicas": "2", "max_replicas": 2}
+    port = free_port()
     ray_serve.start(http_options={"host": "127.0.0.1", "port": port, "location": "HeadOnly"})
-    ray_serve.run(serve({**asked, "policy": "halting", "threshold": "1.5"}), name=name)
-    load = Load(f"http://127.0.0.1:{port}/classify", place)
-    with load:
+    yield f"http://127.0.0.1:{port}"
+    ray_serve.shutdown()
+
+
+@contextmanager
+def application(place: Path, **asked: Any) -> Iterator[str]:
+    """The toy bundle on Ray Serve; yields the application's name."""
+    from ray import serve as ray_serve
+
+    name = f"toy-{os.getpid()}-{asked['min_replicas']}"
+    asked = {"bundles": str(place / "toy.bundle"), "policy": "halting", "threshold": "1.5", **asked}
+    ray_serve.run(serve(asked), name=name)
+    yield name
+    ray_serve.delete(name)
+
+
+def check_that_a_killed_replica_crosses_no_answer(address: str, place: Path) -> None:
+    load = Load(f"{address}/classify", place)
+    with application(place, min_replicas="2", max_replicas=2) as name, load:
         wait_until(lambda: load.answers > 40, "nothing is answered")
         before = replicas(name)
         assert len(before) == 2
@@ -234,7 +282,23 @@ def check_that_a_killed_replica_crosses_no_answer(cluster: Cluster, place: Path)
         wait_until(lambda: load.answers > answers + 40, "nothing is answered any more")
     assert load.wrong == []
     assert load.failures < 40  # what the killed replica had under way
-    ray_serve.shutdown()
+
+
+def check_that_replicas_follow_the_load(address: str, place: Path) -> None:
+    asked = {"target": 0.3, "upscale_delay_s": 1, "downscale_delay_s": 1}
+    high, low = (Load(f"{address}/classify", place, pause_s) for pause_s in (0.0, 0.5))
+    with application(place, min_replicas=1, max_replicas=2, **asked) as name:
+        assert len(replicas(name)) == 1
+        with high:
+            wait_until(lambda: len(replicas(name)) == 2, "there are no more replicas")
+            answers = high.answers
+            wait_until(lambda: high.answers > answers + 40, "nothing is answered any more")
+        with low:
+            wait_until(lambda: len(replicas(name)) == 1, "there are no fewer replicas")
+            answers = low.answers
+            wait_until(lambda: low.answers > answers + 4, "nothing is answered any more")
+    for load in (high, low):
+        assert (load.wrong, load.failures) == ([], 0)
 
 
 def replicas(name: str) -> list[int]:
@@ -250,15 +314,16 @@ def replicas(name: str) -> list[int]:
 
 
 class Load:
-    """Two clients that ask without a pause, and compare each answer with the engine's own.
+    """Two clients that ask again and again, and compare each answer with the engine's own.
 
     Args:
         url: that is asked.
         place: where the pictures are.
+        pause_s: between an answer and the next request.
     """
 
-    def __init__(self, url: str, place: Path) -> None:
-        self._url = url
+    def __init__(self, url: str, place: Path, pause_s: float = 0.0) -> None:
+        self._url, self._pause_s = url, pause_s
         self._files = sorted((place / "photos").iterdir())[:20]
         pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 4, 4, 3), np.uint8)[:20]
         with Engine(place / "toy.bundle", **HOW.engine) as engine:
@@ -278,6 +343,7 @@ class Load:
             except OSError:  # HTTP errors are some of these
                 self.failures += 1
                 time.sleep(0.05)
+            time.sleep(self._pause_s)
 
     def _compare(self, number: int, answer: dict[str, Any]) -> None:
         expected = self._expected[number]
