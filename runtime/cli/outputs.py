@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -70,7 +70,12 @@ class Csv:
     def __init__(self, path: Path) -> None:
         self._file = _opened(path, "utf-8-sig", newline="")
         self._writer = csv.writer(self._file)
-        self._writer.writerow(COLUMNS)
+        try:
+            self._writer.writerow(COLUMNS)
+        except OSError:
+            with suppress(OSError):  # it tries once more to write them
+                self._file.close()
+            raise
 
     def add(self, row: Answered) -> None:
         """See `Output.add`."""
@@ -181,20 +186,15 @@ def opened(
     Raises:
         OutputError: the disk refuses one of them; what is written so far stays.
     """
-    outputs: list[Output] = []
+    kind = Movie if pictures is not None and is_movie(pictures) else Pictures
+    made: list[tuple[Path | None, Callable[[Path], Output]]] = [
+        (jsonl, JsonLines), (table, Csv), (pictures, lambda path: kind(path, manifest)),
+    ]  # fmt: skip
+    paths = [str(path) for path, _ in made if path is not None]
     try:
-        if jsonl is not None:
-            outputs.append(JsonLines(jsonl))
-        if table is not None:
-            outputs.append(Csv(table))
-        if pictures is not None:
-            kind = Movie if is_movie(pictures) else Pictures
-            outputs.append(kind(pictures, manifest))
-        yield outputs
+        with ExitStack() as stack:  # closing writes too
+            yield [stack.enter_context(closing(make(path))) for path, make in made if path]
     except OSError as error:
         raise OutputError(
-            f"{error.filename or 'an output'} cannot be written: {reason(error)}"
+            f"{error.filename or ' or '.join(paths)} cannot be written: {reason(error)}"
         ) from error
-    finally:
-        for output in outputs:
-            output.close()

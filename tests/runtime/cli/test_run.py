@@ -205,3 +205,12 @@ def test_labelled_folders_give_an_accuracy(
     (tmp_path / "data" / "red").rename(tmp_path / "data" / "no class")
     assert main(["run", str(bundle.root), str(tmp_path / "data"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["summary"]["accuracy"] is None
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("option", ["--jsonl", "--csv"])
+def test_a_full_disk_is_named_by_the_file_on_it(
+    bundle: Bundle, folder: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    assert main(["run", str(bundle.root), str(folder), option, "/dev/full"]) == 2
+    assert "error: /dev/full cannot be written: No space left" in capsys.readouterr().err

@@ -185,13 +185,17 @@ def check_that_a_bucket_is_answered_into_a_bucket(
     files = sorted((place / "photos").iterdir())[770:790]
     with ObjectStore(place / "moto.log") as store:
         store.fill({f"photos/{path.name}": path.read_bytes() for path in files})
-        line = ["run", str(place / "toy.bundle"), store.uri("photos"), "--out", store.uri("out")]
-        line += ["--shard", "5", "--format", "jsonl", "--json", "--ray", cluster.address]
+        (printed,) = lines("spikehalt run toy.bundle s3:")
+        line = [
+            store.uri(each.removeprefix("s3://bucket/")) if each.startswith("s3:") else each
+            for each in shlex.split(printed)[1:]
+        ]
+        line += [cluster.address, "--shard", "5", "--format", "jsonl", "--json"]
         capsys.readouterr()
         assert main(line) == 1  # the picture that is none
         told = json.loads(capsys.readouterr().out)
         assert (told["shards"], told["images"], told["unread"]) == (4, 19, 1)
-        text = b"".join(store.read(f"out/shard-{shard:06}.jsonl") for shard in range(4))
+        text = b"".join(store.read(f"answers/shard-{shard:06}.jsonl") for shard in range(4))
         rows = [json.loads(line) for line in text.splitlines()]
         assert [row["path"] for row in rows] == [f"s3://bucket/photos/{p.name}" for p in files]
         assert [row["path"][-8:] for row in rows if row["error"]] == ["0777.png"]
@@ -216,7 +220,7 @@ def check_what_the_page_prints(place: Path, capsys: pytest.CaptureFixture[str]) 
         (place / f"photos/{number:04}.png").unlink(missing_ok=True)
     with tarfile.open(place / "photos.tar", "w") as archive:
         archive.add(place / "photos/0001.png", "0001.png")
-    first, again = lines("spikehalt run ")
+    first, again = lines("spikehalt run toy.bundle photos ")
     assert main(shlex.split(first)[1:]) == 0
     assert "21 images" in capsys.readouterr().out
     assert main(shlex.split(again)[1:]) == 0
