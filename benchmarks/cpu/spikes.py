@@ -9,6 +9,9 @@ random network's neurons fire as densely as the zoo's halting model does on CIFA
 not zero the weights it meets, in millions. Times are those of ONNX Runtime's profiler, medians of
 the runs, summed over the nodes of the stem and of the blocks; the first convolution, which sees
 pixels, is among them, and so are neurons, attention and everything that does not follow spikes.
+
+A second line leaves out the point where nothing fires: the first spikes bring weights from memory,
+which all later ones share. SPIKEHALT_BREAK_EVEN=1 lists what would be multiplied.
 """
 
 from __future__ import annotations
@@ -139,15 +142,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     points = measured(int8=arguments.int8, native_ops=arguments.native_ops, runs=arguments.runs)
     console.print(table(points, command_line.conditions(arguments)))
     for part in PARTS:
-        line = fit(*axes(points, part))
-        console.print(
-            f"{part}: {line.fixed_ms:.2f} ms when nothing fires + {1e3 * line.per_token_ms:.2f} µs "
-            f"a million accumulates, R² {line.r_squared:.4f}"
-        )
+        console.print(f"{part}: {line_of(points, part)}")
+        firing = [point for point in points if point.factor > 0]
+        console.print(f"{part}, where something fires: {line_of(firing, part)}")
     if arguments.plot:
         millions, ms = axes(points, "blocks")
         arguments.plot.write_text(chart(list(millions), list(ms), fit(millions, ms)))
     return 0
+
+
+def line_of(points: Sequence[Point], part: str) -> str:
+    """The straight line through a part's points, in words."""
+    line = fit(*axes(points, part))
+    return (
+        f"{line.fixed_ms:.2f} ms + {1e3 * line.per_token_ms:.2f} µs a million accumulates, "
+        f"R² {line.r_squared:.4f}"
+    )
 
 
 def axes(points: Sequence[Point], part: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

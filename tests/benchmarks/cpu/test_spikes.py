@@ -199,6 +199,7 @@ def test_the_command_prints_the_line_of_every_part_and_draws_the_blocks(
         assert spikes.main(["--int8", "--plot", str(picture)]) == 0
     text = " ".join(captured.get().split())
     assert "int8" in text
-    assert "stem: 2.00 ms when nothing fires + 50.00 µs a million accumulates, R² 1.0000" in text
-    assert "blocks: 7.00 ms when nothing fires + 50.00 µs a million accumulates" in text
+    assert "stem: 2.00 ms + 50.00 µs a million accumulates, R² 1.0000" in text
+    assert "blocks: 7.00 ms + 50.00 µs a million accumulates" in text
+    assert "blocks, where something fires: 7.00 ms + 50.00 µs a million accumulates" in text
     assert picture.read_text().lstrip().startswith(("<svg", "<?xml"))
