@@ -33,7 +33,7 @@ from plugins.ops import run_reference
 from spikehalt.commands import run as run_command
 from spikehalt.commands import whole
 
-SLOTS, DIM, HIDDEN, HEADS = 64, 384, 1536, 12
+SLOTS, DIM, HIDDEN, HEADS, STEPS = 64, 384, 1536, 12, 4
 ROWS = (29, 64)
 HALTING = {"alpha": 5.0, "beta": -10.0}
 DENSITIES = (0.0, 0.05, 0.1, 0.2, 0.4, 1.0)
@@ -128,6 +128,7 @@ def _of_rows(rng: np.random.Generator, rows: int) -> list[Case]:
         size = f"{rows} x {width}"
         found.append(Case("LIF", size, {"x": x, "v": v[:rows]}, neuron))
         found.append(Case("PackedLIF", size, {"x": x, "v": v, "row": index}, neuron))
+        found.append(_through_steps(rng, index, width, neuron))
     x, grid = _normal(rng, rows, DIM), np.ones((1, SLOTS), np.float32)
     end: Arrays = {"epsilon": np.array(0.01, np.float32)}
     state: dict[str, NDArray[Any]] = {"size": grid, "hist": 0 * grid, "cum": 0 * grid}
@@ -140,6 +141,21 @@ def _of_rows(rng: np.random.Generator, rows: int) -> list[Case]:
         Case("TokenPack", size, {"x": x, "index": index, "live": live}),
         Case("PackedAttention", size, packed, heads, bodies),
     ]
+
+
+def _through_steps(
+    rng: np.random.Generator, index: NDArray[np.int64], width: int, neuron: Mapping[str, Any]
+) -> Case:
+    """PackedLIF of as many rows at every timestep."""
+    rows = len(index)
+    feeds = {
+        "x": _normal(rng, STEPS * rows, width),
+        "v": _normal(rng, SLOTS, width),
+        "row": np.concatenate([index, *[np.arange(rows)] * (STEPS - 1)]),
+        "count": np.full(STEPS, rows),
+    }
+    bodies = plugins.Bodies(steps=STEPS, reset_to_zero=True)
+    return Case("PackedLIFSteps", f"{rows} x {width}, T {STEPS}", feeds, neuron, bodies)
 
 
 def _of_images(rng: np.random.Generator) -> list[Case]:

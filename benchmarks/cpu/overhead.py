@@ -47,8 +47,8 @@ ZOO = Path(__file__).parents[2] / "zoo" / "cifar10-small"
 NETWORK, SCORES, MERGING, PACKING = "network", "scores", "merging", "packing"
 PARTS = (NETWORK, SCORES, MERGING, PACKING)
 OF_THE_NETWORK = {
-    "SpikeLinear", "SpikeLinearInteger", "LIF", "PackedLIF", "SpikeAttention", "PackedAttention",
-    "Add", "Sum",
+    "SpikeLinear", "SpikeLinearInteger", "LIF", "PackedLIF", "PackedLIFSteps", "SpikeAttention",
+    "PackedAttention", "Add", "Sum",
 }  # fmt: skip
 OF_SCORES = {"TokenHalt", "TokenHaltSum", "PackedTokenHalt"}
 OF_MERGES = ("TokenMerge", "TokenMergeSimilar")

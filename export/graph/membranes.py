@@ -46,6 +46,9 @@ class Membrane:
         read: emits the potentials before timestep `step` (from 0) of the chunk.
         write: keeps the potentials after a timestep, or after the chunk.
         split: a current of all timesteps into those of each.
+        picked: where rows differ from timestep to timestep: emits the potentials before the chunk,
+            with the row of each row of the current, at later timesteps among those of the timestep
+            before; and the rows of each timestep, int64 [C].
         held: membranes to keep: `after` for live tokens, `before` for absent ones that can come
             back.
     """
@@ -55,6 +58,7 @@ class Membrane:
     write: Callable[[str], None]
     split: Callable[[str], list[str]]
     held: Callable[[str, Potential, int], str] = _after
+    picked: Callable[[], tuple[Potential, str]] | None = None
 
 
 def of_images(chunk: Chunk, name: str, tail: list[int], elem_type: int) -> Membrane:

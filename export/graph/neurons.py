@@ -1,7 +1,8 @@
 """Emit LIF neurons through the timesteps of a chunk.
 
-Where every timestep has the same rows one node takes them all (attribute `steps`), so that a plugin
-keeps the membranes in registers; elsewhere there is one node a timestep.
+One node takes them all: LIF where every timestep has the same rows (attribute `steps`, so that a
+plugin keeps the membranes in registers), PackedLIFSteps where they differ. Only where membranes of
+absent tokens are held there is one node a timestep.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ def through_time(chunk: Chunk, neuron: Neuron, current: str, *, constant: bool, 
         constant: `current` is one timestep's, and the same at every other.
         fused: one node for all timesteps.
     """
+    if fused and neuron.membrane.picked is not None:
+        assert not constant, "rows that differ from timestep to timestep have currents of their own"
+        return _picked(chunk, neuron, current)
     if fused:
         return _fused(chunk, neuron, current, constant)
     steps, membrane = chunk.steps, neuron.membrane
@@ -64,6 +68,20 @@ def _fused(chunk: Chunk, neuron: Neuron, current: str, constant: bool) -> str:
     spikes, after = _fire(chunk, neuron, by_step, before, steps.count)
     membrane.write(after)
     return steps.fold(spikes, tail)
+
+
+def _picked(chunk: Chunk, neuron: Neuron, current: str) -> str:
+    """One node for rows of all timesteps, each of which has others."""
+    assert neuron.membrane.picked is not None
+    before, count = neuron.membrane.picked()
+    assert before.row is not None
+    inputs, lif = [current, before.v, before.row, count], neuron.lif
+    spike, v_next = chunk.graph.custom(
+        "PackedLIFSteps", inputs, 2, name=neuron.name.split(".")[-1], decay=lif.decay,
+        threshold=lif.threshold, reset=lif.reset, spike_type=neuron.spike_type,
+    )  # fmt: skip
+    neuron.membrane.write(v_next)
+    return spike
 
 
 def _fire(

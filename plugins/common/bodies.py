@@ -14,8 +14,8 @@ class Bodies:
     A function body cannot branch on a string, loop over an int attribute or ask for a shape's rank.
 
     Attributes:
-        reset: of the LIF and PackedLIF nodes, `hard` or `soft`.
-        steps: of the LIF nodes.
+        reset: of the LIF, PackedLIF and PackedLIFSteps nodes, `hard` or `soft`.
+        steps: of the LIF and PackedLIFSteps nodes.
         reset_to_zero: all of them have `v_reset` 0; their bodies are faster then on a CPU.
         heads: of the SpikeAttention and PackedAttention nodes.
         dim: D, the width of their output.

@@ -55,6 +55,34 @@ def lif_body(body: Body, potential: str, *, reset: str, steps: int, to_zero: boo
     return ["decay", "threshold", "spike_type", *(["v_reset"] if reset == "hard" else [])]
 
 
+class Neuron:
+    """Writes timesteps of LIF neurons one by one.
+
+    Args:
+        body: what it writes to.
+        reset: `hard` or `soft`.
+        to_zero: see `lif_function`.
+    """
+
+    def __init__(self, body: Body, *, reset: str, to_zero: bool) -> None:
+        self._body, self._to_zero = body, to_zero and reset == "hard"
+        self._decay, self._threshold = (_float(body, name) for name in ("decay", "threshold"))
+        resets = reset == "hard" and not self._to_zero
+        self._v_reset = _float(body, "v_reset") if resets else None
+        self.attributes = ["decay", "threshold", "spike_type", *(["v_reset"] if resets else [])]
+
+    def step(self, current: str, potential: str) -> tuple[str, str]:
+        """Whether each neuron fires, bool, and its potential afterwards, float32."""
+        body = self._body
+        u = body.op("Add", body.op("Mul", self._decay, potential), current)
+        fired = body.op("GreaterOrEqual", u, self._threshold)
+        if self._to_zero:
+            lost = body.op("Mul", u, body.op("Cast", fired, to=FLOAT))
+            return fired, body.op("Sub", u, lost)
+        after = self._v_reset or body.op("Sub", u, self._threshold)
+        return fired, body.op("Where", fired, after, u)
+
+
 def _reset_to_zero(body: Body, currents: Sequence[str], potential: str) -> None:
     """The body without a Where: `v_next = u - u * spike`."""
     decay, threshold = (_float(body, name) for name in ("decay", "threshold"))

@@ -31,8 +31,8 @@ Status* refuseVersion(ApiBase const* base)
 Status* addOps(Api const& api, Domain* domain)
 {
     Status* status = nullptr;
-    for (auto const op : {&lifOp, &packedLifOp, &tokenHaltOp, &tokenHaltSumOp, &packedTokenHaltOp, &tokenMergeOp, &tokenMergeSimilarOp,
-             &tokenPackOp, &spikeAttentionOp, &packedAttentionOp, &spikeCountOp, &patchesOp,
+    for (auto const op : {&lifOp, &packedLifOp, &packedLifStepsOp, &tokenHaltOp, &tokenHaltSumOp, &packedTokenHaltOp,
+             &tokenMergeOp, &tokenMergeSimilarOp, &tokenPackOp, &spikeAttentionOp, &packedAttentionOp, &spikeCountOp, &patchesOp,
              &spikeLinearOp, &spikeLinearIntegerOp, &spikeConvOp, &spikeConvIntegerOp})
     {
         if (status == nullptr)

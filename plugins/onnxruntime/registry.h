@@ -12,6 +12,7 @@ Api registeredApi();
 
 CustomOp const* lifOp();
 CustomOp const* packedLifOp();
+CustomOp const* packedLifStepsOp();
 CustomOp const* tokenHaltOp();
 CustomOp const* tokenHaltSumOp();
 CustomOp const* packedTokenHaltOp();

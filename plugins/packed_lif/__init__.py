@@ -1,6 +1,6 @@
-"""PackedLIF: LIF neurons whose potentials lie in other rows than their currents."""
+"""PackedLIF, PackedLIFSteps: LIF neurons whose potentials lie in other rows than currents."""
 
 from plugins.packed_lif.op import OPS
-from plugins.packed_lif.reference import packed_lif
+from plugins.packed_lif.reference import packed_lif, packed_lif_steps
 
-__all__ = ["OPS", "packed_lif"]
+__all__ = ["OPS", "packed_lif", "packed_lif_steps"]

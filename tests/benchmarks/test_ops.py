@@ -47,7 +47,7 @@ def test_packed_cases_have_as_many_rows_as_their_size_says(rows: int) -> None:
     for case in ops._of_rows(np.random.default_rng(0), rows):
         assert case.size.startswith(f"{rows} x ")
         first = case.feeds["spikes" if "spikes" in case.feeds else "x"]
-        assert len(first) == rows
+        assert len(first) == rows * len(case.feeds.get("count", [1]))
 
 
 class Clock:

@@ -6,6 +6,7 @@ whatever the order of summation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,20 @@ def live_mask(rng: np.random.Generator, shape: tuple[int, ...], pattern: str) ->
     elif pattern == "some":
         live[...] = rng.integers(0, 2, shape)
     return live
+
+
+def packed_steps(
+    rng: np.random.Generator, counts: Sequence[int], D: int, dtype: npt.DTypeLike = np.float32
+) -> dict[str, Array]:
+    """Inputs of PackedLIFSteps: so many rows at each timestep, of any of the one before."""
+    rows_before = (9, *counts[:-1])
+    row = [rng.integers(0, max(n, 1), m) for n, m in zip(rows_before, counts, strict=True)]
+    return {
+        "x": dyadic(rng, (sum(counts), D), dtype),
+        "v": dyadic(rng, (9, D), dtype),
+        "row": np.concatenate(row),
+        "count": np.array(counts, np.int64),
+    }
 
 
 def merge_inputs(

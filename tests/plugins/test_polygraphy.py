@@ -32,6 +32,10 @@ SAMPLES = {
     "PackedLIF": (
         {"x": X, "v": X, "row": np.array([1, 0])}, {"decay": 0.5, "threshold": 1.0},
     ),
+    "PackedLIFSteps": (
+        {"x": X, "v": X, "row": np.array([1, 0]), "count": np.array([2])},
+        {"decay": 0.5, "threshold": 1.0},
+    ),
     "PackedTokenHalt": (
         {
             "x": np.ones((3, 4), np.float32), "index": np.array([1, 2, 5]),

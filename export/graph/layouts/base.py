@@ -175,14 +175,12 @@ class Layout(ABC):
 
     Attributes:
         can_hold: such models can have this layout.
-        same_every_step: all timesteps of a chunk have the same rows.
         needs_live_masks: the runtime makes the next chunk's inputs of them.
         attention_reads_bytes: its attention op takes spikes as bytes, a quarter of the memory.
         for_engines: ONNX Runtime on a CPU has better ones, so ops of CPUs alone are left out.
     """
 
     can_hold: ClassVar[bool] = False
-    same_every_step: ClassVar[bool] = True
     needs_live_masks: ClassVar[bool] = False
     attention_reads_bytes: ClassVar[bool] = False
     for_engines: ClassVar[bool] = False
@@ -196,7 +194,7 @@ class Layout(ABC):
 
         All LIF nodes of a graph must agree, since they share one function body.
         """
-        return self.chunk.steps.count > 1 and self.same_every_step and not self.holds
+        return self.chunk.steps.count > 1 and not self.holds
 
     @abstractmethod
     def entering(self, slots: int) -> FromGrid:

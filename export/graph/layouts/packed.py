@@ -95,17 +95,22 @@ class PackedRows:
         """[M, width]; each timestep's rows are looked up among those of the one before."""
         states, graph = self.chunk.states, self.graph
 
+        def left() -> str:
+            return states.take(name, graph.float_type, left_rows(self.block, width))
+
         def read(step: int) -> Potential:
-            value = states.known(name)
-            if value is None and not states.resumed:
+            if not states.resumed:
                 return Potential(graph.const([0.0]))
-            value = value or states.take(name, graph.float_type, left_rows(self.block, width))
-            return Potential(value, self._align(step))
+            return Potential(left(), self._align(step))
 
         def write(value: str) -> None:
             write_rows(states, name, value, self.block, width)
 
-        return Membrane([width], read, write, self.split)
+        def picked() -> tuple[Potential, str]:
+            before = left() if states.resumed else graph.const(np.zeros((1, width)))
+            return Potential(before, self._every_align()), self._counts()
+
+        return Membrane([width], read, write, self.split, picked=picked)
 
     def to_halting(self, x: str, width: int) -> list[str]:
         """The rows of each timestep."""
@@ -136,6 +141,21 @@ class PackedRows:
     def _align(self, step: int) -> str:
         """Row of each token of a timestep among the rows of the timestep before, int64."""
         return self._cached(f"align{step}", lambda: self._aligned(step))
+
+    def _every_align(self) -> str:
+        """Of all timesteps, one after the other; at t = 1 the only row there is."""
+        return self._cached("every_align", self._align_all)
+
+    def _align_all(self) -> str:
+        zero = self.graph.const(0, np.int64)
+        resumed = self.chunk.states.resumed
+        first = (
+            self._align(0)
+            if resumed
+            else self.graph.op("Mul", self._index_at(0), zero, name="align")
+        )
+        later = [self._align(step) for step in range(1, self.steps.count)]
+        return self.graph.op("Concat", first, *later, axis=0, name="every_align")
 
     def _aligned(self, step: int) -> str:
         graph = self.graph
@@ -210,7 +230,6 @@ class PackedRows:
 class Packed(Layout):
     """Rows of live tokens, from the first halting decision, or merge that leaves slots, on."""
 
-    same_every_step: ClassVar[bool] = False
     attention_reads_bytes: ClassVar[bool] = True
 
     def entering(self, slots: int) -> FromGrid:

@@ -27,6 +27,7 @@ def event(name: str, op: str, us: float) -> dict[str, object]:
     [
         ("block2/qkv", "SpikeLinear", NETWORK),
         ("block2/t2/fc1_lif:0", "PackedLIF", NETWORK),
+        ("block2/fc1_lif:0", "PackedLIFSteps", NETWORK),
         ("block2/mlp_residual", "Add", NETWORK),
         ("block2/t1/halt:0", "PackedTokenHalt", SCORES),
         ("block2/t1/merge:0", "TokenMerge", MERGING),

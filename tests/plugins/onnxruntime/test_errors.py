@@ -37,6 +37,11 @@ def counting(**changed):
     return {"x": ones(2, 4), "at": ones(2, 4), **changed}
 
 
+def of_steps(counts, rows):
+    count, row = np.array(counts, I64), np.array(rows, I64)
+    return {"x": ones(3, 2), "v": ones(5, 2), "row": row, "count": count}
+
+
 SHAPES = [
     (
         "LIF",
@@ -70,6 +75,22 @@ SHAPES = [
         "PackedLIF: row must name rows of v, 0 to 4, not 5.",
     ),
     ("PackedLIF", {"x": ones(1, 3), "v": ones(5, 3), "row": np.array([-1])}, LIF, "not -1."),
+    (
+        "PackedLIFSteps",
+        of_steps([1, 1], [0, 0, 0]),
+        LIF,
+        "PackedLIFSteps: count must have one timestep",
+    ),
+    (
+        "PackedLIFSteps",
+        of_steps([], [0, 0, 0]),
+        LIF,
+        "PackedLIFSteps: count must have one timestep",
+    ),
+    ("PackedLIFSteps", of_steps([4, -1], [0, 0, 0]), LIF, "as many rows as x has."),
+    ("PackedLIFSteps", of_steps([1, 2], [4, 0, 1]), LIF, "of the timestep before, 0 to 0, not 1."),
+    ("PackedLIFSteps", of_steps([1, 2], [5, 0, 0]), LIF, "row must name rows of v, 0 to 4, not 5."),
+    ("PackedLIFSteps", of_steps([3], [0, 0]), LIF, "PackedLIFSteps: row must have shape [3]"),
     (
         "TokenHalt",
         halting(size=ones(2, 2)),

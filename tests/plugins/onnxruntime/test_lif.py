@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from plugins.lif import lif
-from plugins.packed_lif import packed_lif
+from plugins.packed_lif import packed_lif, packed_lif_steps
 from tests.plugins import samples
 from tests.plugins.onnxruntime.nodes import assert_equal
 
@@ -55,6 +55,18 @@ def test_packed_lif_equals_the_reference(native, rows, spike_type):
         wanted = packed_lif(**feeds, **attributes, spike_type=SPIKE_TYPES[spike_type])
         for threads in (1, 2):
             got = native.run("PackedLIF", feeds, threads, **attributes, spike_type=spike_type)
+            assert_equal(got, wanted)
+
+
+@pytest.mark.parametrize("spike_type", SPIKE_TYPES)
+@pytest.mark.parametrize("counts", [(0,), (5,), (0, 0), (7, 3, 3, 1), (64, 29, 0), (3, 5, 2)])
+def test_packed_lif_through_timesteps_equals_the_reference(native, counts, spike_type):
+    for seed, width in enumerate((*WIDTHS, 1536)):
+        feeds = samples.packed_steps(np.random.default_rng(seed), counts, width)
+        attributes = attributes_for(seed)
+        wanted = packed_lif_steps(**feeds, **attributes, spike_type=SPIKE_TYPES[spike_type])
+        for threads in (1, 2):
+            got = native.run("PackedLIFSteps", feeds, threads, **attributes, spike_type=spike_type)
             assert_equal(got, wanted)
 
 
