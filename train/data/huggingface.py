@@ -5,15 +5,12 @@ A set needs a column of images and a column of class labels, which are found by 
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from spikehalt.datasets.errors import raised_as
@@ -22,6 +19,7 @@ from spikehalt.datasets.splits import Split as SplitName
 from spikehalt.datasets.splits import split_of
 from spikehalt.extras import require_extra
 from train.config import DataConfig, ModelConfig
+from train.data.bar import reading_bar
 from train.data.base import Dataset, Split
 from train.data.classes import Known, label_order, note_once, renumber
 from train.data.unreadable import LeftOut
@@ -93,8 +91,7 @@ def _split(
     left_out = LeftOut(where, data.skip_unreadable, len(labels))
     images = np.empty((len(labels), model.channels, *model.image_size), np.uint8)
     kept: list[int] = []
-    bar = cast("Generator[Any, None, None]", track(part or (), "reading images", transient=True))
-    with closing(bar):  # an error would leave the bar's thread running
+    with reading_bar(part or (), len(labels), f"reading {where}") as bar:
         for row, sample in zip(range(len(labels)), bar, strict=False):
             name = f"{where}, image {row}"
             try:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
 
 import torch
-from rich.progress import track
 from torch import Tensor
 
-from spikehalt.console import is_quiet
+from train.data.bar import reading_bar
 from train.data.base import ImageSource, Split
 
 _AT_ONCE = 64
@@ -54,15 +51,7 @@ class ReadOnce:
     def _images(self) -> Split:
         """All of them, with a progress bar."""
         rows = torch.arange(len(self)).split(_AT_ONCE)
-        bar = track(
-            self.files.batches(rows),
-            "reading images",
-            len(rows),
-            transient=True,
-            disable=is_quiet(),
-        )
-        # Closed on errors too: the bar's thread would go on.
-        with closing(cast("Generator[Split, None, None]", bar)):
+        with reading_bar(self.files.batches(rows), len(rows), "reading images") as bar:
             parts = list(bar)
         return Split(
             torch.cat([part.images for part in parts]), torch.cat([part.labels for part in parts])

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 
-from spikehalt.console import is_quiet
+from train.data.bar import reading_bar
 from train.data.base import Split
 from train.data.classes import note_once
 from train.data.files import Entry, Reader
 from train.errors import DataError
-from train.parallel.distributed import rank_and_world
 
 _SHOWN = 5
 
@@ -92,10 +88,7 @@ def decode_all(
     """
     reader, left_out = Reader(path), LeftOut(path, share, len(entries))
     kept: list[int] = []
-    quiet = rank_and_world()[0] > 0 or is_quiet()
-    bar = track(entries, f"reading {Path(path).name}", transient=True, disable=quiet)
-    # Closed on errors too: the bar's thread would go on.
-    with closing(cast("Generator[Entry, None, None]", bar)):
+    with reading_bar(entries, len(entries), f"reading {Path(path).name}") as bar:
         for row, entry in enumerate(bar):
             try:
                 into[len(kept)] = decode(reader.read(entry.name), entry.name)
