@@ -14,6 +14,8 @@ from spikehalt.datasets.errors import DataFileError
 from spikehalt.datasets.names import is_skipped, suffix_of
 from spikehalt.datasets.reading import MAX_FILE_BYTES, open_zip, read_file, read_member
 
+_MOST_AGAIN = 10_000  # folders met again by links; a few that link to each other make millions
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -93,11 +95,18 @@ def _kind(name: str) -> str:
 
 def _in_folder(root: Path) -> list[str]:
     found: list[str] = []
+    seen: Counter[tuple[int, int]] = Counter()
     folders = [(root, "", frozenset[tuple[int, int]]())]
     while folders:
         folder, below, above = folders.pop()
-        inside, status = _entries(folder), os.stat(folder)
-        lineage = above | {(status.st_dev, status.st_ino)}
+        inside, identity = _entries(folder)
+        lineage = above | {identity}
+        seen[identity] += 1
+        if seen.total() - len(seen) > _MOST_AGAIN:
+            raise DataFileError(
+                f"{root} cannot be listed: links lead to the same folders more than {_MOST_AGAIN} "
+                f"times, such as {folder}; remove those that lead back"
+            )
         if below and not inside:
             found.append(below)
         for name in inside:
@@ -111,15 +120,22 @@ def _in_folder(root: Path) -> list[str]:
     return found
 
 
-def _entries(folder: Path) -> list[str]:
+def _entries(folder: Path) -> tuple[list[str], tuple[int, int]]:
+    """Names in a folder, and which folder it is."""
     try:
-        return [name for name in os.listdir(folder) if not is_skipped(name)]
+        status = os.stat(folder)
+        inside = [name for name in os.listdir(folder) if not is_skipped(name)]
+        return inside, (status.st_dev, status.st_ino)
     except OSError as error:
         raise DataFileError(f"{folder} cannot be listed: {error.strerror}") from error
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    status = os.stat(path)
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which folder it is; None if it is gone since it was seen."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
     return status.st_dev, status.st_ino
 
 

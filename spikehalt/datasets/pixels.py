@@ -185,6 +185,8 @@ def _converted(image: Any, name: str, mode: str) -> Any:
         image = _eight_bits(image, name)
     if mode in ("L", "RGB"):
         image.info.pop("transparency", None)  # it would be converted, with a warning
+        if image.mode == "LAB":  # which Pillow turns to colours, and not to grey
+            image = image.convert("RGB")
     elif image.mode not in ("L", "LA", "RGB", "RGBA"):
         image = image.convert("RGBA")  # palettes with alpha, CMYK
     return image.convert(mode)

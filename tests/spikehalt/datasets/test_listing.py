@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import zipfile
 from collections.abc import Callable
@@ -84,6 +85,32 @@ def test_two_folders_that_link_to_each_other_end(tmp_path: Path) -> None:
     listing = list_files(root, IMAGE_SUFFIXES)
     assert list(listing.files) == ["a/0.png", "a/b/0.png", "b/0.png", "b/a/0.png"]
     assert list(listing.left_out) == ["a/b/a/", "b/a/b/"]
+
+
+def test_links_that_multiply_are_refused(tmp_path: Path) -> None:
+    names = "abcdefghij"
+    root = folder(tmp_path, [f"{name}/0.png" for name in names])
+    for name in names:
+        for other in names:
+            os.symlink(root / other, root / name / f"to {other}")
+    with pytest.raises(DataFileError, match="same folders more than 10000 times"):
+        list_files(root, IMAGE_SUFFIXES)
+
+
+def test_a_folder_that_goes_while_it_is_listed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, isdir = folder(tmp_path, DATA), os.path.isdir
+
+    def remove_what_was_seen(place: Path) -> bool:
+        was = isdir(place)
+        if Path(place).name == "train":
+            shutil.rmtree(place)
+        return was
+
+    monkeypatch.setattr(os.path, "isdir", remove_what_was_seen)
+    with pytest.raises(DataFileError, match="train cannot be listed: No such file"):
+        list_files(root, IMAGE_SUFFIXES)
 
 
 def test_folders_without_a_file_are_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from spikehalt.datasets.errors import DataFileError
 from spikehalt.datasets.pixels import decode_image, fit_pixels
@@ -89,6 +89,10 @@ def test_a_photo_with_damaged_exif_keeps_its_pixels() -> None:
 
 
 GREY = Image.fromarray(RAMP)
+OTHERS = [Image.new("L", GREY.size, value) for value in (255, 0)]  # later pictures of a file
+TO_LAB = ImageCms.buildTransform(
+    ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+)
 FILES = {
     "bits": saved(GREY.convert("1", dither=Image.Dither.NONE)),
     "grey": saved(GREY),
@@ -100,6 +104,20 @@ FILES = {
     "inks": saved(GREY.convert("RGB").convert("CMYK"), "TIFF"),
     "inks of a JPEG": saved(GREY.convert("RGB").convert("CMYK"), "JPEG", quality=100),
     "brightness": saved(GREY.convert("RGB").convert("YCbCr"), "TIFF"),
+    "lightness": saved(
+        ImageCms.applyTransform(GREY.convert("RGB"), TO_LAB),  # as prepress programs write it
+        "TIFF",
+    ),
+    "bits of a TIFF": saved(GREY.convert("1", dither=Image.Dither.NONE), "TIFF"),
+    "the first of a GIF": saved(GREY, "GIF", save_all=True, append_images=OTHERS),
+    "the first of a PNG": saved(GREY, "PNG", save_all=True, append_images=OTHERS),
+    "the first of a WebP": saved(
+        GREY.convert("RGB"), "WEBP", save_all=True, append_images=OTHERS, lossless=True
+    ),
+    "the first of a TIFF": saved(GREY, "TIFF", save_all=True, append_images=OTHERS),
+    "the default of a PNG": saved(
+        GREY, "PNG", save_all=True, append_images=OTHERS, default_image=True
+    ),
 }
 
 
@@ -107,7 +125,7 @@ FILES = {
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_pictures_of_every_kind_become_1_to_4_channels(kind: str, channels: int) -> None:
     pixels = decode(FILES[kind], channels)
-    wanted = np.where(RAMP >= 128, 255, 0) if kind == "bits" else RAMP.astype(int)
+    wanted = np.where(RAMP >= 128, 255, 0) if "bits" in kind else RAMP.astype(int)
     assert pixels.shape == (32, 32, channels)
     assert np.abs(pixels[..., 0] - wanted).max() <= 3
     if channels in (2, 4):

@@ -73,3 +73,8 @@ def test_a_split_alone_may_hold_its_files_directly() -> None:
 def test_labels_have_one_spelling_whatever_system_packed_them() -> None:
     composed, decomposed = places(["train/caf\u00e9/0.png", "test/cafe\u0301/0.png"])
     assert composed.label == decomposed.label == "caf\u00e9"
+
+
+def test_case_tells_classes_apart_and_not_splits() -> None:
+    """Letters are classes, too: "A" and "a"."""
+    assert places(["Train/A/0.png", "train/a/0.png"]) == [(TRAIN, "A"), (TRAIN, "a")]
