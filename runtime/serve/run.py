@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import ssl
 import tempfile
+import threading
 from functools import partial
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import uvicorn
@@ -73,4 +77,17 @@ def _create_app(options: ServeOptions) -> Any:
     """Imported in the worker, whose metrics look at the environment when they are imported."""
     from runtime.serve.app import create_app
 
+    _end_with(multiprocessing.parent_process())
     return create_app(options)
+
+
+def _end_with(parent: BaseProcess | None) -> None:
+    """A worker whose server was killed answers what it has and ends, so that the port is free."""
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="end with the server", daemon=True).start()

@@ -71,6 +71,13 @@ class RunningServer:
         assert found, self.log
         return found[1]
 
+    @property
+    def listens(self) -> bool:
+        """Whether it takes connections."""
+        host, port = self.address.split(":")
+        with socket.socket() as probe:
+            return probe.connect_ex((host, int(port))) == 0
+
     def stop(self) -> int:
         """End it as service managers do; returns its exit status."""
         if self.process.poll() is None:
@@ -91,12 +98,8 @@ class RunningServer:
 
     def _wait_until_it_listens(self) -> None:
         """It does a moment after it says that it has started."""
-        host, port = self.address.split(":")
         begin = time.monotonic()
-        while time.monotonic() - begin < START_S:
-            with socket.socket() as probe:
-                if probe.connect_ex((host, int(port))) == 0:
-                    return
+        while not self.listens and time.monotonic() - begin < START_S:
             time.sleep(0.02)
 
     def __exit__(

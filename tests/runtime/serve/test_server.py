@@ -205,6 +205,17 @@ def test_a_worker_that_is_killed_is_replaced_and_its_counts_remain(
         assert server.stop() == 0
 
 
+def test_workers_of_a_killed_server_end_and_free_its_port(folder: Path) -> None:
+    with RunningServer([str(folder / "toy.bundle"), "--workers", "2"]) as server:
+        server.wait_for("startup complete", 2)
+        server.process.kill()
+        server.wait_for("Finished server process", 2)
+        begin = time.monotonic()
+        while server.listens:
+            assert time.monotonic() - begin < 20
+            time.sleep(0.02)
+
+
 def test_sigterm_answers_what_is_queued(
     folder: Path, many: Images, expected: Result, server: RunningServer
 ) -> None:
