@@ -32,7 +32,7 @@ from benchmarks.common.trained import ZOO
 from spikehalt.commands import Parser, share, whole
 from spikehalt.errors import ConfigError
 from train.checkpoint import Checkpoint, load_checkpoint
-from train.data import Split, a_few
+from train.data import a_few
 from train.figures.canvas import canvas, check_suffix, write
 from train.measure.adaptivity import standard_error
 from train.measure.splits import checkpoint_data
@@ -49,7 +49,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     halting = match(arguments.halting, networks)
     data = checkpoint_data(next(iter(networks.values())), arguments.data or "")
     test = data.test.take(a_few(data.test, arguments.images))
-    assert isinstance(test, Split)
     fit = Fit(arguments.count, arguments.tokens)
     found = {}
     for name, static in networks.items():

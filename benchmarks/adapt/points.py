@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.adapt.droppers import BATCH, DROPPERS, Droppers
-from benchmarks.common.trained import as_inputs
+from benchmarks.common.trained import as_inputs, in_memory
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
 from runtime import Engine
 from spikehalt.files import make_folder
 from train.adapting.adapt import adapt
 from train.checkpoint import Checkpoint, save_checkpoint
-from train.data import Dataset, Split, a_few
+from train.data import Dataset, ImageSource, a_few
 
 STATIC, FORECAST, TRAINED = "static", "forecasts", "trained halting"
 
@@ -63,17 +63,21 @@ class Points:
         out: folder of its files.
         static: the network without halting.
         data: its images; the training part is what forecasts are fitted to.
-        test: images to answer.
+        test: images to answer; they are read for the first point that is not finished.
         native_ops: as an engine takes it.
     """
 
     def __init__(
-        self, out: Path, static: Checkpoint, data: Dataset, test: Split, native_ops: bool | None
+        self,
+        out: Path,
+        static: Checkpoint,
+        data: Dataset,
+        test: ImageSource,
+        native_ops: bool | None,
     ) -> None:
         make_folder(out)
         self._out, self._static, self._data, self._test = out, static, data, test
         self._native_ops = native_ops
-        self._droppers = Droppers(static, test)
 
     def static(self) -> Point:
         """Without halting."""
@@ -128,14 +132,17 @@ class Points:
 
     def _adapted(self, fit: Fit) -> Checkpoint:
         images = self._data.train.take(a_few(self._data.train, fit.images))
-        assert isinstance(images, Split)
-        return adapt(self._static, images, fit.tokens).checkpoint
+        return adapt(self._static, in_memory(images), fit.tokens).checkpoint
 
     def _bundle(self, name: str, make: Callable[[], Checkpoint]) -> Path:
         path = self._out / f"{name}.pt"
         if not path.exists():
             save_checkpoint(path, make())
         return export_bundle(path, path.with_suffix(".bundle"), ExportOptions(), force=True).root
+
+    @cached_property
+    def _droppers(self) -> Droppers:
+        return Droppers(self._static, in_memory(self._test))
 
     @cached_property
     def _inputs(self) -> NDArray[Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks.common.replay import Replay, record
@@ -62,10 +63,15 @@ def choose_threshold(path: Path, validation: ImageSource) -> None:
     update_manifest(path, found.apply(Bundle.open(path).manifest, "validation split"))
 
 
-def as_inputs(split: ImageSource) -> NDArray[Any]:
+def in_memory(source: ImageSource) -> Split:
+    """All images of a source, which are few and small enough."""
+    (split,) = source.batches([torch.arange(len(source))])
+    return split
+
+
+def as_inputs(source: ImageSource) -> NDArray[Any]:
     """What a camera gives: images uint8 [N, H, W, C], event frames float32 [N, T, C, H, W]."""
-    assert isinstance(split, Split), "the sets of the demo and the zoo are small: never streamed"
-    images: NDArray[Any] = split.images.numpy()
+    images: NDArray[Any] = in_memory(source).images.numpy()
     if images.ndim == 5:
         return images
     return np.ascontiguousarray(images.transpose(0, 2, 3, 1))

@@ -13,7 +13,10 @@ import torch
 from benchmarks.common import trained
 from benchmarks.common.table import Row
 from benchmarks.common.trained import as_inputs, evaluated, images_of, summarise
-from train.data import Split
+from tests.train.samples import tiny_model, write_image
+from train.config import DataConfig
+from train.data import Split, load_data
+from train.data.once import ReadOnce
 
 
 def result() -> Any:
@@ -130,3 +133,12 @@ def test_the_digits_are_trained_only_where_they_are_not_there(
     (tmp_path / "halting.pt").touch()
     trained.digits_replay(tmp_path)
     assert done == ["trained", "calibrated"]
+
+
+def test_images_that_are_read_when_asked_for_are_inputs_too(tmp_path: Path) -> None:
+    for index in range(3):
+        write_image(tmp_path / "test" / "a" / f"{index}.png", np.full((8, 8), index, np.uint8))
+        write_image(tmp_path / "train" / "a" / f"{index}.png", np.zeros((8, 8), np.uint8))
+    config = DataConfig("folder", str(tmp_path), 0.5, stream=True, workers=0)
+    images = as_inputs(ReadOnce(load_data(config, tiny_model(classes=1), 0).test))
+    assert images.shape == (3, 8, 8, 1) and images[:, 0, 0, 0].tolist() == [0, 1, 2]
