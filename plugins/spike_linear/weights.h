@@ -3,6 +3,7 @@
 #define SPIKEHALT_WEIGHTS_H
 
 #include "kinds.h"
+#include "large_pages.h"
 #include "memory.h"
 
 #include <algorithm>
@@ -103,9 +104,9 @@ private:
     W const* mRows;
     //! Of bytes: the rows, where those given do not lie as vectors take them. Of floats: for every listed tile
     //! and input the weight of each column.
-    Aligned<W> mListed;
+    WeightMemory<W> mListed;
     //! The weights once more, in the order of dense products; made when the first row is dense.
-    mutable Aligned<W> mPacked;
+    mutable WeightMemory<W> mPacked;
     mutable std::once_flag mPackedOnce;
 };
 

@@ -104,7 +104,7 @@ Weights<Kind>::Weights(W const* weights, int64_t inputs, int64_t columns, int64_
     }
     else
     {
-        mListed = Aligned<W>(inputs * mPaddedColumns);
+        mListed = WeightMemory<W>(inputs * mPaddedColumns);
         packTiles(*this, [this](int64_t first) { return listedTile(first); }, mListed.data());
     }
 }
@@ -113,7 +113,7 @@ Weights<Kind>::Weights(W const* weights, int64_t inputs, int64_t columns, int64_
 template <typename Kind>
 void Weights<Kind>::copyRows()
 {
-    mListed = Aligned<W>(mInputs * mPaddedColumns);
+    mListed = WeightMemory<W>(mInputs * mPaddedColumns);
     for (int64_t k = 0; k < mInputs; ++k)
     {
         W* const copy = mListed.data() + k * mPaddedColumns;
@@ -135,7 +135,7 @@ typename Kind::W const* Weights<Kind>::packed() const
         }
     }
     std::call_once(mPackedOnce, [&] {
-        mPacked = Aligned<W>(mDenseInputs * mPaddedColumns);
+        mPacked = WeightMemory<W>(mDenseInputs * mPaddedColumns);
         if constexpr (kOF_BYTES<Kind>)
         {
             pack(*this, mPacked.data());

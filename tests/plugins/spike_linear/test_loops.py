@@ -11,7 +11,7 @@ import pytest
 from tests.plugins import compilers
 
 DRIVER = Path(__file__).with_name("driver.cpp")
-SHARED = ("costs_loops.cpp", "finish_loops.cpp", "weights_loops.cpp")
+SHARED = ("costs_loops.cpp", "finish_loops.cpp", "large_pages_loops.cpp", "weights_loops.cpp")
 LOOPS = sorted(
     path
     for path in (compilers.SOURCES / "spike_linear").glob("*_loops.cpp")
