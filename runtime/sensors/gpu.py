@@ -56,7 +56,7 @@ def _visible(nvml: Any) -> Any:
         raise SensorError(f"{first} is a part of a GPU (MIG), which has no counter of its own")
     if first.startswith("GPU-"):
         return _by_uuid(nvml, first)
-    if not first.isdigit():
+    if not (first.isascii() and first.isdigit()):
         raise SensorError(f"CUDA_VISIBLE_DEVICES={listed!r} shows no GPU")
     count = int(nvml.nvmlDeviceGetCount())
     if count > 1 and not _in_bus_order(nvml, count):
@@ -70,12 +70,13 @@ def _visible(nvml: Any) -> Any:
 
 
 def _by_uuid(nvml: Any, start: str) -> Any:
-    """CUDA takes the start of a UUID for the whole."""
-    for index in range(int(nvml.nvmlDeviceGetCount())):
-        handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        if text_of(nvml.nvmlDeviceGetUUID(handle)).startswith(start):
-            return handle
-    raise SensorError(f"there is no GPU {start}, which CUDA_VISIBLE_DEVICES names")
+    """CUDA takes the start of a UUID for the whole, where one GPU alone begins so."""
+    handles = map(nvml.nvmlDeviceGetHandleByIndex, range(int(nvml.nvmlDeviceGetCount())))
+    found = [each for each in handles if text_of(nvml.nvmlDeviceGetUUID(each)).startswith(start)]
+    if len(found) != 1:
+        many = f"are {len(found)} GPUs" if found else "is no GPU"
+        raise SensorError(f"there {many} {start}, which CUDA_VISIBLE_DEVICES names")
+    return found[0]
 
 
 def _in_bus_order(nvml: Any, count: int) -> bool:

@@ -77,7 +77,8 @@ def test_numbers_are_believed_where_they_are_in_the_order_of_the_bus(
 @pytest.mark.parametrize(
     ("visible", "why"),
     [("MIG-1", "part of a GPU"), ("", "shows no GPU"), ("-1", "shows no"), ("7", "7 of 2"),
-     ("GPU-cc", "no GPU GPU-cc")],
+     ("GPU-cc", "no GPU GPU-cc"), ("GPU-", "2 GPUs GPU-"), ("\u00b2", "shows no GPU"),
+     ("NoDevFiles", "shows no GPU"), ("MIG-GPU-aaaa/1/0", "part of a GPU")],
 )  # fmt: skip
 def test_what_has_no_counter_is_a_reason(
     visible: str, why: str, monkeypatch: pytest.MonkeyPatch
