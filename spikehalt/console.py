@@ -25,9 +25,9 @@ _FILE_COLUMNS = 160  # a file or a pipe has no width, and gets room for every co
 _MOST_COLUMNS = 10_000
 _LEAST_PER_COLUMN = 8
 # C0 and C1 controls, separators of lines, marks that reverse text, and what is no character.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_BEYOND = "\x7f-\x9f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_UNPRINTABLE = re.compile(f"[\x00-\x1f{_BEYOND}]")
+_UNPRINTABLE_IN_JSON = re.compile(f"[{_BEYOND}]")  # C0 is escaped there already
 
 
 class ReaderGone(Exception):  # noqa: N818  # no error: nobody wants more
@@ -135,12 +135,22 @@ def write_json(data: Any) -> None:
 
 
 def json_text(data: Any, *, ascii_only: bool = False) -> str:
-    """A JSON document, as it is printed and written to files.
+    """A JSON document, as it is printed and written to files: no letter of it acts on a terminal.
 
     Raises:
         ValueError: a number in it is not finite.
     """
-    return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=ascii_only) + "\n"
+    return _inert(json.dumps(data, indent=2, allow_nan=False, ensure_ascii=ascii_only)) + "\n"
+
+
+def json_line(data: Any) -> str:
+    """A JSON document in one line, as `json_text`."""
+    return _inert(json.dumps(data, allow_nan=False, ensure_ascii=False)) + "\n"
+
+
+def _inert(text: str) -> str:
+    """JSON whose letters that would act are escaped, which means the same."""
+    return _UNPRINTABLE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def write_table(

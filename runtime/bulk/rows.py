@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Sequence
 from typing import TypedDict
 
+from spikehalt.console import json_line
 from spikehalt.extras import require_extra
 
 FORMATS = ("parquet", "jsonl")
@@ -43,8 +43,7 @@ def encode(rows: Sequence[Row], form: str) -> bytes:
 
 
 def _json_lines(rows: Sequence[Row]) -> bytes:
-    lines = (json.dumps(row, allow_nan=False, ensure_ascii=False) for row in rows)
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+    return "".join(map(json_line, rows)).encode()
 
 
 def _parquet(rows: Sequence[Row]) -> bytes:

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from runtime.bundle.names import FIRST_GRAPH, NEXT_GRAPH, is_file_name
 from runtime.bundle.specs import EnergySpec, ExitSpec, FileEntry, HaltingSpec, InputSpec
 from runtime.errors import BundleFormatError
+from spikehalt.datasets.errors import raised_as
+from spikehalt.datasets.texts import check_names
 from spikehalt.exits import CALIBRATED, POLICIES
 from spikehalt.vocabulary import Precision
 
@@ -82,8 +84,10 @@ class Check:
         self._require(falling, f"tokens {slots[:8]}", rule)
 
     def classes(self, classes: Sequence[str]) -> None:
-        """There is at least one."""
+        """There is at least one, and their names tell them apart."""
         self._require(len(classes) >= 1, "classes", "needs at least one name")
+        with raised_as(BundleFormatError):
+            check_names(classes, self._where)
 
     def release(self, release: int) -> None:
         """It counts."""

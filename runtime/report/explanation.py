@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from runtime.report.pictures import missing_heat_maps, pixels_of, token_grid
 from runtime.results.scores import softmax
 from spikehalt.exits import CONFIDENCE, NEVER, POLICIES
 from spikehalt.extras import require_extra
+from spikehalt.texts import label
 
 _PANEL = 2.1  # inches
 
@@ -119,9 +121,11 @@ def draw(explanation: Explanation, title: str, kind: str = "png") -> bytes:
     if depth is not None:
         _show_depth(upper, axes[1:], explanation, depth)
     _show_time(lower.subplots(), explanation)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(label(title), fontsize=11)
     file = io.BytesIO()
-    figure.savefig(file, format=kind, dpi=150)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of letters that the font lacks, which are boxes
+        figure.savefig(file, format=kind, dpi=150)
     return file.getvalue()
 
 
@@ -157,7 +161,7 @@ def _show_time(axis: Any, explanation: Explanation) -> None:
     policy = POLICIES[settings.policy]
     axis.plot(
         points, explanation.confidence, "o-", color="#1565c0",
-        label=f"probability of {explanation.answer}",
+        label=f"probability of {label(explanation.answer)}",
     )  # fmt: skip
     if policy.has_threshold and settings.threshold is not None:
         if policy is not CONFIDENCE:

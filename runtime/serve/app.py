@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -37,6 +37,7 @@ from runtime.serve.models import Models
 from runtime.serve.options import ServeOptions
 from runtime.serve.tensors import HEADER_LENGTH, Parameters
 from spikehalt import __version__
+from spikehalt.console import json_line
 from spikehalt.errors import ConfigError, SpikehaltError
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,16 @@ def create_app(options: ServeOptions) -> ASGIApp:
             Exception: _on_defect,
         },
     )
+
+
+class Json(Response):
+    """Plain data as JSON, of which no letter acts on the terminal of who asked."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return json_line(content).encode()
 
 
 class _Server:
@@ -110,12 +121,12 @@ class _Server:
         """What this is."""
         extensions = ["binary_tensor_data"]
         about = {"name": "spikehalt", "version": __version__, "extensions": extensions}
-        return JSONResponse(about)
+        return Json(about)
 
     async def about(self, request: Request) -> Response:
         """What a model takes and gives."""
         model = self._model(request)
-        return JSONResponse(tensors.describe(model.name, model.version, model.manifest))
+        return Json(tensors.describe(model.name, model.version, model.manifest))
 
     async def ready(self, request: Request) -> Response:
         """Whether a model can be asked."""
@@ -130,7 +141,7 @@ class _Server:
 
     async def openapi(self, _: Request) -> Response:
         """What may be asked, for programs."""
-        return JSONResponse(openapi.document(list(self._options.bundles)))
+        return Json(openapi.document(list(self._options.bundles)))
 
     async def infer(self, request: Request) -> Response:
         """Tensors in, tensors out."""
@@ -158,7 +169,7 @@ class _Server:
         data = await self._decoded(body, model)
         result = await _answered(model, data, asked, begin_s)
         image = result[0]
-        return JSONResponse(
+        return Json(
             {
                 "model": model.name,
                 "version": model.version,
@@ -268,7 +279,7 @@ def _error(status: HTTPStatus, message: str, retry_after_s: float | None = None)
         headers["Retry-After"] = str(max(math.ceil(retry_after_s), 1))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse({"error": message}, status, headers)
+    return Json({"error": message}, status, headers)
 
 
 async def _on_our_error(_: Request, error: Exception) -> Response:
@@ -277,7 +288,7 @@ async def _on_our_error(_: Request, error: Exception) -> Response:
 
 async def _on_http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    return Json({"error": error.detail}, error.status_code, error.headers)
 
 
 async def _on_defect(_: Request, error: Exception) -> Response:

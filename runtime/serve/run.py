@@ -26,7 +26,12 @@ GRACE_S = 30  # what is queued is answered within it when the server is told to 
 _LOG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(process)d %(levelname)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "runtime.serve.log.LineFormatter",
+            "format": "%(asctime)s %(process)d %(levelname)s %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {"uvicorn.access": {"propagate": False}},

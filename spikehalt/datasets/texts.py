@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from spikehalt.console import visible
 from spikehalt.datasets.errors import DataFileError
 from spikehalt.datasets.reading import read_file
 from spikehalt.datasets.splits import normal
@@ -56,11 +57,16 @@ def check_names(names: Iterable[str], where: str) -> None:
     """Refuse names that cannot tell classes apart.
 
     Raises:
-        DataFileError: one is empty, or stands there twice.
+        DataFileError: one is empty, no text, or stands there twice.
     """
     counts = Counter(map(normal, names))
     if not counts or "" in counts:
         raise DataFileError(f"{where} has an empty class name: give every class one of its own")
+    broken = [name for name in counts if name != name.encode("utf-8", "replace").decode()]
+    if broken:
+        raise DataFileError(
+            f"{where} has a class name that is no UTF-8 text, {visible(broken[0])}: rename it"
+        )
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
         raise DataFileError(

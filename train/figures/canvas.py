@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -55,5 +56,7 @@ def write(figure: Any, path: Path) -> None:
     """
     check_suffix(path)
     content = io.BytesIO()
-    figure.savefig(content, dpi=150, format=path.suffix[1:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of letters that the font lacks, which are boxes
+        figure.savefig(content, dpi=150, format=path.suffix[1:])
     put_file(path, content.getvalue(), "figure")

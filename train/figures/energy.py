@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spikehalt.console import energy_unit
+from spikehalt.texts import label
 from train.figures.canvas import canvas, outside_legend
 from train.measure.energy import MODULES, ModuleEnergy
 
@@ -16,10 +17,10 @@ def draw_energy(networks: Mapping[str, Sequence[ModuleEnergy]]) -> Any:
     axis = axes[0][0]
     names = list(networks)
     factor, unit = energy_unit(max(sum(e.energy_mj for e in each) for each in networks.values()))
-    bottom = [0.0] * len(names)
+    bars, bottom = list(map(label, names)), [0.0] * len(names)
     for index, module in enumerate(MODULES):
         heights = [factor * networks[name][index].energy_mj for name in names]
-        axis.bar(names, heights, bottom=bottom, label=module)
+        axis.bar(bars, heights, bottom=bottom, label=module)
         bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
     axis.set_ylabel(f"energy per image in {unit} (estimate)")
     outside_legend(figure, axis)

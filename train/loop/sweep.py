@@ -19,6 +19,7 @@ from spikehalt.errors import ConfigError
 from spikehalt.files import put_file
 from spikehalt.reading import reading
 from spikehalt.strict import build, to_dict
+from spikehalt.texts import cell
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import PhaseConfig, TrainConfig
 from train.loop.once import train_once
@@ -165,5 +166,6 @@ def _write(path: Path, points: list[SweepPoint]) -> None:
     writer.writerow([*points[0].values, *names])
     for point in points:
         figures = (point.accuracy, point.accuracy_t1, point.accuracy_t2, point.average_tokens)
-        writer.writerow([*point.values.values(), *figures, point.checkpoint])
+        values = [cell(v) if isinstance(v, str) else v for v in point.values.values()]
+        writer.writerow([*values, *figures, cell(str(point.checkpoint))])
     put_file(path, text.getvalue(), "table")

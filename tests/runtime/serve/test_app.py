@@ -297,3 +297,13 @@ def test_a_picture_that_says_it_is_huge_is_refused_by_what_it_says(client: TestC
     data[16:24] = (10_000).to_bytes(4, "big") * 2
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
     assert "too many" in refused(client.post("/classify?model=toy", content=bytes(data)), 400)
+
+
+def test_names_of_classes_act_on_no_terminal(tmp_path: Path, images: Images) -> None:
+    classes = ("a\x9b31m", "b\u202e", "c\x1b[2J")
+    write_toy(tmp_path / "toy.bundle", classes=classes)
+    options = ServeOptions(bundles={"toy": tmp_path / "toy.bundle"}, max_batch=2, limits=LIMITS)
+    with TestClient(create_app(options)) as client:
+        answer = client.post("/classify", content=encoded(images[0], "png"))
+        assert answer.json()["name"] in classes
+        assert not set("\x9b\u202e\x1b") & set(answer.text + client.get("/v2/models/toy").text)
