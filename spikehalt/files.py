@@ -23,6 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spikehalt.errors import OutputError
+from spikehalt.reading import name_of, reason
+from spikehalt.texts import short_name
 
 try:
     import fcntl
@@ -112,10 +114,21 @@ def put_file(path: Path, content: bytes | str, what: str) -> None:
     """
     path = Path(path)
     make_folder(path.parent)
-    try:
+    with writing(f"{what} {name_of(path)}"):
         replace_file(path, content if isinstance(content, bytes) else content.encode())
+
+
+@contextlib.contextmanager
+def writing(place: PathLike) -> Iterator[None]:
+    """Goes around code that writes one file or folder: what the system refuses names it.
+
+    Raises:
+        OutputError: in place of every OSError; one of a full disk names no file by itself.
+    """
+    try:
+        yield
     except OSError as error:
-        raise OutputError(f"{what} {path} cannot be written: {error.strerror}") from error
+        raise OutputError(f"{name_of(place)} cannot be written: {reason(error)}") from error
 
 
 @contextlib.contextmanager
@@ -164,13 +177,18 @@ def _held(path: Path, *, make_folder: bool) -> Iterator[Path]:
 
 def _beside(path: Path, kind: str) -> Path:
     """A fresh hidden name in the same folder, hence on the same file system."""
-    return path.parent / f".{path.name}.{kind}-{secrets.token_hex(4)}"
+    return path.parent / f"{_hidden(path)}.{kind}-{secrets.token_hex(4)}"
+
+
+def _hidden(path: Path) -> str:
+    """How temporary names begin; a name as long as may be leaves room for their ends."""
+    return f".{short_name(path.name)}"
 
 
 def _sweep(path: Path) -> None:
     """Remove what killed writers of `path` left."""
     for name in os.listdir(path.parent):
-        ours = _TEMPORARY.sub("", name) == f".{path.name}" and _TEMPORARY.search(name)
+        ours = _TEMPORARY.sub("", name) == _hidden(path) and _TEMPORARY.search(name)
         if ours and _is_left(path.parent / name):
             _remove(path.parent / name)
 

@@ -16,6 +16,7 @@ from polygraphy.logger import G_LOGGER
 
 from export.comparison.measures import Agreement, ExitRule, Tolerance, agreement
 from export.comparison.runners import DATA, ComparedRunner
+from spikehalt.files import put_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +58,12 @@ class Comparison:
         return json.dumps(data, indent=2) + "\n"
 
     def save(self, path: Path) -> None:
-        """Write the JSON file."""
-        path.write_text(self.to_json())
+        """Write the JSON file.
+
+        Raises:
+            OutputError: the disk refused.
+        """
+        put_file(path, self.to_json(), "comparison")
 
 
 def compare_runners(

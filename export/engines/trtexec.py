@@ -32,7 +32,7 @@ from runtime.bundle.manifest import Manifest
 from runtime.bundle.read import Bundle
 from runtime.cli.options import BUNDLE_HELP, add_images, input_spec, load_images
 from spikehalt.console import say
-from spikehalt.files import beside
+from spikehalt.files import beside, put_file
 
 Values = Mapping[str, NDArray[Any]]
 MAJORS = (10, 11)
@@ -136,11 +136,11 @@ def write_files(
     _make_folder(out)
     for graph, ready in shaped.items():
         model = for_plugins(ready.model) if plugins else ready.model
-        (out / f"{graph}.onnx").write_bytes(model.SerializeToString())
+        put_file(out / f"{graph}.onnx", model.SerializeToString(), "graph")
     inputs = graph_inputs(bundle.manifest, models, shaped, data)
     for graph, values in inputs.items():
         for name, value in values.items():
-            (out / input_file(graph, name)).write_bytes(np.ascontiguousarray(value).tobytes())
+            put_file(out / input_file(graph, name), np.ascontiguousarray(value).tobytes(), "input")
     return shaped
 
 

@@ -13,13 +13,13 @@ from runtime.calibration.goal import RULES
 from runtime.calibration.plot import curves_svg
 from runtime.cli import options
 from runtime.engine import Engine
-from runtime.errors import BundleIntegrityError, BundleWriteError
+from runtime.errors import BundleIntegrityError
 from runtime.inputs.files import Sample, batches, class_indices
 from runtime.results.trajectory import Trajectory, join
 from spikehalt import console
 from spikehalt.commands import share
 from spikehalt.exits import CALIBRATED, MAX_DROP, NEVER
-from spikehalt.reading import reason
+from spikehalt.files import put_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     observed = observe(arguments)
     found = calibrate(bundle.manifest, observed, goal, arguments.policy)
     if arguments.plot is not None:
-        _save(arguments.plot, curves_svg(found))
+        put_file(arguments.plot, curves_svg(found), "chart")
     if not arguments.dry_run:
         _update(bundle, found, Path(arguments.data).name)
     (_show_json if arguments.json else _show_table)(found, arguments.dry_run)
@@ -131,13 +131,6 @@ def _decoded(spec: InputSpec, samples: list[Sample], size: int) -> Iterator[Any]
     parts = batches(samples, spec, size)
     for _, data in console.progress(parts, len(samples), "recording", steps):
         yield data
-
-
-def _save(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BundleWriteError(f"cannot write {path}: {reason(error)}") from error
 
 
 def _update(before: Bundle, found: Calibration, data: str) -> None:

@@ -6,14 +6,13 @@ import argparse
 from pathlib import Path
 
 from runtime.cli import options
-from runtime.errors import BundleWriteError, InputError
+from runtime.errors import InputError
 from runtime.inputs.files import Sample, load_sample
 from runtime.report.animation import animate
 from runtime.report.explanation import draw, explain
 from spikehalt import console
-from spikehalt import files as atomic
 from spikehalt.errors import ConfigError
-from spikehalt.reading import reason
+from spikehalt.files import put_file
 
 KINDS = (".png", ".svg", ".pdf", ".gif")
 
@@ -45,9 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
     name = Path(sample.name).name
     title = f"{name} by {bundle}: {explained.answer}, {explained.probability:.3f}"
     if kind == ".gif":
-        _write(arguments.out, animate(explained, dark=arguments.dark))
+        picture = animate(explained, dark=arguments.dark)
     else:
-        _write(arguments.out, draw(explained, title, kind.removeprefix(".")))
+        picture = draw(explained, title, kind.removeprefix("."))
+    put_file(arguments.out, picture, "picture")
     for note in filter(None, (explained.missing, notice)):
         console.note(note)
     console.say(
@@ -64,10 +64,3 @@ def _only(samples: list[Sample]) -> Sample:
             f"{samples[0].name}"
         )
     return samples[0]
-
-
-def _write(path: Path, picture: bytes) -> None:
-    try:
-        atomic.replace_file(path, picture)
-    except OSError as error:
-        raise BundleWriteError(f"cannot write {path}: {reason(error)}") from error

@@ -6,9 +6,8 @@ Every row is written as it comes, so that what there is so far is kept whatever 
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -21,10 +20,10 @@ from runtime.cli.answers import Answered
 from runtime.drawing import png
 from runtime.errors import InputError
 from runtime.report.annotation import annotate
-from spikehalt.errors import OutputError
+from spikehalt.console import json_line
 from spikehalt.extras import require_extra
-from spikehalt.files import open_waiting_for_nobody
-from spikehalt.reading import reason
+from spikehalt.files import open_waiting_for_nobody, writing
+from spikehalt.texts import cell, short_name
 
 COLUMNS = (
     "source", "frame", "time_s", "class", "probability", "timesteps", "tokens", "energy_mj",
@@ -57,7 +56,7 @@ class JsonLines:
 
     def add(self, row: Answered) -> None:
         """See `Output.add`."""
-        self._file.write(json.dumps(row.to_dict(), allow_nan=False, ensure_ascii=False) + "\n")
+        self._file.write(json_line(row.to_dict()))
 
     def close(self) -> None:
         """See `Output.close`."""
@@ -65,27 +64,25 @@ class JsonLines:
 
 
 class Csv:
-    """A table for spreadsheets; the columns are `COLUMNS`."""
+    """A table for spreadsheets, which compute none of its texts; the columns are `COLUMNS`."""
 
     def __init__(self, path: Path) -> None:
         self._file = _opened(path, "utf-8-sig", newline="")
         self._writer = csv.writer(self._file)
-        try:
+        with ExitStack() as closed:
+            closed.callback(self._file.close)
             self._writer.writerow(COLUMNS)
-        except OSError:
-            with suppress(OSError):  # it tries once more to write them
-                self._file.close()
-            raise
+            closed.pop_all()  # it stays open unless the disk is full already
 
     def add(self, row: Answered) -> None:
         """See `Output.add`."""
-        place = [row.source, row.frame, row.time_s]
+        place = [cell(row.source), row.frame, row.time_s]
         answer = row.answer
         if isinstance(answer, InputError):
-            self._writer.writerow([*place, *[None] * 5, str(answer)])
+            self._writer.writerow([*place, *[None] * 5, cell(str(answer))])
             return
         figures = [answer.probability, answer.timesteps, answer.average_tokens, answer.energy_mj]
-        self._writer.writerow([*place, answer.name, *figures, None])
+        self._writer.writerow([*place, cell(answer.name), *figures, None])
 
     def close(self) -> None:
         """See `Output.close`."""
@@ -103,7 +100,7 @@ class Pictures:
         """See `Output.add`."""
         picture = _annotated(self._manifest, row)
         if picture is not None:
-            name = f"{self._count:06}-{Path(row.source).stem}.png"
+            name = f"{self._count:06}-{short_name(Path(row.source).stem)}.png"
             (self._folder / name).write_bytes(png.encode(picture))
             self._count += 1
 
@@ -186,15 +183,35 @@ def opened(
     Raises:
         OutputError: the disk refuses one of them; what is written so far stays.
     """
-    kind = Movie if pictures is not None and is_movie(pictures) else Pictures
-    made: list[tuple[Path | None, Callable[[Path], Output]]] = [
-        (jsonl, JsonLines), (table, Csv), (pictures, lambda path: kind(path, manifest)),
-    ]  # fmt: skip
-    paths = [str(path) for path, _ in made if path is not None]
-    try:
-        with ExitStack() as stack:  # closing writes too
-            yield [stack.enter_context(closing(make(path))) for path, make in made if path]
-    except OSError as error:
-        raise OutputError(
-            f"{error.filename or ' or '.join(paths)} cannot be written: {reason(error)}"
-        ) from error
+    asked: list[tuple[Path | None, Callable[[Path], Output]]] = [
+        (jsonl, JsonLines),
+        (table, Csv),
+        (pictures, lambda path: (Movie if is_movie(path) else Pictures)(path, manifest)),
+    ]
+    with ExitStack() as closed:
+        yield [closed.enter_context(_Named(path, make)) for path, make in asked if path is not None]
+
+
+class _Named:
+    """An output whose refusals name its file."""
+
+    def __init__(self, path: Path, make: Callable[[Path], Output]) -> None:
+        self._path = path
+        with writing(path):
+            self._output = make(path)
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(self, row: Answered) -> None:
+        """See `Output.add`."""
+        with writing(self._path):
+            self._output.add(row)
+
+    def close(self) -> None:
+        """See `Output.close`."""
+        with writing(self._path):
+            self._output.close()

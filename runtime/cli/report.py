@@ -10,12 +10,10 @@ from pathlib import Path
 from runtime.bundle import Bundle
 from runtime.cli import options
 from runtime.cli.info import identity
-from runtime.errors import BundleWriteError
 from runtime.inputs.files import spread
 from runtime.report import Other, collect, render
 from spikehalt import console
-from spikehalt import files as atomic
-from spikehalt.reading import reason
+from spikehalt.files import put_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
             against=_against(arguments, engine.manifest.name, open_engines),
             ticking=_ticking,
         )
-    _write(arguments.out, render(collected))
+    page = render(collected).encode("utf-8", "backslashreplace")  # names may be no text
+    put_file(arguments.out, page, "report")
     if arguments.json:
         console.write_json(collected.data)
     else:
@@ -78,10 +77,3 @@ def _against(arguments: argparse.Namespace, name: str, open_engines: ExitStack) 
 
 def _ticking(starts: Iterable[int], count: int) -> Iterator[int]:
     return console.progress(starts, count, "running", [1] * count)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        atomic.replace_file(path, text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise BundleWriteError(f"cannot write {path}: {reason(error)}") from error

@@ -19,6 +19,7 @@ from runtime.errors import InputError
 from runtime.inputs.npz import read_array
 from runtime.results.scores import Scores, first_exit
 from spikehalt.exits import POLICIES
+from spikehalt.files import writing
 
 PathLike = str | os.PathLike[str]
 MAX_RECORDING_BYTES = 2**30
@@ -64,8 +65,12 @@ class Trajectory:
         return first_exit(policy, self.scores(policy), threshold)
 
     def save(self, path: PathLike) -> None:
-        """Write the arrays to an .npz file of exactly this name (without the times)."""
-        with open(path, "wb") as file:  # given a name, numpy would append .npz to it
+        """Write the arrays to an .npz file of exactly this name (without the times).
+
+        Raises:
+            OutputError: the disk refused.
+        """
+        with writing(path), open(path, "wb") as file:  # given a name, numpy would append .npz
             np.savez_compressed(file, **{name: getattr(self, name) for name in _SAVED})
 
     @classmethod

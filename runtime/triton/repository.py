@@ -11,7 +11,7 @@ from runtime.bundle import Bundle
 from runtime.errors import BundleWriteError
 from runtime.triton.config import onnxruntime_config, python_config
 from spikehalt.errors import ConfigError
-from spikehalt.reading import reason
+from spikehalt.files import make_folder, put_file, writing
 
 BUNDLE_FOLDER = "model.bundle"
 MODEL = '''"""The engine on the bundle beside this file; Triton's Python needs spikehalt[serve]."""
@@ -58,11 +58,9 @@ def write_python_model(bundle: Bundle, name: str, out: Path, options: TritonOpti
         parameters=options.engine,
     )
     folder = _new_folder(out / name, config)
-    try:
+    with writing(folder):
         (folder / "1" / "model.py").write_text(MODEL, encoding="utf-8")
         shutil.copytree(bundle.root, folder / "1" / BUNDLE_FOLDER)
-    except OSError as error:
-        raise BundleWriteError(f"cannot write {folder}: {reason(error)}") from error
     Bundle.open(folder / "1" / BUNDLE_FOLDER)  # what was copied is what the manifest says
     return folder
 
@@ -85,16 +83,13 @@ def write_graph_model(bundle: Bundle, name: str, out: Path, op_library: str | No
         each: each for each in manifest.files if not each.endswith((".onnx", ".plan", ".json"))
     }
     for source, target in {**names, "first.onnx": "model.onnx"}.items():
-        (folder / "1" / target).write_bytes(bundle.read(source))
+        put_file(folder / "1" / target, bundle.read(source), "graph")
     return folder
 
 
 def _new_folder(folder: Path, config: str) -> Path:
-    try:
-        (folder / "1").mkdir(parents=True)
-        (folder / "config.pbtxt").write_text(config, encoding="utf-8")
-    except FileExistsError:
-        raise BundleWriteError(f"{folder} is there already: remove it, or choose another") from None
-    except OSError as error:
-        raise BundleWriteError(f"cannot write {folder}: {reason(error)}") from error
+    if folder.exists():
+        raise BundleWriteError(f"{folder} is there already: remove it, or choose another")
+    put_file(folder / "config.pbtxt", config, "configuration")
+    make_folder(folder / "1")
     return folder

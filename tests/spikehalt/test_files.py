@@ -13,6 +13,7 @@ import pytest
 from runtime.bundle import Bundle, update_manifest, write_bundle
 from runtime.errors import BundleWriteError
 from spikehalt import files as atomic
+from spikehalt.files import put_file
 from tests.runtime.manifests import small_manifest
 
 FILES = {"first.onnx": b"first graph", "next.onnx": b"next graph"}
@@ -244,3 +245,10 @@ def test_two_writers_of_one_new_folder_both_end_well(tmp_path: Path) -> None:
             (second / "second").touch()
 
     assert os.listdir(target) == ["first"] and os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127])
+def test_a_name_as_long_as_may_be_is_written_twice(tmp_path: Path, name: str) -> None:
+    for content in ("old", "new"):
+        put_file(tmp_path / name, content, "file")
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [(name, "new")]
