@@ -3,7 +3,7 @@
 Under torchrun every process runs the command, and only the first one speaks. Where there is no
 stdout (services, `>&-`) nobody listens, and nothing is written; where it is full, an OutputError
 ends the command. What stderr cannot take is lost. Text of others (names of files and classes,
-manifests) cannot act on a terminal: control characters are made visible.
+manifests) cannot act on a terminal, in a spreadsheet or in a chart.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _LEAST_PER_COLUMN = 8
 # C0 and C1 controls, separators of lines, marks that reverse text, and what is no character.
 _BEYOND = "\x7f-\x9f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 _UNPRINTABLE = re.compile(f"[\x00-\x1f{_BEYOND}]")
+_FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last four full-width
 _UNPRINTABLE_IN_JSON = re.compile(f"[{_BEYOND}]")  # C0 is escaped there already
 
 
@@ -126,6 +127,21 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """The text without line breaks, its control characters visible."""
     return visible(" ".join(line.strip() for line in text.splitlines()))
+
+
+def cell(text: str) -> str:
+    """The text as a spreadsheet shows it: what begins a formula stands behind an apostrophe.
+
+    Control characters, line ends among them, are visible escapes. Where a program is to read names
+    exactly, give it JSON.
+    """
+    shown = visible(text)
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULAS) else shown
+
+
+def chart_label(text: str) -> str:
+    """The text as matplotlib shows it, which takes what stands between dollars for a formula."""
+    return "\n".join(map(visible, text.split("\n"))).replace("$", r"\$")
 
 
 def write_json(data: Any) -> None:

@@ -24,7 +24,6 @@ from pathlib import Path
 
 from spikehalt.errors import OutputError
 from spikehalt.reading import name_of, reason
-from spikehalt.texts import short_name
 
 try:
     import fcntl
@@ -37,6 +36,7 @@ _BLOCK = 2**20
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _TEMPORARY = re.compile(r"\.(tmp|old)-[0-9a-f]{8}$")
+_LONGEST_NAME = 200  # bytes; most file systems take 255, of which something else needs a part
 _LEFTOVER_S = 24 * 3600.0  # where files cannot be locked, age alone says that a writer is gone
 
 
@@ -183,6 +183,11 @@ def _beside(path: Path, kind: str) -> Path:
 def _hidden(path: Path) -> str:
     """How temporary names begin; a name as long as may be leaves room for their ends."""
     return f".{short_name(path.name)}"
+
+
+def short_name(name: str) -> str:
+    """The beginning of a file's name that leaves room for more, not cut inside of a letter."""
+    return name.encode("utf-8", "replace")[:_LONGEST_NAME].decode("utf-8", "ignore")
 
 
 def _sweep(path: Path) -> None:

@@ -20,10 +20,9 @@ from runtime.cli.answers import Answered
 from runtime.drawing import png
 from runtime.errors import InputError
 from runtime.report.annotation import annotate
-from spikehalt.console import json_line
+from spikehalt.console import cell, json_line
 from spikehalt.extras import require_extra
-from spikehalt.files import open_waiting_for_nobody, writing
-from spikehalt.texts import cell, short_name
+from spikehalt.files import open_waiting_for_nobody, short_name, writing
 
 COLUMNS = (
     "source", "frame", "time_s", "class", "probability", "timesteps", "tokens", "energy_mj",

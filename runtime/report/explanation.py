@@ -14,9 +14,9 @@ from runtime.early_exit.settings import Settings
 from runtime.engine import Engine
 from runtime.report.pictures import missing_heat_maps, pixels_of, token_grid
 from runtime.results.scores import softmax
+from spikehalt.console import chart_label
 from spikehalt.exits import CONFIDENCE, NEVER, POLICIES
 from spikehalt.extras import require_extra
-from spikehalt.texts import label
 
 _PANEL = 2.1  # inches
 
@@ -121,7 +121,7 @@ def draw(explanation: Explanation, title: str, kind: str = "png") -> bytes:
     if depth is not None:
         _show_depth(upper, axes[1:], explanation, depth)
     _show_time(lower.subplots(), explanation)
-    figure.suptitle(label(title), fontsize=11)
+    figure.suptitle(chart_label(title), fontsize=11)
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of letters that the font lacks, which are boxes
@@ -161,7 +161,7 @@ def _show_time(axis: Any, explanation: Explanation) -> None:
     policy = POLICIES[settings.policy]
     axis.plot(
         points, explanation.confidence, "o-", color="#1565c0",
-        label=f"probability of {label(explanation.answer)}",
+        label=f"probability of {chart_label(explanation.answer)}",
     )  # fmt: skip
     if policy.has_threshold and settings.threshold is not None:
         if policy is not CONFIDENCE:

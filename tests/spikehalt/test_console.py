@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Iterator
 from contextlib import redirect_stderr
@@ -86,3 +87,32 @@ def test_quiet_leaves_errors_alone(terminal: Terminal) -> None:
 def test_an_energy_has_the_unit_of_its_size() -> None:
     texts = [console.energy_text(each) for each in (0.00524, 0.0, 1.25, 3456.0, None)]
     assert texts == ["5.24 µJ", "0 µJ", "1.25 mJ", "3.456 J", "unknown"]
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\uff1d1+1", "=cmd|' /C calc'!A0"]
+)
+def test_a_spreadsheet_computes_no_text(text: str) -> None:
+    assert console.cell(text) == f"'{text}"
+
+
+def test_control_characters_in_a_cell_are_visible() -> None:
+    assert console.cell("\t=1\n\x1b[31m") == r"\t=1\n\x1b[31m"
+    assert console.cell("a, b") == "a, b"
+
+
+@pytest.mark.parametrize("text", ["$x_$", r"$\bad{$", "a$b", r"\$"])
+def test_charts_read_no_formula_in_a_name(text: str) -> None:
+    shown = console.chart_label(text)
+    assert shown.count("$") == shown.count(r"\$")
+
+
+HOSTILE = "\x9b31m\u202ea\u2028b\u061c\ud800\x7f\n\x1b"
+
+
+@pytest.mark.parametrize("written", [console.json_text, console.json_line])
+def test_json_means_the_same_and_acts_on_no_terminal(written) -> None:  # type: ignore[no-untyped-def]
+    text = written({"name": HOSTILE})
+    assert json.loads(text) == {"name": HOSTILE}
+    assert not set("\x9b\u202e\u2028\u061c\ud800\x7f\x1b") & set(text)
+    assert text.encode()

@@ -252,3 +252,9 @@ def test_a_name_as_long_as_may_be_is_written_twice(tmp_path: Path, name: str) ->
     for content in ("old", "new"):
         put_file(tmp_path / name, content, "file")
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [(name, "new")]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127, "短" * 85, "\udcff" * 255, "short"])
+def test_a_long_name_leaves_room(name: str) -> None:
+    short = atomic.short_name(name)
+    assert len(short.encode()) <= 200 and name.startswith(short.rstrip("?"))

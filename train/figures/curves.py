@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spikehalt.texts import label as text_label
+from spikehalt.console import chart_label
 from train.figures.canvas import canvas, outside_legend
 
 PANELS = (
@@ -25,7 +25,7 @@ def draw_curves(runs: Mapping[str, Sequence[Mapping[str, str]]]) -> Any:
     for axis, (column, title) in zip(axes[0], PANELS, strict=True):
         for name, rows in runs.items():
             values = [float(row[column]) for row in rows]
-            axis.plot(range(1, len(values) + 1), values, label=text_label(name))
+            axis.plot(range(1, len(values) + 1), values, label=chart_label(name))
         axis.set_title(title)
         axis.set_xlabel("epoch")
     outside_legend(figure, axes[0][0])

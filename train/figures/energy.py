@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spikehalt.console import energy_unit
-from spikehalt.texts import label
+from spikehalt.console import chart_label, energy_unit
 from train.figures.canvas import canvas, outside_legend
 from train.measure.energy import MODULES, ModuleEnergy
 
@@ -17,7 +16,7 @@ def draw_energy(networks: Mapping[str, Sequence[ModuleEnergy]]) -> Any:
     axis = axes[0][0]
     names = list(networks)
     factor, unit = energy_unit(max(sum(e.energy_mj for e in each) for each in networks.values()))
-    bars, bottom = list(map(label, names)), [0.0] * len(names)
+    bars, bottom = list(map(chart_label, names)), [0.0] * len(names)
     for index, module in enumerate(MODULES):
         heights = [factor * networks[name][index].energy_mj for name in names]
         axis.bar(bars, heights, bottom=bottom, label=module)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spikehalt.texts import label as text_label
+from spikehalt.console import chart_label
 from train.figures.canvas import canvas, outside_legend
 from train.measure.redundancy import Redundancy
 
@@ -27,7 +27,7 @@ def draw_redundancy(networks: Mapping[str, Redundancy]) -> Any:
     for axis, (name, title, averaged) in zip(axes[0], PANELS, strict=True):
         for label, found in networks.items():
             values = getattr(found, name).mean(averaged).tolist()
-            axis.plot(range(1, len(values) + 1), values, marker="o", label=text_label(label))
+            axis.plot(range(1, len(values) + 1), values, marker="o", label=chart_label(label))
         axis.set_title(title, fontsize=9)
         axis.set_xlabel("from block" if averaged == 0 else "from timestep")
     outside_legend(figure, axes[0][0])

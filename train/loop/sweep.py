@@ -15,11 +15,11 @@ from typing import Any
 
 import yaml
 
+from spikehalt.console import cell
 from spikehalt.errors import ConfigError
 from spikehalt.files import put_file
 from spikehalt.reading import reading
 from spikehalt.strict import build, to_dict
-from spikehalt.texts import cell
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import PhaseConfig, TrainConfig
 from train.loop.once import train_once
