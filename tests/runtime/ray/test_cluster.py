@@ -289,16 +289,18 @@ def check_that_a_killed_replica_crosses_no_answer(address: str, place: Path) -> 
 
 
 def check_that_replicas_follow_the_load(address: str, place: Path) -> None:
-    asked = {"target": 0.3, "upscale_delay_s": 1, "downscale_delay_s": 1}
-    high, low = (Load(f"{address}/classify", place, pause_s) for pause_s in (0.0, 0.5))
+    asked = {"target": 1, "upscale_delay_s": 1, "downscale_delay_s": 1}
+    # Far from one request under way, above and below, however busy the machine is.
+    high = Load(f"{address}/classify", place, clients=6)
+    low = Load(f"{address}/classify", place, pause_s=2.0)
     with application(place, min_replicas=1, max_replicas=2, **asked) as name:
         assert len(replicas(name)) == 1
         with high:
-            wait_until(lambda: len(replicas(name)) == 2, "there are no more replicas")
+            wait_until(lambda: len(replicas(name)) == 2, "there are no more replicas", 180)
             answers = high.answers
             wait_until(lambda: high.answers > answers + 40, "nothing is answered any more")
         with low:
-            wait_until(lambda: len(replicas(name)) == 1, "there are no fewer replicas")
+            wait_until(lambda: len(replicas(name)) == 1, "there are no fewer replicas", 180)
             answers = low.answers
             wait_until(lambda: low.answers > answers + 4, "nothing is answered any more")
     for load in (high, low):
@@ -318,15 +320,16 @@ def replicas(name: str) -> list[int]:
 
 
 class Load:
-    """Two clients that ask again and again, and compare each answer with the engine's own.
+    """Clients that ask again and again, and compare each answer with the engine's own.
 
     Args:
         url: that is asked.
         place: where the pictures are.
+        clients: how many there are.
         pause_s: between an answer and the next request.
     """
 
-    def __init__(self, url: str, place: Path, pause_s: float = 0.0) -> None:
+    def __init__(self, url: str, place: Path, clients: int = 2, pause_s: float = 0.0) -> None:
         self._url, self._pause_s = url, pause_s
         self._files = sorted((place / "photos").iterdir())[:20]
         pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 4, 4, 3), np.uint8)[:20]
@@ -334,7 +337,9 @@ class Load:
             self._expected = engine(pixels)
         self.answers, self.failures, self.wrong = 0, 0, list[Any]()
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(part,)) for part in range(2)]
+        self._threads = [
+            threading.Thread(target=self._ask, args=(part,)) for part in range(clients)
+        ]
 
     def _ask(self, part: int) -> None:
         number = part
