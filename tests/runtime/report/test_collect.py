@@ -124,7 +124,7 @@ def test_the_command_writes_the_page(
     assert capsys.readouterr().out == f"{tmp_path / 'r.html'}: 5 image(s)\n"
     assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert main([*command[:-1], "/nowhere/r.html"]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert "there is no folder /nowhere" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
