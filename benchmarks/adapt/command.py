@@ -33,7 +33,7 @@ from spikehalt.commands import Parser, share, whole
 from spikehalt.errors import ConfigError
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.data import a_few
-from train.figures.canvas import canvas, check_suffix, write
+from train.figures.canvas import canvas, check_suffix, outside_legend, write
 from train.measure.adaptivity import standard_error
 from train.measure.splits import checkpoint_data
 
@@ -181,7 +181,7 @@ def _difference(title: str, figure: str) -> Column:
 
 def drawn(networks: dict[str, list[Row]], images: int) -> Any:
     """Accuracy, and agreement with the static network, over tokens; a column per network."""
-    figure, axes = canvas(3.4 * len(networks) + 1.2, 5.6, rows=2, columns=len(networks))
+    figure, axes = canvas(3.4 * len(networks) + 2.0, 5.6, rows=2, columns=len(networks))
     for column, (name, rows) in enumerate(networks.items()):
         axes[0][column].set_title(name)
         axes[1][column].set_xlabel("live tokens over all tokens")
@@ -189,7 +189,7 @@ def drawn(networks: dict[str, list[Row]], images: int) -> Any:
         _curves(axes[1][column], rows, "agreement")
     axes[0][0].set_ylabel(f"accuracy in % ({images:,} images)")
     axes[1][0].set_ylabel("answer as static in %")
-    axes[0][0].legend()
+    outside_legend(figure, axes[0][0])
     return figure
 
 
