@@ -109,6 +109,7 @@ def _write(options: EnergyOptions, reports: Sequence[EnergyReport]) -> None:
         ("of the first", *(f"{each.total_mj / first.total_mj:.1%}" for each in reports)),
         ("accuracy", *(f"{each.accuracy:.2%}" for each in reports)),
         ("average tokens", *(f"{each.average_tokens:.3f}" for each in reports)),
+        ("density of spikes", *(f"{each.density:.3f}" for each in reports)),
     ]
     title = f"energy per image, {options.split} images, all timesteps"
     write_table(title, ("", *names), rows)

@@ -22,6 +22,7 @@ from train.measure.evaluate import evaluate
 from train.measure.firing_rates import firing_rates
 from train.measure.overhead import Overhead, overheads
 from train.measure.splits import checkpoint_data, part_of
+from train.models import SpikingTransformer
 from train.parallel.devices import best_device
 
 _BATCH = 64  # what a processor's cache holds: 256 images take a fifth longer
@@ -35,6 +36,7 @@ class EnergyReport:
         checkpoint: of the network.
         accuracy: with all timesteps.
         average_tokens: live tokens over K_0.
+        density: share of the live tokens' accumulates that spikes cause.
         modules: energy by the papers' formula.
         with_memory: with memory access, by the type of the weights.
         dense_with_memory: likewise of the dense network of the same shape.
@@ -44,6 +46,7 @@ class EnergyReport:
     checkpoint: str
     accuracy: float
     average_tokens: float
+    density: float
     modules: list[ModuleEnergy]
     with_memory: dict[Number, Breakdown]
     dense_with_memory: dict[Number, Breakdown]
@@ -92,6 +95,15 @@ def energy_report(
         for work in (spiking_work(network, rates, tokens), dense_work(network))
     )
     return EnergyReport(
-        path, found.accuracy[-1], found.average_tokens, modules, spiking, dense,
-        overheads(network.config, tokens, memory),
+        path, found.accuracy[-1], found.average_tokens, _density(network, rates, tokens), modules,
+        spiking, dense, overheads(network.config, tokens, memory),
     )  # fmt: skip
+
+
+def _density(network: SpikingTransformer, rates: dict[str, float], tokens: torch.Tensor) -> float:
+    """Accumulates over those of the same tokens with every input firing."""
+    caused, most = (
+        sum(module.acs for module in energy_by_module(network, each, tokens, Constants()))
+        for each in (rates, dict.fromkeys(rates, 1.0))
+    )
+    return caused / most if most else 0.0

@@ -53,6 +53,7 @@ def test_static_and_halting_are_compared_per_module(
     names = [module["module"] for module in static["modules"]]
     assert names == ["SPS", "SSA", "MLP", "halting", "head"]
     assert static["modules"][3]["energy_mj"] == 0 < halting["modules"][3]["energy_mj"]
+    assert 0 < static["density"] < 1 and "density of spikes" in said
     assert static["total_mj"] == pytest.approx(sum(m["energy_mj"] for m in static["modules"]))
 
 
