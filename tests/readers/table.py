@@ -421,7 +421,7 @@ READERS: dict[str, Reader] = {
     "plan of results": Reader(
         "plan.json", lambda folder: Results(folder, "jsonl", {"bundle": "a"}),
         lambda folder: Results(folder, "jsonl", {"bundle": "a"}),
-        ("runtime.bulk.results:Results._claim",),
+        ("runtime.bulk.results:Results._claim", "runtime.bulk.folders:_Here.read"),
         structured=lambda random: json.dumps(
             changed({"bundle": "a", "format": "jsonl"}, random), default=str
         ).encode(),
