@@ -13,7 +13,8 @@ from train.loop.folder import check_unused, used
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.usage = (
-        "%(prog)s RECIPE [--start CKPT [--new-head]] [--overwrite|--resume] [--key value …]"
+        "%(prog)s RECIPE [--start CKPT [--all-phases|--new-head]] [--overwrite|--resume] "
+        "[--key value …]"
     )
     add_recipe(parser)
     parser.add_argument(
@@ -22,7 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a checkpoint whose weights the phases after its own begin with; a last.pt is "
         "continued, with the settings given here",
     )
-    parser.add_argument(
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument(
+        "--all-phases",
+        action="store_true",
+        help="train all phases from the weights of --start, its own phase again too",
+    )
+    weights.add_argument(
         "--new-head",
         action="store_true",
         help="for other classes: keep all weights of --start except the classifier's",
@@ -67,8 +74,14 @@ def run(arguments: argparse.Namespace) -> int:
         "--new-head replaces the classifier of a checkpoint: name it with --start",
     )
     require(
-        not (arguments.resume and (arguments.overwrite or arguments.new_head)),
-        "--resume goes on with a run: it has nothing to --overwrite, and needs no --new-head",
+        bool(arguments.start) or not arguments.all_phases,
+        "--all-phases begins with the weights of a checkpoint: name it with --start",
+    )
+    anew = arguments.all_phases or arguments.new_head
+    require(
+        not (arguments.resume and (arguments.overwrite or anew)),
+        "--resume goes on with a run: it has nothing to --overwrite, and needs neither "
+        "--all-phases nor --new-head",
     )
     if arguments.resume:
         return _resume(config, arguments.start)
@@ -80,10 +93,16 @@ def run(arguments: argparse.Namespace) -> int:
     from train.loop.starting import check_asked
 
     start = load_checkpoint(arguments.start) if arguments.start else None
-    if start is not None and not arguments.new_head:
+    if start is not None and not anew:
         check_asked(vars(arguments), start)
-    replaced = used(config.out, arguments.start)
-    say_reached(train(config, start=start, new_head=arguments.new_head, replaced=replaced))
+    reached = train(
+        config,
+        start=start,
+        all_phases=arguments.all_phases,
+        new_head=arguments.new_head,
+        replaced=used(config.out, arguments.start),
+    )
+    say_reached(reached)
     return 0
 
 

@@ -3,6 +3,7 @@
     python -m train run digits
     python -m train run cifar10-small --data.path cifar10.zip --out runs/cifar
     python -m train run cifar10-small --start runs/cifar/static.pt --out runs/other-halting
+    python -m train run cifar10-small --start runs/cifar/static.pt --all-phases --out runs/longer
     python -m train resume runs/cifar/last.pt
     torchrun --nproc-per-node 4 -m train run cifar10-small
 
@@ -40,6 +41,7 @@ from train.loop.starting import (
     phases_left,
     prepared,
     with_new_head,
+    with_no_phase_behind,
 )
 from train.measure.energy import measure_firing_rates
 from train.measure.evaluate import Evaluation, evaluate
@@ -62,6 +64,7 @@ def run(
     config: TrainConfig,
     *,
     start: Checkpoint | None = None,
+    all_phases: bool = False,
     new_head: bool = False,
     replaced: Sequence[Path] = (),
 ) -> RunResult:
@@ -72,6 +75,7 @@ def run(
         start: a checkpoint to begin from: a resumable one continues where it stopped, with the
             settings of `config` from there on; a finished one lends its weights to the phases that
             follow its own.
+        all_phases: take no more than the start's weights, and train its own phase again too.
         new_head: leave out the start's classifier, and train all phases on other classes.
         replaced: files of an earlier run, removed once the data are read.
 
@@ -80,8 +84,8 @@ def run(
         ConfigError: the run cannot go on from `start` with these settings.
         TrainError: data or divergence, with what to do.
     """
-    if start is not None and new_head:
-        start = with_new_head(start)
+    if start is not None and (all_phases or new_head):
+        start = with_new_head(start) if new_head else with_no_phase_behind(start)
     check_classes(config, start)
     config = prepared(config, start)
     names = phases_left(config, start)

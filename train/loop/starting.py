@@ -55,10 +55,15 @@ def phases_left(config: TrainConfig, start: Checkpoint | None) -> list[str]:
     return names
 
 
+def with_no_phase_behind(start: Checkpoint) -> Checkpoint:
+    """The checkpoint's weights and classes, to train all phases from them."""
+    return replace(start, phase="imported", training=None)
+
+
 def with_new_head(start: Checkpoint) -> Checkpoint:
     """The checkpoint without its classifier's weights, to train all phases on other classes."""
     weights = {name: value for name, value in start.weights.items() if name not in HEAD}
-    return replace(start, weights=weights, classes=(), phase="imported", training=None)
+    return replace(with_no_phase_behind(start), weights=weights, classes=())
 
 
 def prepared(config: TrainConfig, start: Checkpoint | None) -> TrainConfig:

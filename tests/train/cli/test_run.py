@@ -111,8 +111,11 @@ def test_ctrl_c_before_anything_is_saved_says_so(
 def test_options_that_name_no_checkpoint_or_change_what_is_over_are_refused(
     recipe: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["run", recipe, "--new-head"]) == 2
-    assert "name it with --start" in capsys.readouterr().err
+    for anew in ("--new-head", "--all-phases"):
+        assert main(["run", recipe, anew]) == 2
+        assert "name it with --start" in capsys.readouterr().err
+        assert main(["run", recipe, anew, "--start", "x.pt", "--resume"]) == 2
+        assert "needs neither --all-phases nor --new-head" in capsys.readouterr().err
 
 
 def test_a_checkpoint_resumes_where_its_data_moved_to_with_fewer_images_unread(

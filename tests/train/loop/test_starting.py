@@ -168,25 +168,29 @@ def test_settings_of_a_phase_that_is_over_are_recorded_as_they_were(
     check_asked(["halting.learning_rate", "batch_size"], start)
 
 
-def test_a_new_head_keeps_every_other_weight_and_trains_all_phases(
-    stopped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("anew", ["all_phases", "new_head"])
+def test_all_phases_begin_with_the_weights_of_a_checkpoint(
+    stopped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anew: str
 ) -> None:
     began: dict[str, Any] = {}
 
     def ended(phase: Phase) -> None:
         began.update({name: value.clone() for name, value in phase.network.state_dict().items()})
+        assert (phase.name, phase.steps_done) == ("static", 0)
         raise RestoredError
 
     monkeypatch.setattr(module, "train_phase", ended)
     start = load_checkpoint(stopped)
-    with pytest.raises(RestoredError):
-        run(static_run(tmp_path), start=start, new_head=True)
-    ours, theirs = (
-        {name: value for name, value in weights.items() if name not in HEAD}
-        for weights in (began, start.weights)
-    )
-    assert same_tensors(ours, theirs)
-    assert not torch.equal(began["head.weight"], start.weights["head.weight"])
+    for phase in (start, replace(start, phase="halting", training=None)):
+        with pytest.raises(RestoredError):
+            run(static_run(tmp_path), start=phase, **{anew: True})
+        ours, theirs = (
+            {name: value for name, value in weights.items() if name not in HEAD}
+            for weights in (began, start.weights)
+        )
+        assert same_tensors(ours, theirs)
+        kept = torch.equal(began["head.weight"], start.weights["head.weight"])
+        assert kept == (anew == "all_phases")
 
 
 def test_a_resumed_run_takes_changes_and_ends_its_schedule(stopped: Path, tmp_path: Path) -> None:
