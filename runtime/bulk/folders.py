@@ -11,7 +11,7 @@ from spikehalt.datasets.texts import read_text
 from spikehalt.errors import OutputError
 from spikehalt.extras import require_extra
 from spikehalt.files import make_folder, put_file
-from spikehalt.reading import reason
+from spikehalt.reading import reading, reason
 
 
 class Folder(Protocol):
@@ -71,39 +71,34 @@ class _Here:
 
 
 class _Stored:
-    """Objects below a prefix; a store shows an object only when all of it has arrived."""
+    """Objects below a prefix; a store shows an object only when all of it has arrived.
+
+    What a store raises is of many kinds (pyarrow passes on Google's as ValueError, for one).
+    """
 
     def __init__(self, place: str) -> None:
         self._shown = shown(place).rstrip("/")
         self._store, path = opened(place)
         self._path = path.rstrip("/")
-        try:
+        with reading(f"the folder {self._shown}", OutputError, "cannot be made"):
             self._store.create_dir(self._path)  # a bucket that is not there is told before the work
-        except OSError as error:
-            raise OutputError(
-                f"the folder {self._shown} cannot be made: {reason(error)}"
-            ) from error
         self._fs = require_extra("pyarrow.fs", "ray", f"writing to {self._shown}")
 
     def names(self) -> list[str]:
         selector = self._fs.FileSelector(self._path, allow_not_found=True)
-        try:
+        with reading(self._shown, OutputError, "cannot be listed"):
             return [each.base_name for each in self._store.get_file_info(selector)]
-        except OSError as error:
-            raise OutputError(f"{self._shown} cannot be listed: {reason(error)}") from error
 
     def read(self, name: str) -> str:
-        try:
-            with self._store.open_input_file(f"{self._path}/{name}") as file:
-                return bytes(file.read()).decode()
-        except OSError as error:
-            raise InputError(f"{self._shown}/{name} cannot be read: {reason(error)}") from error
+        with (
+            reading(f"{self._shown}/{name}", InputError),
+            self._store.open_input_file(f"{self._path}/{name}") as file,
+        ):
+            return bytes(file.read()).decode()
 
     def put(self, name: str, content: bytes, what: str) -> None:
-        try:
-            with self._store.open_output_stream(f"{self._path}/{name}") as file:
-                file.write(content)
-        except OSError as error:
-            raise OutputError(
-                f"{what} {self._shown}/{name} cannot be written: {reason(error)}"
-            ) from error
+        with (
+            reading(f"{what} {self._shown}/{name}", OutputError, "cannot be written"),
+            self._store.open_output_stream(f"{self._path}/{name}") as file,
+        ):
+            file.write(content)

@@ -36,15 +36,13 @@ def list_uri(place: str, suffixes: frozenset[str]) -> list[str]:
     """
     filesystem, path = opened(place)
     fs = require_extra("pyarrow.fs", "ray", f"reading {shown(place)}")
-    try:
+    with reading(shown(place), InputError, "cannot be listed"):
         (info,) = filesystem.get_file_info([path])
         if info.type == fs.FileType.Directory:
             infos = filesystem.get_file_info(fs.FileSelector(path, recursive=True))
             found = [each.path for each in infos if each.type == fs.FileType.File]
         else:
             found = [path] if info.type == fs.FileType.File else []
-    except OSError as error:
-        raise InputError(f"{shown(place)} cannot be listed: {error}") from error
     wanted = sorted(each for each in found if Path(each).suffix.lower() in suffixes)
     if not wanted:
         raise InputError(f"no files ending in {', '.join(sorted(suffixes))} in {shown(place)}")
@@ -83,8 +81,6 @@ def opened(place: str) -> tuple[Any, str]:
         MissingExtraError: pyarrow is not installed.
     """
     fs = require_extra("pyarrow.fs", "ray", f"reading {shown(place)}")
-    try:
+    with reading(shown(place), InputError, "cannot be opened"):  # unknown scheme, no credentials
         filesystem, path = fs.FileSystem.from_uri(place)
-    except (ValueError, OSError) as error:  # an unknown scheme; no credentials
-        raise InputError(f"{shown(place)} cannot be opened: {error}") from error
     return filesystem, path

@@ -1,4 +1,4 @@
-"""`spikehalt run s3://… --out s3://…`, from and to a store that speaks S3."""
+"""`spikehalt run s3://… --out s3://…` and `gs://…`, from and to a store that speaks it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from runtime.bulk.shards import find_shards
 from runtime.cli import main
 from runtime.errors import InputError
 from spikehalt.errors import OutputError
-from tests.runtime.bulk.store import ENVIRONMENT, PROGRAM, REASON, ObjectStore
+from tests.runtime.bulk.store import KINDS, Kind, ObjectStore
 from tests.runtime.serve.conftest import encoded, write_toy
 from tests.runtime.toy import toy_manifest
 
@@ -42,13 +42,19 @@ def pictures(folder: str) -> dict[str, bytes]:
     return {f"{folder}/{name}": content for name, content in files.items()}
 
 
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.scheme)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    kind: Kind = request.param
+    if kind.program is None:
+        pytest.skip(kind.reason)
+    return kind
+
+
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
-    if PROGRAM is None:
-        pytest.skip(REASON)
-    for name, value in ENVIRONMENT.items():
+def store(kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    for name, value in kind.environment.items():
         monkeypatch.setenv(name, value)
-    with ObjectStore(tmp_path / "moto.log") as store:
+    with ObjectStore(kind, tmp_path / "store.log") as store:
         store.fill(pictures("photos"))
         yield store
 
@@ -61,33 +67,34 @@ def rows(store: ObjectStore, shard: int) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 def test_a_bucket_is_answered_into_a_bucket_once(
-    store: ObjectStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: Kind, store: ObjectStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    bucket = f"{kind.scheme}://bucket"
     with Engine(write_toy(tmp_path / "toy.bundle")) as engine:
         labels = engine(PIXELS).labels.tolist()
     line = ["run", str(tmp_path / "toy.bundle"), store.uri("photos"), "--out", store.uri("out")]
     line += ["--format", "jsonl", "--shard", "100", "--json"]
     assert main(line) == 1  # the picture that is none
     told = json.loads(capsys.readouterr().out)
-    assert (told["out"], told["images"], told["unread"]) == ("s3://bucket/out", 10, 1)
+    assert (told["out"], told["images"], told["unread"]) == (f"{bucket}/out", 10, 1)
     of_tar, of_files = rows(store, 0), rows(store, 1)
     assert [row["label"] for row in of_tar] == labels
     assert [row["label"] for row in of_files] == [*labels, None]
-    assert of_tar[0]["path"] == "s3://bucket/photos/more/all.tar/0 of 5%?.png"
-    assert of_files[0]["path"] == "s3://bucket/photos/0%20of%205%25%3F.png"
+    assert of_tar[0]["path"] == f"{bucket}/photos/more/all.tar/0 of 5%?.png"
+    assert of_files[0]["path"] == f"{bucket}/photos/0%20of%205%25%3F.png"
     assert "not a readable image" in of_files[5]["error"]
     assert main(line) == 0
     assert json.loads(capsys.readouterr().out)["shards_before"] == 2
     assert main([*line, "--max-timesteps", "2"]) == 2
-    assert "s3://bucket/out holds results of another settings" in capsys.readouterr().err
+    assert f"{bucket}/out holds results of another settings" in capsys.readouterr().err
 
 
 @pytest.mark.slow
-def test_what_a_store_refuses_is_said_before_the_work(store: ObjectStore) -> None:
-    nowhere = store.uri("x").replace("//bucket/", "//nowhere/")
+def test_what_a_store_refuses_is_said_before_the_work(kind: Kind, store: ObjectStore) -> None:
+    nowhere = store.uri("x", bucket="nowhere")
     with pytest.raises(InputError, match="no files"):
         find_shards([nowhere], SPEC, 3)
-    with pytest.raises(OutputError, match="the folder s3://nowhere/x cannot be made"):
+    with pytest.raises(OutputError, match=f"the folder {kind.scheme}://nowhere/x cannot be made"):
         folder_at(nowhere)
 
 

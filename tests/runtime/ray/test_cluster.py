@@ -36,7 +36,7 @@ from runtime.ray.bulk import on_ray
 from spikehalt.ray import Predictor, serve
 from spikehalt.ray.cluster import connected
 from tests.deploy.pages import lines, python
-from tests.runtime.bulk.store import ENVIRONMENT, PROGRAM, REASON, ObjectStore
+from tests.runtime.bulk.store import GCS, KINDS, ObjectStore
 from tests.runtime.serve.conftest import encoded, write_toy
 from tests.runtime.serve.server import free_port
 from tests.train.samples import quick_run
@@ -73,8 +73,9 @@ def cluster(monkeypatch: pytest.MonkeyPatch, place: Path) -> Iterator[Cluster]:
     monkeypatch.setenv("RAY_worker_niceness", "0")  # other tests would go first
     for what in ("READY", "HEALTH"):  # a busy machine needs more than 5 s
         monkeypatch.setenv(f"RAY_SERVE_PROXY_{what}_CHECK_TIMEOUT_S", "60")
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
+    for kind in KINDS:
+        for name, value in kind.environment.items():
+            monkeypatch.setenv(name, value)
     monkeypatch.setenv("RAY_health_check_period_ms", "500")  # a dead node is soon missed
     cluster = Cluster(initialize_head=True, head_node_args=HEAD)
     try:
@@ -180,10 +181,11 @@ def check_that_finished_shards_are_not_run_again(
 def check_that_a_bucket_is_answered_into_a_bucket(
     cluster: Cluster, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if PROGRAM is None:
-        pytest.skip(REASON)
+    kind = next((kind for kind in KINDS if kind.program), None)
+    if kind is None:
+        pytest.skip(GCS.reason)
     files = sorted((place / "photos").iterdir())[770:790]
-    with ObjectStore(place / "moto.log") as store:
+    with ObjectStore(kind, place / "store.log") as store:
         store.fill({f"photos/{path.name}": path.read_bytes() for path in files})
         (printed,) = lines("spikehalt run toy.bundle s3:")
         line = [
@@ -197,7 +199,7 @@ def check_that_a_bucket_is_answered_into_a_bucket(
         assert (told["shards"], told["images"], told["unread"]) == (4, 19, 1)
         text = b"".join(store.read(f"answers/shard-{shard:06}.jsonl") for shard in range(4))
         rows = [json.loads(line) for line in text.splitlines()]
-        assert [row["path"] for row in rows] == [f"s3://bucket/photos/{p.name}" for p in files]
+        assert [row["path"] for row in rows] == [f"{kind.scheme}://bucket/photos/{p.name}" for p in files]
         assert [row["path"][-8:] for row in rows if row["error"]] == ["0777.png"]
         assert main(line) == 0
         assert json.loads(capsys.readouterr().out)["shards_before"] == 4
