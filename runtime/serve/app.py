@@ -48,13 +48,14 @@ _CLOSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(options: ServeOptions) -> ASGIApp:
+def create_app(options: ServeOptions, closed: Callable[[], None] | None = None) -> ASGIApp:
     """The application of one worker; bundles are opened when it starts.
 
     Args:
         options: of the server.
+        closed: is called behind the last request.
     """
-    server = _Server(options)
+    server = _Server(options, closed)
     guards = []
     if options.token is not None:
         guards.append(Middleware(TokenGuard, token=options.token, refuse=_unauthorized))
@@ -81,8 +82,8 @@ class Json(Response):
 
 
 class _Server:
-    def __init__(self, options: ServeOptions) -> None:
-        self._options, self._metrics = options, Metrics()
+    def __init__(self, options: ServeOptions, closed: Callable[[], None] | None) -> None:
+        self._options, self._metrics, self._closed = options, Metrics(), closed
         self._models = Models(options, self._metrics)
         self._decoders = ThreadPoolExecutor(os.cpu_count(), "image decoder")
 
@@ -112,6 +113,8 @@ class _Server:
         watching.cancel()
         await asyncio.to_thread(self._models.close)
         self._decoders.shutdown()
+        if self._closed is not None:
+            self._closed()
 
     async def live(self, _: Request) -> Response:
         """The process answers; it takes connections only once all bundles are open."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import ssl
 import tempfile
@@ -82,17 +83,24 @@ def _create_app(options: ServeOptions) -> Any:
     """Imported in the worker, whose metrics look at the environment when they are imported."""
     from runtime.serve.app import create_app
 
-    _end_with(multiprocessing.parent_process())
-    return create_app(options)
-
-
-def _end_with(parent: BaseProcess | None) -> None:
-    """A worker whose server was killed answers what it has and ends, so that the port is free."""
+    parent = multiprocessing.parent_process()
     if parent is None:
-        return
+        return create_app(options)
+    _end_with(parent)
+    return create_app(options, closed=partial(_clean_behind, parent))
+
+
+def _end_with(parent: BaseProcess) -> None:
+    """A worker whose server was killed answers what it has and ends, so that the port is free."""
 
     def wait() -> None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, name="end with the server", daemon=True).start()
+
+
+def _clean_behind(parent: BaseProcess) -> None:
+    """Remove the folder of the metrics, which a server that was killed left."""
+    if not parent.is_alive():
+        shutil.rmtree(os.environ[_FOLDER_VARIABLE], ignore_errors=True)

@@ -205,13 +205,17 @@ def test_a_worker_that_is_killed_is_replaced_and_its_counts_remain(
         assert server.stop() == 0
 
 
-def test_workers_of_a_killed_server_end_and_free_its_port(folder: Path) -> None:
+def test_workers_of_a_killed_server_end_and_leave_nothing(folder: Path) -> None:
     with RunningServer([str(folder / "toy.bundle"), "--workers", "2"]) as server:
         server.wait_for("startup complete", 2)
+        (worker, *_) = (line.split()[2] for line in server.log if "server process" in line)
+        variables = Path(f"/proc/{worker}/environ").read_text().split("\0")
+        (metrics,) = (each.partition("=")[2] for each in variables if "MULTIPROC" in each)
+        assert Path(metrics).is_dir()
         server.process.kill()
         server.wait_for("Finished server process", 2)
         begin = time.monotonic()
-        while server.listens:
+        while server.listens or Path(metrics).exists():
             assert time.monotonic() - begin < 20
             time.sleep(0.02)
 
