@@ -86,6 +86,10 @@ _INT8 = (
     Entry("halting, int8", "halting", "int8"),
     Entry("halting + early exit, int8", "halting", "int8", exits=True),
 )
+_HALTING_1D = (
+    Entry("halting 1-D", "halting-1d"),
+    Entry("halting 1-D + early exit", "halting-1d", exits=True),
+)
 _MERGING = (
     Entry("halting + merging", "merging"),
     Entry("halting + merging + early exit", "merging", exits=True),
@@ -98,7 +102,9 @@ SETS = {
         "data", "test images of CIFAR-10 (JPEG)", (*_STATIC, *_HALTING, *_INT8)
     ),
     "dvs128-objects": ZooSet(
-        "events", "test windows of DVS128 objects (2 sessions)", (*_STATIC, *_HALTING, *_INT8)
+        "events",
+        "test windows of DVS128 objects (2 sessions)",
+        (*_STATIC, *_HALTING, *_HALTING_1D, *_INT8),
     ),
 }
 
