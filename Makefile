@@ -20,8 +20,9 @@ install:  ## make .venv with everything (train, export, run, test)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
 	echo "$$sum" > $(STAMP)
 
+# They start some hundred processes, which are not to compile the same sources again and again.
 test: install  ## run the tests
-	$(BIN)/python -m pytest -n auto --dist worksteal -q
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal -q
 
 format: install  ## rewrite the sources in the project's format
 	$(BIN)/ruff format .
