@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ def native_library(build_folder: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_libraries_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was built here before must not change what tests see."""
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "no-libraries"))
+def no_libraries_of_this_machine(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """What was built here before must not change what tests see.
+
+    All tests have the same folder, which is not there: most need none of their own.
+    """
+    folder = tmp_path_factory.getbasetemp() / "no-libraries"
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    yield
+    assert not folder.exists(), "this test leaves a library to those that follow"
