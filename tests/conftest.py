@@ -12,6 +12,12 @@ from plugins.libraries import FOLDER_VARIABLE, ONNXRUNTIME_NAME
 from tests.plugins import compilers
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no worker is left with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def build_folder(request: pytest.FixtureRequest) -> Path:
     """Where compiled test programs are kept from run to run."""
