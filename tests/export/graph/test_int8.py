@@ -302,6 +302,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(run(short).checkpoints["halting"])
 
 
+@pytest.mark.slow  # as it trains the model
 def test_accuracy_of_a_trained_model_stays_within_a_third_of_a_point(
     trained: Path, tmp_path: Path
 ) -> None:

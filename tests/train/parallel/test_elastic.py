@@ -50,6 +50,7 @@ def launched(command: list[str], environment: dict[str, str]) -> Iterator[subpro
                     os.kill(each, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="workers are found by /proc")
 def test_torchrun_restarts_a_run_whose_worker_is_killed(tmp_path: Path) -> None:
     out = tmp_path / "run"
