@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from plugins.building.cpu import compile_command
 from plugins.building.toolchain import find_cxx
 from plugins.libraries import FOLDER_VARIABLE, ONNXRUNTIME_NAME
 from tests.plugins import compilers
+
+# Tests run side by side, and what they compute is tiny: more threads would only wait for each
+# other. It is set before PyTorch is imported, and for the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
