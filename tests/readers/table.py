@@ -322,7 +322,7 @@ READERS: dict[str, Reader] = {
     "recipe": Reader(
         "r.yaml", _bytes("r.yaml", yaml.safe_dump(RECIPE).encode()),
         lambda folder: load_recipe(str(folder / "r.yaml")),
-        ("train.recipes.__init__:_read", *_TEXT),
+        ("train.recipes.__init__:_read", "train.recipes.__init__:_parsed", *_TEXT),
         structured=lambda random: yaml.safe_dump(changed(RECIPE, random)).encode(),
         cases=16,
     ),

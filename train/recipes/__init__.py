@@ -9,8 +9,10 @@ runs/NAME.
 from __future__ import annotations
 
 import contextlib
+import copy
 import difflib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -91,17 +93,24 @@ def _read(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
     if text.count("[") + text.count("{") > _MAX_BRACKETS:  # a second for each 10,000 and more
         raise ConfigError(_TOO_MUCH.format(path))
     with reading(path, ConfigError, "is not valid YAML"):
-        content = yaml.safe_load(text) or {}
+        content = _parsed(text)
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold a mapping of keys to values")
     if _values(content) > _MAX_VALUES:
         raise ConfigError(_TOO_MUCH.format(path))
+    content = copy.deepcopy(content)
     base = content.pop("base", None)
     if base is None:
         return content
     if not isinstance(base, str):
         raise ConfigError(f"{path}: base must be the name of a recipe, not {describe(base)}")
     return merge(_read(base, (*above, name)), content)
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Any:
+    """What YAML says, not to be changed: many recipes build on the same few."""
+    return yaml.safe_load(text) or {}
 
 
 def _exists(path: Path) -> bool:
