@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from spikehalt.__main__ import main
 from train.checkpoint import Checkpoint, save_checkpoint
 from train.models import SpikingTransformer
 from train.recipes import load_recipe
@@ -34,6 +35,7 @@ def blocks(language: str) -> list[str]:
 
 
 def run(folder: Path, *command: str) -> str:
+    """What a Python of its own says."""
     result = subprocess.run(
         [sys.executable, *command], cwd=folder, capture_output=True, text=True, timeout=120
     )
@@ -51,10 +53,14 @@ def test_export_and_embed_examples_run_as_printed(board: Path) -> None:
     assert "spikformer-3-64" in run(board, "-m", *shlex.split(info.splitlines()[0]))
 
 
-def test_training_commands_of_the_readme_are_accepted(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_training_commands_of_the_readme_are_accepted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Within this process: `spikehalt` itself is run above."""
     (train,) = [b for b in blocks("sh") if "spikehalt train" in b]
-    recipes, training, _ = train.splitlines()
-    assert "digits" in run(ROOT, "-m", *shlex.split(recipes))
+    recipes, training, resuming = (shlex.split(line)[1:] for line in train.splitlines())
+    assert main(recipes) == 0 and "digits" in capsys.readouterr().out
     quick = ["--static.epochs", "0", "--halting.epochs", "1", "--out", str(tmp_path)]
-    run(ROOT, "-m", *shlex.split(training)[:-2], *quick)
-    run(ROOT, "-m", "spikehalt", "resume", str(tmp_path / "last.pt"))
+    assert main([*training[:-2], *quick]) == 0
+    assert main([resuming[0], str(tmp_path / "last.pt")]) == 0
