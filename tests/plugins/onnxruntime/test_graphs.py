@@ -64,15 +64,14 @@ def test_kernels_and_bodies_agree_in_int8(native_library, arch, layout):
 
 
 def assert_kernels_agree(native_library, network, layout, precision):
+    plan = make_plan(network)
     for chunk in (1, 4):
         options = ExportOptions(chunk=chunk, layout=layout, precision=precision, live_masks=True)
-        graphs = unroll(make_plan(network), options)
+        graphs = unroll(plan, options)
+        kinds = (OnnxRuntime, registered(native_library))
+        bundles = [Bundle(kind, graphs, network.config, chunk) for kind in kinds]
         for batch in (1, 3):
-            runs = [
-                Bundle(kind, graphs, network.config, chunk).run(pictures(batch))
-                for kind in (OnnxRuntime, registered(native_library))
-            ]
-            assert_same(*runs)
+            assert_same(*[bundle.run(pictures(batch)) for bundle in bundles])
 
 
 def test_the_kernels_are_what_runs(native_library, tmp_path):
