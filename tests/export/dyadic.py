@@ -8,6 +8,7 @@ implementations must agree bit for bit, whatever the order of summation.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import onnx
@@ -118,14 +119,19 @@ def as_input(network: SpikingTransformer, images: np.ndarray) -> torch.Tensor:
     return tensor if network.config.input == "frames" else tensor.permute(0, 3, 1, 2)
 
 
+@lru_cache(maxsize=8)
+def session_of(model: bytes) -> onnxruntime.InferenceSession:
+    """A session; inlining the function bodies takes long, and some tests run a graph twice."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+
+
 class OnnxRuntime:
     """A graph with its intermediate tokens given out, in ONNX Runtime."""
 
     def __init__(self, model: onnx.ModelProto, extra: list[str]) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        data = with_outputs(model, extra).SerializeToString()
-        self.session = onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
+        self.session = session_of(with_outputs(model, extra).SerializeToString())
         self.inputs = [value.name for value in self.session.get_inputs()]
         self.outputs = [value.name for value in self.session.get_outputs()]
 
