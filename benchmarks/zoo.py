@@ -58,12 +58,18 @@ TOLERANCES = {"accuracy": 0.002, "tokens": 0.005, "timesteps": 0.02}
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the table: a checkpoint, its precision, and whether images exit early."""
+    """One line of the table: a checkpoint, how it is exported, and whether images exit early."""
 
     name: str
     checkpoint: str
     precision: Precision = "fp32"
     exits: bool = False
+    merge_threshold: float | None = None
+
+    @property
+    def options(self) -> ExportOptions:
+        """Of the bundle that it runs."""
+        return ExportOptions(precision=self.precision, merge_threshold=self.merge_threshold)
 
 
 class ZooSet(NamedTuple):
@@ -90,6 +96,10 @@ _HALTING_1D = (
     Entry("halting 1-D", "halting-1d"),
     Entry("halting 1-D + early exit", "halting-1d", exits=True),
 )
+_MERGING_SIMILAR = (
+    Entry("halting + merging, τ 0.9", "halting", merge_threshold=0.9),
+    Entry("halting + merging, τ 0.9 + early exit", "halting", exits=True, merge_threshold=0.9),
+)
 _MERGING = (
     Entry("halting + merging", "merging"),
     Entry("halting + merging + early exit", "merging", exits=True),
@@ -99,7 +109,9 @@ SETS = {
         "data", "test images of CIFAR-10 (JPEG)", (*_STATIC, *_HALTING, *_MERGING, *_INT8)
     ),
     "cifar10-medium": ZooSet(
-        "data", "test images of CIFAR-10 (JPEG)", (*_STATIC, *_HALTING, *_INT8)
+        "data",
+        "test images of CIFAR-10 (JPEG)",
+        (*_STATIC, *_HALTING, *_MERGING_SIMILAR, *_INT8),
     ),
     "dvs128-objects": ZooSet(
         "events",
@@ -149,14 +161,14 @@ def evaluate(name: str, data: Dataset) -> list[Row]:
     rows: list[Row] = []
     confidence: Tensor | None = None
     with tempfile.TemporaryDirectory() as temporary:
-        bundles: dict[tuple[str, Precision], Path] = {}
+        bundles: dict[tuple[str, ExportOptions], Path] = {}
         for entry in track(SETS[name].entries, "evaluating", transient=True, console=console):
-            key = (entry.checkpoint, entry.precision)
+            key = (entry.checkpoint, entry.options)
             if key not in bundles:
                 bundles[key] = export_bundle(
                     ZOO / name / f"{entry.checkpoint}.pt",
-                    Path(temporary) / f"{entry.checkpoint}-{entry.precision}.bundle",
-                    ExportOptions(precision=entry.precision),
+                    Path(temporary) / f"{len(bundles)}.bundle",
+                    entry.options,
                 ).root
                 choose_threshold(bundles[key], data.validation)
             result, seconds = run(entry, bundles[key], images)

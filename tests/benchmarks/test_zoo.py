@@ -110,11 +110,12 @@ def test_a_table_begins_with_the_static_network_that_never_exits(name: str) -> N
 @pytest.mark.parametrize("name", SETS)
 def test_every_checkpoint_has_a_line_with_and_one_without_early_exit(name: str) -> None:
     entries = SETS[name].entries
-    kinds = [(entry.checkpoint, entry.precision) for entry in entries]
-    for kind in set(kinds):
-        exits = [entry.exits for entry in entries if (entry.checkpoint, entry.precision) == kind]
+    kinds = [(entry.checkpoint, entry.options) for entry in entries]
+    for kind in kinds:
+        exits = [entry.exits for entry in entries if (entry.checkpoint, entry.options) == kind]
         assert exits == [False, True]
     assert all(("early exit" in entry.name) == entry.exits for entry in entries)
+    assert all(("τ" in entry.name) == (entry.merge_threshold is not None) for entry in entries)
     assert all(("int8" in entry.name) == (entry.precision == "int8") for entry in entries)
 
 
@@ -122,9 +123,9 @@ def test_recorded_early_exits_run_fewer_timesteps() -> None:
     recorded = json.loads(RESULTS.read_text())
     for name, part in SETS.items():
         found = [(entry, recorded[name][entry.name]["timesteps"]) for entry in part.entries]
-        whole = {(e.checkpoint, e.precision): steps for e, steps in found if not e.exits}
+        whole = {(e.checkpoint, e.options): steps for e, steps in found if not e.exits}
         for entry, steps in found:
-            assert steps <= whole[entry.checkpoint, entry.precision]
+            assert steps <= whole[entry.checkpoint, entry.options]
 
 
 def test_a_tables_row_shows_accuracy_with_its_error_and_energy_in_microjoules() -> None:
