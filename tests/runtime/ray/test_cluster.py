@@ -199,7 +199,9 @@ def check_that_a_bucket_is_answered_into_a_bucket(
         assert (told["shards"], told["images"], told["unread"]) == (4, 19, 1)
         text = b"".join(store.read(f"answers/shard-{shard:06}.jsonl") for shard in range(4))
         rows = [json.loads(line) for line in text.splitlines()]
-        assert [row["path"] for row in rows] == [f"{kind.scheme}://bucket/photos/{p.name}" for p in files]
+        assert [row["path"] for row in rows] == [
+            f"{kind.scheme}://bucket/photos/{p.name}" for p in files
+        ]
         assert [row["path"][-8:] for row in rows if row["error"]] == ["0777.png"]
         assert main(line) == 0
         assert json.loads(capsys.readouterr().out)["shards_before"] == 4
