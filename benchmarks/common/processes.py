@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import IO, Any
 
@@ -109,14 +110,26 @@ class Worker:
 
 @contextmanager
 def started(
-    names: Sequence[str], start: Callable[[str], Worker], console: Console
+    names: Sequence[str], start: Callable[[str], Worker], console: Console, together: int = 1
 ) -> Iterator[dict[str, Worker]]:
-    """One process per candidate, started one after the other, all ended afterwards."""
+    """One process per candidate, so many of them starting at once, all ended afterwards.
+
+    One at a time where a candidate measures itself while it starts, as compilers for GPUs do.
+    """
     with ExitStack() as stack:
-        running: dict[str, Worker] = {}
-        for name in track(names, "starting", transient=True, console=console):
-            running[name] = start(name)
-            stack.callback(running[name].close)
+
+        def kept(name: str) -> Worker:
+            worker = start(name)
+            stack.callback(worker.close)
+            return worker
+
+        pool = ThreadPoolExecutor(together)
+        try:
+            ready = pool.map(kept, names)
+            told = track(ready, "starting", len(names), transient=True, console=console)
+            running = dict(zip(names, told, strict=True))
+        finally:
+            pool.shutdown(cancel_futures=True)
         yield running
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -50,5 +51,6 @@ def workers(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "replay.npz"
         sample.save(path)
-        with started(names, lambda name: setup.worker(name, path), console) as running:
+        start = lambda name: setup.worker(name, path)  # noqa: E731
+        with started(names, start, console, os.cpu_count() or 1) as running:
             yield running

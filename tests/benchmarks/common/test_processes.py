@@ -115,8 +115,9 @@ def test_the_command_names_module_arguments_and_environment(
     assert seen["stderr"] == processes.subprocess.DEVNULL
 
 
-def test_all_candidates_are_started_in_order_and_ended_afterwards(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("together", [1, 2, 5])
+def test_all_candidates_are_given_in_order_and_ended_afterwards(
+    monkeypatch: pytest.MonkeyPatch, together: int
 ) -> None:
     made: dict[str, Worker] = {}
 
@@ -124,14 +125,15 @@ def test_all_candidates_are_started_in_order_and_ended_afterwards(
         made[name] = worker(monkeypatch, {"name": name})
         return made[name]
 
-    with started(["b", "a"], start, console) as running:
+    with started(["b", "a"], start, console, together) as running:
         assert list(running) == ["b", "a"]
         assert [each.about["name"] for each in running.values()] == ["b", "a"]
     assert all(each.process.stdin.closed for each in made.values())  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("together", [1, 2])
 def test_those_that_run_are_ended_when_a_later_one_cannot_be_started(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, together: int
 ) -> None:
     first = worker(monkeypatch, READY)
 
@@ -142,7 +144,7 @@ def test_those_that_run_are_ended_when_a_later_one_cannot_be_started(
 
     with (
         pytest.raises(OSError, match="no more processes"),
-        started(["first", "second"], start, console),
+        started(["first", "second"], start, console, together),
     ):
         raise AssertionError("nothing runs")
     assert first.process.stdin is not None and first.process.stdin.closed
