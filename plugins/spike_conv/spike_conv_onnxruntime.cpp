@@ -2,6 +2,7 @@
 //! channels last. A pixel's non-zero channels are listed once and added to its nine neighbours.
 #include "../spike_linear/finish_loops.h"
 #include "../spike_linear/layer.h"
+#include "pixel_lists.h"
 
 namespace spikehalt
 {
@@ -56,9 +57,8 @@ public:
         , mImages(images)
         , mX(x)
         , mCapacity(images.strip() + kSIDE - 1)
-        , mLists(scratch, mCapacity * images.width, images.channels)
+        , mLists(scratch, weights, mCapacity, images.width, images.channels)
         , mCounts(scratch.take<Count>(mCapacity * images.width))
-        , mListed(scratch.take<bool>(mCapacity * images.width))
         , mRows(scratch.take<int64_t>(mCapacity))
     {
         std::fill(mRows, mRows + mCapacity, int64_t{-1});
@@ -72,26 +72,19 @@ public:
             return;
         }
         mRows[row % mCapacity] = row;
+        mLists.forget(row % mCapacity);
         for (int64_t column = 0; column < mImages.width; ++column)
         {
-            int64_t const at = place(row, column);
-            mCounts[at] = Kind::count(mWeights.loops(), pixel(row, column), mImages.channels);
-            mListed[at] = false;
+            mCounts[place(row, column)] = Kind::count(mWeights.loops(), pixel(row, column), mImages.channels);
         }
     }
 
     Count const& count(int64_t row, int64_t column) const { return mCounts[place(row, column)]; }
 
-    typename Kind::List const* list(int64_t row, int64_t column)
+    //! Add pixels of a row to the output that the batch has begun last, from its `input` on.
+    void add(Batch<Kind>& batch, int64_t row, Range const& columns, int64_t input)
     {
-        int64_t const at = place(row, column);
-        typename Kind::List& list = mLists[at];
-        if (!mListed[at])
-        {
-            mWeights.list(pixel(row, column), mImages.channels, list);
-            mListed[at] = true;
-        }
-        return &list;
+        mLists.add(batch, row % mCapacity, pixel(row, 0), mCounts + place(row, 0), columns, input);
     }
 
     X const* pixel(int64_t row, int64_t column) const
@@ -106,9 +99,8 @@ private:
     Images mImages;
     X const* mX;
     int64_t mCapacity; //!< rows
-    Lists<Kind> mLists;
+    PixelLists<Kind> mLists;
     Count* mCounts;
-    bool* mListed; //!< whether the pixel's list has been made
     int64_t* mRows;
 };
 
@@ -220,13 +212,8 @@ private:
     {
         for (int64_t y = window.firstRow; y < window.endRow; ++y)
         {
-            for (int64_t x = window.firstColumn; x < window.endColumn; ++x)
-            {
-                if (mPixels.count(y, x).nonZero > 0)
-                {
-                    mBatch.addTap(mPixels.list(y, x), tap(row, column, y, x) * mImages.channels);
-                }
-            }
+            int64_t const input = tap(row, column, y, window.firstColumn) * mImages.channels;
+            mPixels.add(mBatch, y, {window.firstColumn, window.endColumn}, input);
         }
     }
 

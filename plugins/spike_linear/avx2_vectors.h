@@ -9,7 +9,8 @@ struct Avx2
 {
     static constexpr int64_t kUNIT = 32;
     static constexpr int kTILE = 6;
-    static constexpr int32_t kLARGEST = 255;
+    static constexpr int32_t kLARGEST = 127;
+    static constexpr bool kCOMPRESSES = false;
 
     static SPIKEHALT_INLINE __m256i bytes(void const* x) { return _mm256_loadu_si256(static_cast<__m256i const*>(x)); }
 
@@ -21,14 +22,6 @@ struct Avx2
     static SPIKEHALT_INLINE uint64_t nonZero(uint8_t const* x)
     {
         return nonZero32(x) | static_cast<uint64_t>(nonZero32(x + 32)) << 32;
-    }
-
-    static SPIKEHALT_INLINE int32_t sum(uint8_t const* x)
-    {
-        __m256i const zero = _mm256_setzero_si256();
-        __m256i const sums = _mm256_add_epi64(_mm256_sad_epu8(bytes(x), zero), _mm256_sad_epu8(bytes(x + 32), zero));
-        __m128i const half = _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-        return _mm_cvtsi128_si32(half) + _mm_extract_epi32(half, 2);
     }
 
     using Largest = __m256i;

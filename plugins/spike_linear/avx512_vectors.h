@@ -9,7 +9,8 @@ struct Avx512
 {
     static constexpr int64_t kUNIT = 64;
     static constexpr int kTILE = 6;
-    static constexpr int32_t kLARGEST = 255;
+    static constexpr int32_t kLARGEST = 127;
+    static constexpr bool kCOMPRESSES = true;
 
     static SPIKEHALT_INLINE uint64_t nonZero(uint8_t const* x)
     {
@@ -17,10 +18,23 @@ struct Avx512
         return _mm512_test_epi8_mask(bytes, bytes);
     }
 
-    static SPIKEHALT_INLINE int32_t sum(uint8_t const* x)
+    static SPIKEHALT_INLINE uint64_t above127(uint8_t const* x) { return _mm512_movepi8_mask(_mm512_loadu_si512(x)); }
+
+    static SPIKEHALT_INLINE void compress(uint8_t const* x, int64_t first, uint64_t mask, ByteList& list)
     {
-        __m512i const sums = _mm512_sad_epu8(_mm512_loadu_si512(x), _mm512_setzero_si512());
-        return static_cast<int32_t>(_mm512_reduce_add_epi64(sums));
+        int64_t count = list.count;
+        __m512i const steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        for (int64_t at = 0; at < kBLOCK; at += 16)
+        {
+            auto const some = static_cast<__mmask16>(mask >> at);
+            __m512i const inputs = _mm512_add_epi32(steps, _mm512_set1_epi32(static_cast<int32_t>(first + at)));
+            __m512i const values = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<__m128i const*>(x + at)));
+            _mm512_storeu_si512(list.inputs + count, _mm512_maskz_compress_epi32(some, inputs));
+            __m128i const bytes = _mm512_cvtepi32_epi8(_mm512_maskz_compress_epi32(some, values));
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(list.values + count), bytes);
+            count += __builtin_popcount(some);
+        }
+        list.count = count;
     }
 
     using Largest = __m512i;
@@ -116,14 +130,15 @@ struct Avx512Half : Avx2
 };
 
 //! Halves where columns do not fill whole vectors.
-inline void addListedAvx512(ByteTap const* taps, int64_t count, int64_t first, int64_t columns, int32_t* sums)
+inline void addListedAvx512(
+    ByteList const& list, Range const& places, int8_t const* packed, int64_t columns, int32_t* sums)
 {
     if (columns % Avx512::kUNIT == 0)
     {
-        addListedBytes<Avx512>(taps, count, first, columns, sums);
+        addListedBytes<Avx512>(list, places, packed, columns, sums);
         return;
     }
-    addListedBytes<Avx512Half>(taps, count, first, columns, sums);
+    addListedBytes<Avx512Half>(list, places, packed, columns, sums);
 }
 
 struct Avx512Floats

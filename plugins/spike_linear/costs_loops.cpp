@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdlib.h>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace spikehalt
@@ -24,8 +25,12 @@ constexpr int64_t kMOST_COLUMNS = 384;
 constexpr uint32_t kEVERY = 3; //!< one activation of so many is not zero: about where the choice is close
 constexpr uint32_t kHIGHEST = 4;
 constexpr int kREPEATS = 25;
-//! Weights are not in the caches where layers take turns, which costs lists more.
-constexpr double kCAUTION = 0.8;
+//! Products of floats take long enough to be measured with few rows.
+template <typename Kind>
+constexpr int64_t kROWS = std::is_same<Kind, Bytes>::value ? kROWS_AT_ONCE : kFEWEST_ROWS;
+//! Weights are not in the caches where layers take turns, which costs lists of floats more.
+template <typename Kind>
+constexpr double kCAUTION = std::is_same<Kind, Bytes>::value ? 1.0 : 0.8;
 
 template <typename Work>
 double fastest(Work const& work)
@@ -67,9 +72,9 @@ public:
         , mTapInputs(taps == 1 ? kINPUTS : kTAP_INPUTS)
         , mOnes(static_cast<size_t>(taps * mTapInputs * columns), typename Kind::W{1})
         , mWeights(mOnes.data(), taps * mTapInputs, columns, 0)
-        , mX(activations<X>(kFEWEST_ROWS * mWeights.inputs()))
-        , mLists(mScratch, kFEWEST_ROWS * taps, mTapInputs)
-        , mBatch(mScratch, mWeights, kFEWEST_ROWS, taps)
+        , mX(activations<X>(kROWS<Kind> * mWeights.inputs()))
+        , mLists(mScratch, kROWS<Kind> * taps, mTapInputs)
+        , mBatch(mScratch, mWeights, kROWS<Kind>, taps)
     {
     }
 
@@ -80,14 +85,14 @@ public:
         double const add = fastest([&] { addAll(); });
         double const multiply = fastest([&] { multiplyAll(); });
         double const share = static_cast<double>(mPlaces) / static_cast<double>(mX.size());
-        return share * multiply / (list / static_cast<double>(mTaps) + add) * kCAUTION;
+        return share * multiply / (list / static_cast<double>(mTaps) + add) * kCAUTION<Kind>;
     }
 
 private:
     void listAll()
     {
         mPlaces = 0;
-        for (int64_t i = 0; i < kFEWEST_ROWS * mTaps; ++i)
+        for (int64_t i = 0; i < kROWS<Kind> * mTaps; ++i)
         {
             X const* const x = mX.data() + i * mTapInputs;
             mPlaces += Kind::count(mWeights.loops(), x, mTapInputs).nonZero;
@@ -98,7 +103,7 @@ private:
     void addAll()
     {
         mBatch.clear();
-        for (int64_t row = 0; row < kFEWEST_ROWS; ++row)
+        for (int64_t row = 0; row < kROWS<Kind>; ++row)
         {
             mBatch.list(row);
             for (int64_t tap = 0; tap < mTaps; ++tap)
@@ -112,7 +117,7 @@ private:
     void multiplyAll()
     {
         mBatch.clear();
-        for (int64_t row = 0; row < kFEWEST_ROWS; ++row)
+        for (int64_t row = 0; row < kROWS<Kind>; ++row)
         {
             mBatch.multiply(row, mX.data() + row * mWeights.inputs(), kHIGHEST);
         }

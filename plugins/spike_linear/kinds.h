@@ -14,7 +14,6 @@ struct Bytes
     using W = int8_t;
     using Sum = int32_t;
     using List = ByteList;
-    using Tap = ByteTap;
     using Loops = ByteLoops;
 
     static Loops const& loops() { return byteLoops(); }
@@ -23,9 +22,8 @@ struct Bytes
     //! With room for `inputs` activations.
     static List emptyList(Scratch& scratch, int64_t inputs)
     {
-        auto* const offsets = scratch.take<uint32_t>(placesOf(inputs));
-        auto* const values = scratch.take<uint8_t>(placesOf(inputs));
-        return {offsets, values, scratch.take<Segment>(segmentsOf(inputs)), 0};
+        auto* const places = scratch.take<uint32_t>(placesOf(inputs));
+        return {places, scratch.take<uint8_t>(placesOf(inputs)), 0, 0};
     }
 };
 
@@ -35,7 +33,6 @@ struct Floats
     using W = float;
     using Sum = float;
     using List = FloatList;
-    using Tap = FloatTap;
     using Loops = FloatLoops;
 
     static Loops const& loops() { return floatLoops(); }

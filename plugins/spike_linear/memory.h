@@ -81,16 +81,18 @@ private:
 class Ahead
 {
 public:
-    Ahead(void const* first, int64_t bytes)
+    //! `bytes` in so many parts.
+    Ahead(void const* first, int64_t bytes, int64_t parts)
         : mFirst(static_cast<char const*>(first))
         , mLines((bytes + static_cast<int64_t>(kLINE) - 1) / static_cast<int64_t>(kLINE))
+        , mPart((mLines + parts - 1) / parts)
     {
     }
 
-    //! The `part`th of `parts`.
-    void fetch(int64_t part, int64_t parts) const
+    void fetch(int64_t part) const
     {
-        for (int64_t line = mLines * part / parts; line < mLines * (part + 1) / parts; ++line)
+        int64_t const end = mPart * (part + 1);
+        for (int64_t line = mPart * part; line < (end < mLines ? end : mLines); ++line)
         {
             __builtin_prefetch(mFirst + line * static_cast<int64_t>(kLINE), 0, kINTO_SECOND_LEVEL);
         }
@@ -101,6 +103,7 @@ private:
 
     char const* mFirst;
     int64_t mLines;
+    int64_t mPart; //!< lines
 };
 
 } // namespace spikehalt

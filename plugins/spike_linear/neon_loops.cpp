@@ -21,7 +21,8 @@ struct Neon
 {
     static constexpr int64_t kUNIT = 16;
     static constexpr int kTILE = 8;
-    static constexpr int32_t kLARGEST = 127; // multiplied as a signed byte
+    static constexpr int32_t kLARGEST = 127;
+    static constexpr bool kCOMPRESSES = false;
 
     //! Bits of 64 bytes: each byte keeps the bit of its place in eight, and neighbours are added.
     static SPIKEHALT_INLINE uint64_t nonZero(uint8_t const* x)
@@ -35,16 +36,6 @@ struct Neon
         }
         uint8x16_t const sums = vpaddq_u8(vpaddq_u8(bits[0], bits[1]), vpaddq_u8(bits[2], bits[3]));
         return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(sums, sums)), 0);
-    }
-
-    static SPIKEHALT_INLINE int32_t sum(uint8_t const* x)
-    {
-        int32_t total = 0;
-        for (int i = 0; i < 4; ++i)
-        {
-            total += vaddlvq_u8(vld1q_u8(x + 16 * i));
-        }
-        return total;
     }
 
     using Largest = uint8x16_t;
@@ -125,7 +116,7 @@ struct NeonFloats
 ByteLoops const& neonByteLoops()
 {
     static constexpr ByteLoops kLOOPS{Neon::kUNIT, Neon::kUNIT * Neon::kTILE, Neon::kUNIT, 0, 0, countBytes<Neon>,
-        listBytes<Neon>, addListedBytes<Neon>, nullptr};
+        listBytes<Neon>, appendBytes, samePlace, addListedBytes<Neon>, nullptr};
     return kLOOPS;
 }
 

@@ -18,7 +18,8 @@ struct Plain
 {
     static constexpr int64_t kUNIT = 16;
     static constexpr int kTILE = 4;
-    static constexpr int32_t kLARGEST = 255;
+    static constexpr int32_t kLARGEST = 127;
+    static constexpr bool kCOMPRESSES = false;
 
     static SPIKEHALT_INLINE uint64_t nonZero(uint8_t const* x)
     {
@@ -28,16 +29,6 @@ struct Plain
             mask |= static_cast<uint64_t>(x[i] != 0) << i;
         }
         return mask;
-    }
-
-    static SPIKEHALT_INLINE int32_t sum(uint8_t const* x)
-    {
-        int32_t total = 0;
-        for (int i = 0; i < kBLOCK; ++i)
-        {
-            total += x[i];
-        }
-        return total;
     }
 
     using Largest = int32_t;
@@ -123,7 +114,7 @@ struct PlainFloats
 ByteLoops const& plainByteLoops()
 {
     static constexpr ByteLoops kLOOPS{Plain::kUNIT, Plain::kUNIT * Plain::kTILE, Plain::kUNIT, 0, 0,
-        countBytes<Plain>, listBytes<Plain>, addListedBytes<Plain>, nullptr};
+        countBytes<Plain>, listBytes<Plain>, appendBytes, samePlace, addListedBytes<Plain>, nullptr};
     return kLOOPS;
 }
 

@@ -1,10 +1,8 @@
 //! Sums of weight rows over the non-zero activations of a row, and dense products beside them, on CPUs.
 //!
 //! A row of activations is mostly zeros. Its non-zero places are listed once, and only the weight rows
-//! of these places are added: two at a time, their bytes interleaved, multiplied with the two
-//! activations and added up in 16 bits. 255 times a byte fits 16 bits, so places are listed in segments
-//! whose activations sum up to 255 at most; between segments the sums move to 32 bits where they would
-//! not fit. Sums of integers are exact, so they do not depend on the instruction set.
+//! of these places are added: a few at a time, their bytes interleaved and multiplied with their
+//! activations. Sums of integers are exact, so they do not depend on the instruction set.
 //!
 //! Where activations are floats, every sum begins at zero and takes its terms one after the other, in
 //! the order of the inputs, each joined with its product in one rounding (the plain loops round twice).
@@ -18,22 +16,13 @@
 namespace spikehalt
 {
 
-//! Places whose activations sum up to kSEGMENT_SUM at most.
-struct Segment
-{
-    int32_t end; //!< its places end before this one; even
-    int32_t sum;
-};
-
-constexpr int32_t kSEGMENT_SUM = 255;
-
 //! The non-zero places of bytes.
 struct ByteList
 {
-    uint32_t* offsets; //!< of the weight rows, in weights
+    uint32_t* inputs;
     uint8_t* values;
-    Segment* segments;
-    int32_t count; //!< segments
+    int64_t count;
+    int32_t largest; //!< no value is above it
 };
 
 //! The non-zero places of floats.
@@ -45,20 +34,10 @@ struct FloatList
     int32_t count;
 };
 
-inline int64_t placesIn(ByteList const& list) { return list.count == 0 ? 0 : list.segments[list.count - 1].end; }
-inline int64_t placesIn(FloatList const& list) { return list.count; }
-
 //! Inputs whose weights a first-level cache holds for a tile of columns.
 constexpr int64_t kLISTED_INPUTS = 96;
 //! The groups of so many.
 constexpr int64_t groupsOf(int64_t inputs) { return (inputs + kLISTED_INPUTS - 1) / kLISTED_INPUTS; }
-
-//! A list, and the weights that its offsets count from.
-struct ByteTap
-{
-    ByteList const* list;
-    int8_t const* weights;
-};
 
 //! A list, and the input of the layer that its first one is.
 struct FloatTap
@@ -81,10 +60,12 @@ struct Count
     int32_t largest; //!< of bytes
 };
 
-//! The most places that a list of `count` bytes has: 255 may take three, of which one is alone in its segment.
-constexpr int64_t placesOf(int64_t count) { return 4 * count + 2; }
-//! The most segments.
-constexpr int64_t segmentsOf(int64_t count) { return 2 * count + 1; }
+//! Places of bytes that are added together: lists are filled up to multiples with zeros.
+constexpr int64_t kPLACES_TOGETHER = 4;
+//! Places behind a list of bytes that may be written to.
+constexpr int64_t kBEHIND = 64;
+//! The room that a list of `count` bytes takes: 255 may be split in three.
+constexpr int64_t placesOf(int64_t count) { return 3 * count + kBEHIND; }
 
 //! The most rows of a dense product.
 constexpr int64_t kDENSE_ROWS = 6;
@@ -99,10 +80,15 @@ struct ByteLoops
     int32_t largestDense; //!< the largest activation of a dense product; 0: there is none
 
     Count (*count)(uint8_t const* x, int64_t count);
-    //! List `count` bytes whose weight rows are `stride` apart.
-    void (*list)(uint8_t const* x, int64_t count, int64_t stride, ByteList& list);
-    //! sums[column] = the sum over all taps, of up to `tile` columns from `first` on.
-    void (*addListed)(ByteTap const* taps, int64_t count, int64_t first, int64_t columns, int32_t* sums);
+    //! Append the places of `count` bytes, the first of which is `first` in the list.
+    void (*list)(uint8_t const* x, int64_t count, int64_t first, ByteList& list);
+    //! Places of another list, whose first input is `input` here.
+    void (*append)(ByteList const& list, uint32_t input, ByteList& to);
+    //! Where the weight of a column lies in its tile of so many columns.
+    int64_t (*placeOf)(int64_t column, int64_t columns);
+    //! The sums over `places` of a list, whole kPLACES_TOGETHER: those from 0 on begin sums, others go on with them.
+    //! `packed`: the weights of up to `tile` columns, input by input.
+    void (*addListed)(ByteList const& list, Range const& places, int8_t const* packed, int64_t columns, int32_t* sums);
     //! sums[row * stride + column] of up to kDENSE_ROWS rows of 4 `quads` bytes that are at most `largest`,
     //! and of `panels` panels that lie 4 `quads` times `panel` weights apart.
     void (*multiply)(uint8_t const* const* rows, int64_t count, int64_t quads, int32_t largest, int8_t const* packed,

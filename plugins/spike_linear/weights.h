@@ -28,7 +28,6 @@ public:
     using W = typename Kind::W;
     using Sum = typename Kind::Sum;
     using List = typename Kind::List;
-    using Tap = typename Kind::Tap;
 
     //! `taps`: how many rows of the same list are added to others, as in a convolution.
     Weights(W const* weights, int64_t inputs, int64_t columns, int64_t taps);
@@ -38,7 +37,7 @@ public:
     //! Columns, padded to what vectors take.
     int64_t paddedColumns() const { return mPaddedColumns; }
     //! The weights of an input.
-    W const* row(int64_t input) const { return mRows + input * mStride; }
+    W const* row(int64_t input) const { return mRows + input * mColumns; }
     typename Kind::Loops const& loops() const { return *mLoops; }
     //! Inputs of a dense row: a multiple of what products take at a time, zeros behind.
     int64_t denseInputs() const { return mDenseInputs; }
@@ -62,21 +61,20 @@ public:
 
     //! List `inputs` activations.
     void list(X const* x, int64_t inputs, List& list) const;
-    //! To add a list whose first activation is the layer's `input`th.
-    Tap tap(List const* list, int64_t input) const;
 
     //! Columns that addListed and multiply take at a time, from `first` on.
     Columns listedTile(int64_t first) const;
     Columns denseTile(int64_t first) const;
 
-    //! Of bytes: sums[column] = the sum over all taps.
-    void addListed(Tap const* taps, int64_t count, Columns const& tile, Sum* sums) const;
+    //! Without the columns that are padding.
+    Columns real(Columns const& tile) const { return {tile.first, std::min(tile.count, mColumns - tile.first)}; }
+
+    //! Of bytes: the sums over `places` of a list; those from 0 on begin sums, others go on with them.
+    void addListed(List const& list, Range const& places, Columns const& tile, Sum* sums) const;
     //! Of floats: sums[column] += the sum over `places` of a list.
-    void addListed(Tap const& tap, Range const& places, Columns const& tile, Sum* sums) const;
-    //! Bring the weights of bytes in a tile closer.
-    void fetchListed(Columns const& tile) const;
-    //! The weights of floats that follow those of so many inputs in a tile.
-    Ahead afterListed(int64_t input, int64_t inputs, Columns const& tile) const;
+    void addListed(FloatTap const& tap, Range const& places, Columns const& tile, Sum* sums) const;
+    //! The weights that follow those of so many inputs in a tile, in parts.
+    Ahead afterListed(int64_t input, int64_t inputs, Columns const& tile, int64_t parts) const;
 
     //! Inputs that multiply takes at a time, from `first` on: as many as a tile of weights stays in the caches.
     Range denseRange(int64_t first) const;
@@ -88,7 +86,6 @@ private:
     static constexpr int64_t kFEW = 2; //!< one row of so many
     static constexpr double kALMOST_EMPTY = 8.0;
 
-    void copyRows();
     W const* packed() const;
     bool tooLarge(Count const& count) const;
 
@@ -96,14 +93,12 @@ private:
     int64_t mInputs;
     int64_t mColumns;
     int64_t mPaddedColumns;
-    int64_t mStride; //!< of rows
     int64_t mDenseInputs;
     bool mMultiplies;
     int64_t mListedTile;
     double mBreakEven;
     W const* mRows;
-    //! Of bytes: the rows, where those given do not lie as vectors take them. Of floats: for every listed tile
-    //! and input the weight of each column.
+    //! For every listed tile and input the weight of each column.
     WeightMemory<W> mListed;
     //! The weights once more, in the order of dense products; made when the first row is dense.
     mutable WeightMemory<W> mPacked;
@@ -111,17 +106,13 @@ private:
 };
 
 template <>
-void Weights<Bytes>::list(X const* x, int64_t inputs, List& list) const;
+void Weights<Bytes>::list(uint8_t const* x, int64_t inputs, ByteList& list) const;
 template <>
-void Weights<Floats>::list(X const* x, int64_t inputs, List& list) const;
+void Weights<Floats>::list(float const* x, int64_t inputs, FloatList& list) const;
 template <>
-ByteTap Weights<Bytes>::tap(List const* list, int64_t input) const;
+void Weights<Bytes>::addListed(ByteList const& list, Range const& places, Columns const& tile, int32_t* sums) const;
 template <>
-FloatTap Weights<Floats>::tap(List const* list, int64_t input) const;
-template <>
-void Weights<Bytes>::addListed(Tap const* taps, int64_t count, Columns const& tile, Sum* sums) const;
-template <>
-void Weights<Floats>::addListed(Tap const& tap, Range const& places, Columns const& tile, Sum* sums) const;
+void Weights<Floats>::addListed(FloatTap const& tap, Range const& places, Columns const& tile, float* sums) const;
 
 extern template class Weights<Bytes>;
 extern template class Weights<Floats>;

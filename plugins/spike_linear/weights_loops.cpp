@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string.h>
 #include <type_traits>
+#include <vector>
 
 namespace spikehalt
 {
@@ -37,25 +38,44 @@ void pack(Weights<Bytes> const& weights, int8_t* out)
             {
                 for (int64_t k = first; k < first + kQUAD; ++k)
                 {
-                    *out++ = k < weights.inputs() ? weights.row(k)[column] : int8_t{0};
+                    bool const real = k < weights.inputs() && column < weights.columns();
+                    *out++ = real ? weights.row(k)[column] : int8_t{0};
                 }
             }
         }
     }
 }
 
-//! For every tile of columns and input: the weight of each column, zeros behind.
-template <typename Tile>
-void packTiles(Weights<Floats> const& weights, Tile const& tileAt, float* out)
+int64_t placeOf(ByteLoops const& loops, int64_t column, int64_t columns)
 {
+    return loops.placeOf(column, columns);
+}
+
+int64_t placeOf(FloatLoops const&, int64_t column, int64_t)
+{
+    return column;
+}
+
+//! For every tile of columns and input: the weight of each column, zeros behind.
+template <typename Kind, typename Tile>
+void packTiles(Weights<Kind> const& weights, Tile const& tileAt, typename Kind::W* out)
+{
+    std::vector<size_t> places(static_cast<size_t>(tileAt(0).count));
     for (int64_t first = 0; first < weights.paddedColumns();)
     {
         Columns const tile = tileAt(first);
         int64_t const real = std::min(tile.count, weights.columns() - first);
+        for (int64_t column = 0; column < tile.count; ++column)
+        {
+            places[static_cast<size_t>(column)] = static_cast<size_t>(placeOf(weights.loops(), column, tile.count));
+        }
         for (int64_t k = 0; k < weights.inputs(); ++k, out += tile.count)
         {
-            std::copy(weights.row(k) + first, weights.row(k) + first + real, out);
-            std::fill(out + real, out + tile.count, 0.0F);
+            for (int64_t column = 0; column < tile.count; ++column)
+            {
+                size_t const place = places[static_cast<size_t>(column)];
+                out[place] = column < real ? weights.row(k)[first + column] : typename Kind::W{0};
+            }
         }
         first += tile.count;
     }
@@ -87,41 +107,14 @@ Weights<Kind>::Weights(W const* weights, int64_t inputs, int64_t columns, int64_
     , mInputs(inputs)
     , mColumns(columns)
     , mPaddedColumns(roundedUp(columns, mLoops->unit))
-    , mStride(columns)
     , mDenseInputs(kOF_BYTES<Kind> ? roundedUp(inputs, kQUAD) : inputs)
     , mMultiplies(mLoops->multiply != nullptr)
     , mListedTile(listedColumns(*mLoops, inputs, mPaddedColumns))
     , mBreakEven(breakEven<Kind>(columns, taps))
     , mRows(weights)
 {
-    if constexpr (kOF_BYTES<Kind>)
-    {
-        bool const aligned = reinterpret_cast<uintptr_t>(weights) % kLINE == 0;
-        if (mPaddedColumns != columns || !aligned)
-        {
-            copyRows();
-        }
-    }
-    else
-    {
-        mListed = WeightMemory<W>(inputs * mPaddedColumns);
-        packTiles(*this, [this](int64_t first) { return listedTile(first); }, mListed.data());
-    }
-}
-
-//! Rows that are padded, on cache lines.
-template <typename Kind>
-void Weights<Kind>::copyRows()
-{
-    mListed = WeightMemory<W>(mInputs * mPaddedColumns);
-    for (int64_t k = 0; k < mInputs; ++k)
-    {
-        W* const copy = mListed.data() + k * mPaddedColumns;
-        std::copy(row(k), row(k) + mColumns, copy);
-        std::fill(copy + mColumns, copy + mPaddedColumns, W{0});
-    }
-    mRows = mListed.data();
-    mStride = mPaddedColumns;
+    mListed = WeightMemory<W>(inputs * mPaddedColumns);
+    packTiles(*this, [this](int64_t first) { return listedTile(first); }, mListed.data());
 }
 
 template <typename Kind>
@@ -171,57 +164,38 @@ Columns Weights<Kind>::denseTile(int64_t first) const
 }
 
 template <>
-void Weights<Bytes>::list(X const* x, int64_t inputs, List& list) const
+void Weights<Bytes>::list(uint8_t const* x, int64_t inputs, ByteList& list) const
 {
-    mLoops->list(x, inputs, mStride, list);
+    list.count = 0;
+    list.largest = 0;
+    mLoops->list(x, inputs, 0, list);
 }
 
 template <>
-void Weights<Floats>::list(X const* x, int64_t inputs, List& list) const
+void Weights<Floats>::list(float const* x, int64_t inputs, FloatList& list) const
 {
     mLoops->list(x, inputs, list);
 }
 
 template <>
-ByteTap Weights<Bytes>::tap(List const* list, int64_t input) const
+void Weights<Bytes>::addListed(ByteList const& list, Range const& places, Columns const& tile, int32_t* sums) const
 {
-    return {list, row(input)};
+    mLoops->addListed(list, places, mListed.data() + tile.first * mInputs, tile.count, sums);
 }
 
 template <>
-FloatTap Weights<Floats>::tap(List const* list, int64_t input) const
-{
-    return {list, input};
-}
-
-template <>
-void Weights<Bytes>::addListed(Tap const* taps, int64_t count, Columns const& tile, Sum* sums) const
-{
-    mLoops->addListed(taps, count, tile.first, tile.count, sums);
-}
-
-template <>
-void Weights<Floats>::addListed(Tap const& tap, Range const& places, Columns const& tile, Sum* sums) const
+void Weights<Floats>::addListed(FloatTap const& tap, Range const& places, Columns const& tile, float* sums) const
 {
     float const* const packed = mListed.data() + tile.first * mInputs + tap.input * tile.count;
     mLoops->addListed(*tap.list, places, packed, tile.count, sums);
 }
 
 template <typename Kind>
-void Weights<Kind>::fetchListed(Columns const& tile) const
-{
-    for (int64_t input = 0; input < mInputs; ++input)
-    {
-        Ahead(row(input) + tile.first, tile.count * static_cast<int64_t>(sizeof(W))).fetch(0, 1);
-    }
-}
-
-template <typename Kind>
-Ahead Weights<Kind>::afterListed(int64_t input, int64_t inputs, Columns const& tile) const
+Ahead Weights<Kind>::afterListed(int64_t input, int64_t inputs, Columns const& tile, int64_t parts) const
 {
     int64_t const behind = tile.first * mInputs + (input + inputs) * tile.count;
     int64_t const count = std::min(inputs * tile.count, mInputs * mPaddedColumns - behind);
-    return {mListed.data() + behind, count * static_cast<int64_t>(sizeof(W))};
+    return {mListed.data() + behind, count * static_cast<int64_t>(sizeof(W)), parts};
 }
 
 template <typename Kind>

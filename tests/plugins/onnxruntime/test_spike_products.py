@@ -14,16 +14,18 @@ from plugins.spike_linear import spike_linear, spike_linear_integer
 from tests.plugins import samples
 from tests.plugins.onnxruntime.nodes import Native, assert_equal
 
-# Rows, inputs, outputs: on both sides of the edges of groups of rows, blocks of bytes and tiles.
+# Rows, inputs, outputs: on both sides of the edges of groups of rows, blocks of bytes, blocks of inputs (one up to
+# 1,295, two up to 2,159) and tiles.
 LINEAR = [
     (0, 3, 2), (1, 1, 1), (5, 63, 31), (6, 64, 32), (7, 65, 33), (24, 100, 64),
     (25, 130, 65), (49, 40, 385), (13, 260, 96), (2, 4096, 3), (9, 3456, 200),
+    (3, 1295, 33), (3, 1296, 64), (3, 1297, 96), (4, 2161, 97),
 ]  # fmt: skip
 CONV = [
     (0, 3, 3, 2, 4), (1, 1, 1, 1, 1), (2, 1, 5, 3, 7), (1, 5, 1, 7, 33), (2, 8, 9, 24, 48),
-    (1, 33, 2, 16, 96), (3, 3, 65, 2, 3),
+    (1, 33, 2, 16, 96), (3, 3, 65, 2, 3), (1, 4, 5, 145, 40), (1, 3, 4, 384, 70),
 ]  # fmt: skip
-DENSITIES = (0.0, 0.05, 0.5, 1.0)
+DENSITIES = (0.0, 0.05, 0.2, 0.5, 1.0)
 
 
 @pytest.mark.parametrize("size", LINEAR, ids=str)
@@ -121,7 +123,7 @@ def run_in_process(native, **variables):
 
 if __name__ == "__main__":
     library = Native(sys.argv[1])
-    for each in LINEAR[4:7]:
+    for each in (*LINEAR[4:7], LINEAR[-1]):
         check_linear(library, each)
-    for each in CONV[3:6]:
+    for each in (*CONV[3:6], CONV[-2]):
         check_conv(library, each)

@@ -69,22 +69,44 @@ std::vector<Sum> naive(X const* x, std::vector<W> const& weights, int64_t inputs
     return sums;
 }
 
+//! A list of up to so many inputs.
 struct Room
 {
-    std::vector<uint32_t> offsets;
+    std::vector<uint32_t> inputs;
     std::vector<uint8_t> values;
-    std::vector<Segment> segments;
     ByteList list;
 
-    explicit Room(int64_t inputs)
-        : offsets(static_cast<size_t>(placesOf(inputs)))
-        , values(static_cast<size_t>(placesOf(inputs)))
-        , segments(static_cast<size_t>(segmentsOf(inputs)))
-        , list{offsets.data(), values.data(), segments.data(), 0}
+    explicit Room(int64_t count)
+        : inputs(static_cast<size_t>(placesOf(count)))
+        , values(static_cast<size_t>(placesOf(count)))
+        , list{inputs.data(), values.data(), 0, 0}
     {
+    }
+
+    void fillUp()
+    {
+        for (; list.count % kPLACES_TOGETHER != 0; ++list.count)
+        {
+            list.inputs[list.count] = list.inputs[list.count - 1];
+            list.values[list.count] = 0;
+        }
     }
 };
 
+//! As tiles lie in memory.
+std::vector<int8_t> packedTile(ByteLoops const& loops, std::vector<int8_t> const& weights, int64_t columns)
+{
+    std::vector<int8_t> packed(weights.size(), 1);
+    for (size_t at = 0; at < weights.size(); ++at)
+    {
+        int64_t const row = static_cast<int64_t>(at) / columns;
+        int64_t const place = loops.placeOf(static_cast<int64_t>(at) % columns, columns);
+        packed[static_cast<size_t>(row * columns + place)] = weights[at];
+    }
+    return packed;
+}
+
+//! The list of a row stands for the inputs of a layer twice, the second time behind `inputs` others.
 void checkListed(ByteLoops const& loops, char const* set, int64_t inputs, uint32_t percent, uint32_t highest, bool extreme)
 {
     std::vector<uint8_t> const x = activations<uint8_t>(inputs, percent, highest);
@@ -97,20 +119,25 @@ void checkListed(ByteLoops const& loops, char const* set, int64_t inputs, uint32
         largest = each > largest ? each : largest;
     }
     expect(count.nonZero == nonZero && count.largest == largest, set, "count", inputs, percent);
+    constexpr int64_t kFIRST = 5;
+    Room room(inputs);
+    loops.list(x.data(), inputs, kFIRST, room.list);
+    Room twice(2 * inputs);
+    loops.append(room.list, static_cast<uint32_t>(-kFIRST), twice.list);
+    loops.append(room.list, static_cast<uint32_t>(inputs - kFIRST), twice.list);
+    expect(twice.list.count == 2 * room.list.count && room.list.count >= nonZero, set, "list", inputs, percent);
+    twice.fillUp();
+    std::vector<uint8_t> both = x;
+    both.insert(both.end(), x.begin(), x.end());
+    int64_t const middle = twice.list.count / 2 / kPLACES_TOGETHER * kPLACES_TOGETHER;
     for (int64_t columns = loops.unit; columns <= loops.tile; columns += loops.unit)
     {
-        std::vector<int8_t> const weights = weightsOf<int8_t>(inputs * columns, extreme);
-        Room room(inputs);
-        loops.list(x.data(), inputs, columns, room.list);
-        ByteTap const taps[2] = {{&room.list, weights.data()}, {&room.list, weights.data()}};
+        std::vector<int8_t> const weights = weightsOf<int8_t>(2 * inputs * columns, extreme);
+        std::vector<int8_t> const packed = packedTile(loops, weights, columns);
         std::vector<int32_t> sums(static_cast<size_t>(columns), -1);
-        loops.addListed(taps, 2, 0, columns, sums.data()); // twice: a second tap goes on where the first ended
-        std::vector<int32_t> wanted = naive<int32_t>(x.data(), weights, inputs, columns);
-        for (int32_t& each : wanted)
-        {
-            each *= 2;
-        }
-        expect(sums == wanted, set, "addListed", inputs, columns);
+        loops.addListed(twice.list, {0, middle}, packed.data(), columns, sums.data());
+        loops.addListed(twice.list, {middle, twice.list.count}, packed.data(), columns, sums.data());
+        expect(sums == naive<int32_t>(both.data(), weights, 2 * inputs, columns), set, "addListed", inputs, columns);
     }
 }
 
@@ -213,7 +240,7 @@ void check(ByteLoops const& bytes, FloatLoops const& floats, char const* set)
     {
         for (uint32_t const highest : {1, 7, 127, 129, 255})
         {
-            for (uint32_t const percent : {0, 10, 50, 100})
+            for (uint32_t const percent : {0, 3, 10, 50, 100})
             {
                 checkListed(bytes, set, inputs, percent, highest, false);
             }
@@ -234,10 +261,10 @@ void check(ByteLoops const& bytes, FloatLoops const& floats, char const* set)
     {
         std::vector<int8_t> const weights(static_cast<size_t>(kLONGEST * bytes.unit), weight);
         Room room(kLONGEST);
-        bytes.list(x.data(), kLONGEST, bytes.unit, room.list);
-        ByteTap const tap{&room.list, weights.data()};
+        bytes.list(x.data(), kLONGEST, 0, room.list);
+        room.fillUp();
         std::vector<int32_t> sums(static_cast<size_t>(bytes.unit));
-        bytes.addListed(&tap, 1, 0, bytes.unit, sums.data());
+        bytes.addListed(room.list, {0, room.list.count}, weights.data(), bytes.unit, sums.data());
         expect(sums[0] == 255 * weight * kLONGEST && sums.back() == sums[0], set, "limit", weight, sums[0]);
     }
     std::printf("%s\n", set);
