@@ -295,7 +295,8 @@ public:
             context.split((rows + kROWS_TOGETHER - 1) / kROWS_TOGETHER, work, [&](int64_t, int64_t first, int64_t end) {
                 Convolution<Kind> convolution(Scratch::empty(), weights, images, pixels);
                 int64_t const last = std::min(end * kROWS_TOGETHER, rows);
-                convolution.run(first * kROWS_TOGETHER, last, [&](int64_t pixel, Columns const& tile, auto const* sums) {
+                convolution.run(
+                    first * kROWS_TOGETHER, last, [&](int64_t pixel, Columns const& tile, auto const* sums) {
                     finish(sums, bias, tile, out + pixel * columns);
                 });
             });

@@ -31,23 +31,33 @@ int64_t countFloats(float const* x, int64_t count)
     return at < count ? nonZero + __builtin_popcount(lastNonZero<V>(x + at, count - at)) : nonZero;
 }
 
+//! Appends the inputs of a vector that the mask names to so many places; returns how many there are then.
+SPIKEHALT_INLINE int32_t appendFloats(float const* x, int64_t first, uint32_t mask, int32_t places, FloatList& list)
+{
+    for (; mask != 0; mask &= mask - 1)
+    {
+        int64_t const at = first + __builtin_ctz(mask);
+        list.inputs[places] = static_cast<uint32_t>(at);
+        list.values[places] = x[at];
+        ++places;
+    }
+    list.ends[first / kLISTED_INPUTS] = places;
+    return places;
+}
+
 template <typename V>
 void listFloats(float const* x, int64_t count, FloatList& list)
 {
     static_assert(kLISTED_INPUTS % V::kFLOATS == 0, "a vector lies in one group");
     int32_t places = 0;
-    for (int64_t first = 0; first < count; first += V::kFLOATS)
+    int64_t first = 0;
+    for (; first + V::kFLOATS <= count; first += V::kFLOATS)
     {
-        bool const whole = first + V::kFLOATS <= count;
-        uint32_t mask = whole ? V::nonZero(x + first) : lastNonZero<V>(x + first, count - first);
-        for (; mask != 0; mask &= mask - 1)
-        {
-            int64_t const at = first + __builtin_ctz(mask);
-            list.inputs[places] = static_cast<uint32_t>(at);
-            list.values[places] = x[at];
-            ++places;
-        }
-        list.ends[first / kLISTED_INPUTS] = places;
+        places = appendFloats(x, first, V::nonZero(x + first), places, list);
+    }
+    if (first < count)
+    {
+        places = appendFloats(x, first, lastNonZero<V>(x + first, count - first), places, list);
     }
     list.count = places;
 }

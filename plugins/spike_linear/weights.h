@@ -49,7 +49,8 @@ public:
     {
         double const most = mBreakEven * static_cast<double>(mInputs);
         int64_t const sparse
-            = std::count_if(counts, counts + rows, [&](Count const& each) { return static_cast<double>(each.nonZero) <= most; });
+            = std::count_if(
+                counts, counts + rows, [&](Count const& each) { return static_cast<double>(each.nonZero) <= most; });
         return kFEW * sparse < rows ? most / kALMOST_EMPTY : most;
     }
 
