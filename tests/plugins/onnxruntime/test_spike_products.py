@@ -14,8 +14,8 @@ from plugins.spike_linear import spike_linear, spike_linear_integer
 from tests.plugins import samples
 from tests.plugins.onnxruntime.nodes import Native, assert_equal
 
-# Rows, inputs, outputs: on both sides of the edges of groups of rows, blocks of bytes, blocks of inputs (one up to
-# 1,295, two up to 2,159) and tiles.
+# Rows, inputs, outputs: on both sides of the edges of groups of rows, blocks of bytes, blocks of
+# inputs (one up to 1,295, two up to 2,159) and tiles.
 LINEAR = [
     (0, 3, 2), (1, 1, 1), (5, 63, 31), (6, 64, 32), (7, 65, 33), (24, 100, 64),
     (25, 130, 65), (49, 40, 385), (13, 260, 96), (2, 4096, 3), (9, 3456, 200),
