@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -51,6 +52,6 @@ def workers(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "replay.npz"
         sample.save(path)
-        start = lambda name: setup.worker(name, path)  # noqa: E731
+        start = partial(setup.worker, replay=path)
         with started(names, start, console, os.cpu_count() or 1) as running:
             yield running

@@ -109,15 +109,15 @@ private:
     //! What follows is appended to the same arrays.
     void endOutput()
     {
-        if (mCount > 0 && latest().count == 0)
+        if (mCount == 0)
+        {
+            return;
+        }
+        if (latest().count == 0)
         {
             --mCount;
             mEmpty[mEmptyCount] = mOutputs[mCount].row;
             ++mEmptyCount;
-            return;
-        }
-        if (mCount == 0)
-        {
             return;
         }
         while (mBlock < mBlocks)

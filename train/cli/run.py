@@ -69,15 +69,11 @@ def load(name: str) -> TrainConfig:
 def run(arguments: argparse.Namespace) -> int:
     """Train."""
     config = read_changes(arguments.recipe, arguments)
-    require(
-        bool(arguments.start) or not arguments.new_head,
-        "--new-head replaces the classifier of a checkpoint: name it with --start",
-    )
-    require(
-        bool(arguments.start) or not arguments.all_phases,
-        "--all-phases begins with the weights of a checkpoint: name it with --start",
-    )
     anew = arguments.all_phases or arguments.new_head
+    require(
+        bool(arguments.start) or not anew,
+        "--all-phases and --new-head begin with the weights of a checkpoint: name it with --start",
+    )
     require(
         not (arguments.resume and (arguments.overwrite or anew)),
         "--resume goes on with a run: it has nothing to --overwrite, and needs neither "
