@@ -9,6 +9,13 @@
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #endif
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace spikehalt::ort
 {
@@ -24,6 +31,7 @@ struct Named
 constexpr Named kSETS[] = {
     {"dotprod", Instructions::kDOTPROD},
     {"neon", Instructions::kNEON},
+    {"amx", Instructions::kAMX},
     {"vnni", Instructions::kVNNI},
     {"avx512", Instructions::kAVX512},
     {"avx2", Instructions::kAVX2},
@@ -38,6 +46,31 @@ bool hasProducts()
     return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
 #else
     return true; // every processor of Apple's that runs macOS
+#endif
+}
+
+#endif
+
+#if defined(__x86_64__)
+
+//! Whether the CPU has tiles of bytes and the system lets this process use them: their state is large, so
+//! Linux wants to be asked.
+bool hasTiles()
+{
+#if defined(__linux__)
+    constexpr unsigned kLEAF = 7;
+    constexpr unsigned kTILES = 1U << 24;
+    constexpr unsigned kBYTES = 1U << 25;
+    constexpr long kASK = 0x1023;  // ARCH_REQ_XCOMP_PERM
+    constexpr long kTILE_DATA = 18;
+    unsigned a = 0;
+    unsigned b = 0;
+    unsigned c = 0;
+    unsigned d = 0;
+    bool const there = __get_cpuid_count(kLEAF, 0, &a, &b, &c, &d) != 0 && (d & kTILES) != 0 && (d & kBYTES) != 0;
+    return there && syscall(SYS_arch_prctl, kASK, kTILE_DATA) == 0;
+#else
+    return false;
 #endif
 }
 
@@ -76,6 +109,7 @@ bool runs(Instructions set)
     case Instructions::kAVX2: return avx2;
     case Instructions::kAVX512: return avx512;
     case Instructions::kVNNI: return avx512 && __builtin_cpu_supports("avx512vnni");
+    case Instructions::kAMX: return runs(Instructions::kVNNI) && hasTiles();
     default: return false;
     }
 #elif defined(__aarch64__)

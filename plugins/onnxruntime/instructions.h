@@ -26,6 +26,7 @@ enum class Instructions
     kAVX2,    //!< with FMA
     kAVX512,  //!< F, BW, DQ and VL
     kVNNI,    //!< AVX-512 with products of bytes
+    kAMX,     //!< and with tiles of them
     kNEON,
     kDOTPROD, //!< NEON with products of bytes
 };
@@ -34,7 +35,7 @@ enum class Instructions
 bool runs(Instructions set);
 
 //! The best set this CPU has, or the one that SPIKEHALT_INSTRUCTIONS names: plain, avx2, avx512, vnni,
-//! neon or dotprod. Throws OpError if it names none that the CPU has. It is read once.
+//! amx, neon or dotprod. Throws OpError if it names none that the CPU has. It is read once.
 Instructions instructions();
 
 //! Its name.

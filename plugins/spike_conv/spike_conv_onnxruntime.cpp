@@ -126,7 +126,6 @@ public:
         , mPixels(scratch, weights, images, x)
         , mBatch(scratch, weights, images.strip() * images.width, kTAPS)
         , mCounts(scratch.take<Count>(images.strip() * images.width))
-        , mPatches(scratch.take<X>(images.strip() * images.width * weights.denseInputs()))
     {
     }
 
@@ -180,9 +179,7 @@ private:
                 addTaps(row, column, window);
                 continue;
             }
-            X* const patch = mPatches + at * mWeights.denseInputs();
-            fillPatch(row, column, window, patch);
-            mBatch.multiply(pixel, patch, mCounts[at].largest);
+            fillPatch(row, column, window, mBatch.multiply(pixel, mCounts[at].largest));
         }
     }
 
@@ -245,7 +242,6 @@ private:
     Batch<Kind> mBatch;
     Count* mCounts; //!< of the outputs of a strip
     double mMostPlaces = 0.0;
-    X* mPatches;
 };
 
 template <typename Kind>

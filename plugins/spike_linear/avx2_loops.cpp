@@ -22,7 +22,7 @@ ByteLoops const& avx2ByteLoops()
 {
     static constexpr ByteLoops kLOOPS{
         Avx2::kUNIT, Avx2::kUNIT * Avx2::kTILE, Avx2::kPANEL, Avx2::kPANEL * Avx2::kPANELS,
-        Avx2::kLARGEST_DENSE, countBytes<Avx2>, listBytes<Avx2>, appendBytes, samePlace, addListedBytes<Avx2>,
+        kDENSE_ROWS, kDENSE_INPUTS, Avx2::kLARGEST_DENSE, countBytes<Avx2>, listBytes<Avx2>, appendBytes, samePlace, addListedBytes<Avx2>,
         multiplyBytes<Avx2>};
     return kLOOPS;
 }

@@ -30,7 +30,7 @@ ByteLoops const& avx512ByteLoops()
 {
     static constexpr ByteLoops kLOOPS{
         Avx2::kUNIT, Avx512::kUNIT * Avx512::kTILE, Avx512::kPANEL, Avx512::kPANEL * Avx512::kPANELS,
-        Avx512::kLARGEST_DENSE, countBytes<Avx512>, listBytes<Avx512>, appendBytes, samePlace, addListedAvx512,
+        kDENSE_ROWS, kDENSE_INPUTS, Avx512::kLARGEST_DENSE, countBytes<Avx512>, listBytes<Avx512>, appendBytes, samePlace, addListedAvx512,
         multiplyBytes<Avx512>};
     return kLOOPS;
 }

@@ -119,7 +119,8 @@ private:
         mBatch.clear();
         for (int64_t row = 0; row < kROWS<Kind>; ++row)
         {
-            mBatch.multiply(row, mX.data() + row * mWeights.inputs(), kHIGHEST);
+            X const* const x = mX.data() + row * mWeights.inputs();
+            std::copy(x, x + mWeights.inputs(), mBatch.multiply(row, kHIGHEST));
         }
         mBatch.run([](int64_t, Columns const&, auto const*) {});
     }

@@ -17,7 +17,7 @@ constexpr int32_t kIN_16_BITS = 127;
 
 //! Sums move to 32 bits before 16 can overflow.
 template <typename V, int R, int C>
-void multiplyIn16(uint8_t const* const* rows, int64_t quads, int32_t largest, int8_t const* packed,
+void multiplyIn16(uint8_t const* rows, int64_t quads, int32_t largest, int8_t const* packed,
     int64_t panelBytes, int32_t* sums, int64_t stride)
 {
     typename V::Vector totals[R][C];
@@ -53,7 +53,7 @@ void multiplyIn16(uint8_t const* const* rows, int64_t quads, int32_t largest, in
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r)
             {
-                typename V::Vector const x = V::quad(rows[r] + 4 * q);
+                typename V::Vector const x = V::quad(rows + 4 * (r * quads + q));
 #pragma GCC unroll 8
                 for (int c = 0; c < C; ++c)
                 {
@@ -80,7 +80,7 @@ void multiplyIn16(uint8_t const* const* rows, int64_t quads, int32_t largest, in
 
 //! Where the instruction set adds products of bytes in 32 bits.
 template <typename V, int R, int C>
-void multiplyIn32(uint8_t const* const* rows, int64_t quads, int32_t, int8_t const* packed, int64_t panelBytes,
+void multiplyIn32(uint8_t const* rows, int64_t quads, int32_t, int8_t const* packed, int64_t panelBytes,
     int32_t* sums, int64_t stride)
 {
     typename V::Vector totals[R][C];
@@ -104,7 +104,7 @@ void multiplyIn32(uint8_t const* const* rows, int64_t quads, int32_t, int8_t con
 #pragma GCC unroll 8
         for (int r = 0; r < R; ++r)
         {
-            typename V::Vector const x = V::quad(rows[r] + 4 * q);
+            typename V::Vector const x = V::quad(rows + 4 * (r * quads + q));
 #pragma GCC unroll 8
             for (int c = 0; c < C; ++c)
             {
@@ -124,7 +124,7 @@ void multiplyIn32(uint8_t const* const* rows, int64_t quads, int32_t, int8_t con
 }
 
 template <typename V, int R, int C>
-SPIKEHALT_INLINE void multiplyTile(uint8_t const* const* rows, int64_t quads, int32_t largest, int8_t const* packed,
+SPIKEHALT_INLINE void multiplyTile(uint8_t const* rows, int64_t quads, int32_t largest, int8_t const* packed,
     int64_t panelBytes, int32_t* sums, int64_t stride)
 {
     if constexpr (V::kPRODUCTS_IN_32)
@@ -138,7 +138,7 @@ SPIKEHALT_INLINE void multiplyTile(uint8_t const* const* rows, int64_t quads, in
 }
 
 template <typename V, int C, int R = kDENSE_ROWS>
-void multiplyRowsOf(uint8_t const* const* rows, int64_t count, int64_t quads, int32_t largest, int8_t const* packed,
+void multiplyRowsOf(uint8_t const* rows, int64_t count, int64_t quads, int32_t largest, int8_t const* packed,
     int64_t panelBytes, int32_t* sums, int64_t stride)
 {
     if constexpr (R > 1)
@@ -153,7 +153,7 @@ void multiplyRowsOf(uint8_t const* const* rows, int64_t count, int64_t quads, in
 }
 
 template <typename V, int C = V::kPANELS>
-void multiplyBytes(uint8_t const* const* rows, int64_t count, int64_t quads, int32_t largest, int8_t const* packed,
+void multiplyBytes(uint8_t const* rows, int64_t count, int64_t quads, int32_t largest, int8_t const* packed,
     int64_t panels, int32_t* sums, int64_t stride)
 {
     if constexpr (C > 1)

@@ -104,7 +104,7 @@ void addListedFloats(FloatList const& list, Range const& places, float const* pa
 }
 
 template <typename V, int R, int C>
-void multiplyFloatTile(float const* const* rows, Range const& inputs, float const* packed,
+void multiplyFloatTile(float const* rows, int64_t apart, Range const& inputs, float const* packed,
     float* sums, int64_t stride)
 {
     typename V::Vector totals[R][C];
@@ -128,7 +128,7 @@ void multiplyFloatTile(float const* const* rows, Range const& inputs, float cons
 #pragma GCC unroll 8
         for (int r = 0; r < R; ++r)
         {
-            typename V::Vector const x = V::all(rows[r][k]);
+            typename V::Vector const x = V::all(rows[r * apart + k]);
 #pragma GCC unroll 8
             for (int c = 0; c < C; ++c)
             {
@@ -148,33 +148,33 @@ void multiplyFloatTile(float const* const* rows, Range const& inputs, float cons
 }
 
 template <typename V, int C, int R = kDENSE_ROWS>
-void multiplyFloatRows(float const* const* rows, int64_t count, Range const& inputs, float const* packed,
+void multiplyFloatRows(float const* rows, int64_t count, int64_t apart, Range const& inputs, float const* packed,
     float* sums, int64_t stride)
 {
     if constexpr (R > 1)
     {
         if (count < R)
         {
-            multiplyFloatRows<V, C, R - 1>(rows, count, inputs, packed, sums, stride);
+            multiplyFloatRows<V, C, R - 1>(rows, count, apart, inputs, packed, sums, stride);
             return;
         }
     }
-    multiplyFloatTile<V, R, C>(rows, inputs, packed, sums, stride);
+    multiplyFloatTile<V, R, C>(rows, apart, inputs, packed, sums, stride);
 }
 
 template <typename V, int C = V::kDENSE_TILE>
-void multiplyFloats(float const* const* rows, int64_t count, Range const& inputs, float const* packed,
+void multiplyFloats(float const* rows, int64_t count, int64_t apart, Range const& inputs, float const* packed,
     int64_t columns, float* sums, int64_t stride)
 {
     if constexpr (C > 1)
     {
         if (columns < C * V::kFLOATS)
         {
-            multiplyFloats<V, C - 1>(rows, count, inputs, packed, columns, sums, stride);
+            multiplyFloats<V, C - 1>(rows, count, apart, inputs, packed, columns, sums, stride);
             return;
         }
     }
-    multiplyFloatRows<V, C>(rows, count, inputs, packed, sums, stride);
+    multiplyFloatRows<V, C>(rows, count, apart, inputs, packed, sums, stride);
 }
 
 template <typename V>

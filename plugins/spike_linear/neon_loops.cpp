@@ -115,7 +115,7 @@ struct NeonFloats
 
 ByteLoops const& neonByteLoops()
 {
-    static constexpr ByteLoops kLOOPS{Neon::kUNIT, Neon::kUNIT * Neon::kTILE, Neon::kUNIT, 0, 0, countBytes<Neon>,
+    static constexpr ByteLoops kLOOPS{Neon::kUNIT, Neon::kUNIT * Neon::kTILE, Neon::kUNIT, 0, 0, 0, 0, countBytes<Neon>,
         listBytes<Neon>, appendBytes, samePlace, addListedBytes<Neon>, nullptr};
     return kLOOPS;
 }

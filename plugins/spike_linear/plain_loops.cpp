@@ -113,7 +113,7 @@ struct PlainFloats
 
 ByteLoops const& plainByteLoops()
 {
-    static constexpr ByteLoops kLOOPS{Plain::kUNIT, Plain::kUNIT * Plain::kTILE, Plain::kUNIT, 0, 0,
+    static constexpr ByteLoops kLOOPS{Plain::kUNIT, Plain::kUNIT * Plain::kTILE, Plain::kUNIT, 0, 0, 0, 0,
         countBytes<Plain>, listBytes<Plain>, appendBytes, samePlace, addListedBytes<Plain>, nullptr};
     return kLOOPS;
 }
@@ -132,6 +132,7 @@ ByteLoops const& byteLoops()
     case ort::Instructions::kAVX2: return avx2ByteLoops();
     case ort::Instructions::kAVX512: return avx512ByteLoops();
     case ort::Instructions::kVNNI: return vnniByteLoops();
+    case ort::Instructions::kAMX: return amxByteLoops();
 #elif defined(__aarch64__)
     case ort::Instructions::kNEON: return neonByteLoops();
     case ort::Instructions::kDOTPROD: return dotprodByteLoops();
@@ -147,7 +148,8 @@ FloatLoops const& floatLoops()
 #if defined(__x86_64__)
     case ort::Instructions::kAVX2: return avx2FloatLoops();
     case ort::Instructions::kAVX512:
-    case ort::Instructions::kVNNI: return avx512FloatLoops();
+    case ort::Instructions::kVNNI:
+    case ort::Instructions::kAMX: return avx512FloatLoops();
 #elif defined(__aarch64__)
     case ort::Instructions::kNEON:
     case ort::Instructions::kDOTPROD: return neonFloatLoops();

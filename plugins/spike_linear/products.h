@@ -34,7 +34,7 @@ private:
 //! Rows that a thread is given at least: a multiple of kDENSE_ROWS.
 constexpr int64_t kFEWEST_ROWS = 24;
 //! Rows that it takes at once, which share the weights in its caches: a multiple of kFEWEST_ROWS.
-constexpr int64_t kROWS_AT_ONCE = 72;
+constexpr int64_t kROWS_AT_ONCE = 96;
 
 //! Outputs of a layer that are sorted into listed and dense ones, and the memory to compute them.
 template <typename Kind>
@@ -49,7 +49,7 @@ public:
         : mWeights(weights)
         , mListed(scratch, weights, rows, taps)
         , mDenseSums(scratch.take<Sum>(rows * weights.denseTile(0).count))
-        , mDense(scratch.take<X const*>(rows))
+        , mDense(scratch.take<X>(weights.denseInputs() * rows))
         , mDenseRows(scratch.take<int64_t>(rows))
     {
     }
@@ -58,6 +58,7 @@ public:
     {
         mListed.clear();
         mDenseCount = 0;
+        mDenseFirst = mDense;
         mLargest = 0;
     }
 
@@ -67,12 +68,24 @@ public:
     //! Add the weights from `input` on of a list to the output begun last.
     void addTap(typename Kind::List const* list, int64_t input) { mListed.addTap(list, input); }
 
-    void multiply(int64_t row, X const* x, int32_t largest)
+    //! Where to write the activations of an output that is multiplied: denseInputs(), none above `largest`.
+    X* multiply(int64_t row, int32_t largest)
     {
-        mDense[mDenseCount] = x;
         mDenseRows[mDenseCount] = row;
-        ++mDenseCount;
         mLargest = std::max(mLargest, largest);
+        return mDense + mDenseCount++ * mWeights.denseInputs();
+    }
+
+    //! All outputs are multiplied, and their activations lie one behind the other at `x`.
+    void multiplyAll(X const* x, int64_t row, int64_t count, int32_t largest)
+    {
+        for (int64_t i = 0; i < count; ++i)
+        {
+            mDenseRows[i] = row + i;
+        }
+        mDenseFirst = x;
+        mDenseCount = count;
+        mLargest = largest;
     }
 
     //! Compute all; `finish(row, columns, sums)` gets the sums of each row and tile.
@@ -93,7 +106,7 @@ private:
             for (int64_t input = 0; input < mWeights.denseInputs();)
             {
                 Range const inputs = mWeights.denseRange(input);
-                multiplyAll(inputs, tile);
+                multiplyRange(inputs, tile);
                 input = inputs.end;
             }
             for (int64_t i = 0; i < mDenseCount; ++i)
@@ -104,13 +117,13 @@ private:
         }
     }
 
-    void multiplyAll(Range const& inputs, Columns const& tile)
+    void multiplyRange(Range const& inputs, Columns const& tile)
     {
-        for (int64_t row = 0; row < mDenseCount; row += kDENSE_ROWS)
+        for (int64_t row = 0; row < mDenseCount; row += mWeights.denseRows())
         {
-            int64_t const count = std::min(kDENSE_ROWS, mDenseCount - row);
-            mWeights.multiply(
-                mDense + row, count, mLargest, inputs, tile, mDenseSums + row * tile.count, tile.count);
+            int64_t const count = std::min(mWeights.denseRows(), mDenseCount - row);
+            X const* const first = mDenseFirst + row * mWeights.denseInputs();
+            mWeights.multiply(first, count, mLargest, inputs, tile, mDenseSums + row * tile.count, tile.count);
         }
     }
 
@@ -119,7 +132,8 @@ private:
     Weights<Kind> const& mWeights;
     ListedOutputs mListed;
     Sum* mDenseSums;
-    X const** mDense;
+    X* mDense;
+    X const* mDenseFirst = mDense;
     int64_t* mDenseRows;
     int64_t mDenseCount = 0;
     int32_t mLargest = 0;

@@ -70,8 +70,8 @@ public:
             int64_t const groups = (x.shape[0] + kFEWEST_ROWS - 1) / kFEWEST_ROWS;
             int64_t const work = kFEWEST_ROWS * weights.inputs() * weights.columns() / kPRODUCTS_PER_ELEMENT;
             context.split(groups, work, [&](int64_t, int64_t first, int64_t end) {
-                int64_t const start = groupStart(first, groups, x.shape[0]);
-                int64_t const stop = groupStart(end, groups, x.shape[0]);
+                int64_t const start = groupStart(first, groups, x.shape[0], weights.denseRows());
+                int64_t const stop = groupStart(end, groups, x.shape[0], weights.denseRows());
                 multiplyRows(weights, rows, start, stop, [&](int64_t row, Columns const& tile, auto const* sums) {
                     finish(sums, scale, bias, tile, current + row * weights.columns());
                 });
@@ -93,9 +93,9 @@ private:
     }
 
     //! The first row of a group, of groups nearly as long as each other.
-    static int64_t groupStart(int64_t group, int64_t groups, int64_t rows)
+    static int64_t groupStart(int64_t group, int64_t groups, int64_t rows, int64_t unit)
     {
-        return std::min((rows * group / groups + kDENSE_ROWS - 1) / kDENSE_ROWS * kDENSE_ROWS, rows);
+        return std::min((rows * group / groups + unit - 1) / unit * unit, rows);
     }
 
     template <typename Finish>
@@ -103,12 +103,10 @@ private:
         Weights<Kind> const& weights, X const* x, int64_t first, int64_t end, Finish const& finish)
     {
         int64_t const together = std::min(kROWS_AT_ONCE, end - first);
-        bool const padded = weights.denseInputs() != weights.inputs();
         Scratch& scratch = Scratch::empty();
         Batch<Kind> batch(scratch, weights, together, 1);
         Lists<Kind> lists(scratch, together, weights.inputs());
         Count* const counts = scratch.take<Count>(together);
-        X* const copies = scratch.take<X>(padded ? together * weights.denseInputs() : 0);
         for (int64_t start = first; start < end; start += together)
         {
             batch.clear();
@@ -117,34 +115,52 @@ private:
             {
                 counts[row - start] = Kind::count(weights.loops(), x + row * weights.inputs(), weights.inputs());
             }
-            double const mostPlaces = weights.mostPlaces(counts, stop - start);
-            for (int64_t row = start; row < stop; ++row)
-            {
-                X const* const values = x + row * weights.inputs();
-                Count const& count = counts[row - start];
-                if (weights.lists(count, mostPlaces))
-                {
-                    batch.list(row);
-                    if (count.nonZero > 0)
-                    {
-                        weights.list(values, weights.inputs(), lists[row - start]);
-                        batch.addTap(&lists[row - start], 0);
-                    }
-                    continue;
-                }
-                batch.multiply(row, padded ? copyRow(weights, values, copies, row - start) : values, count.largest);
-            }
+            sort(weights, x, start, {counts, counts + (stop - start)}, lists, batch);
             batch.run(finish);
         }
     }
 
-    //! The row among copies that have zeros behind.
-    static X const* copyRow(Weights<Kind> const& weights, X const* values, X* copies, int64_t row)
+    struct Counts
     {
-        X* const copy = copies + row * weights.denseInputs();
-        std::copy(values, values + weights.inputs(), copy);
-        std::fill(copy + weights.inputs(), copy + weights.denseInputs(), X{0});
-        return copy;
+        Count const* first;
+        Count const* end;
+    };
+
+    //! Put rows from `start` on, of which there are as many as counts, into the batch.
+    static void sort(Weights<Kind> const& weights, X const* x, int64_t start, Counts const& counts, Lists<Kind>& lists,
+        Batch<Kind>& batch)
+    {
+        double const mostPlaces = weights.mostPlaces(counts.first, counts.end - counts.first);
+        bool const anyListed = std::any_of(
+            counts.first, counts.end, [&](Count const& each) { return weights.lists(each, mostPlaces); });
+        if (!anyListed && weights.denseInputs() == weights.inputs())
+        {
+            batch.multiplyAll(x + start * weights.inputs(), start, counts.end - counts.first, largestOf(counts));
+            return;
+        }
+        int64_t row = start;
+        for (Count const* count = counts.first; count != counts.end; ++count, ++row)
+        {
+            X const* const values = x + row * weights.inputs();
+            if (!weights.lists(*count, mostPlaces))
+            {
+                X* const end = std::copy(values, values + weights.inputs(), batch.multiply(row, count->largest));
+                std::fill(end, end + (weights.denseInputs() - weights.inputs()), X{0});
+                continue;
+            }
+            batch.list(row);
+            if (count->nonZero > 0)
+            {
+                weights.list(values, weights.inputs(), lists[row - start]);
+                batch.addTap(&lists[row - start], 0);
+            }
+        }
+    }
+
+    static int32_t largestOf(Counts const& counts)
+    {
+        auto const less = [](Count const& a, Count const& b) { return a.largest < b.largest; };
+        return std::max_element(counts.first, counts.end, less)->largest;
     }
 
     Layer<Kind> mLayer;

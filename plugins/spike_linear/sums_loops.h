@@ -67,8 +67,10 @@ constexpr int64_t kBEHIND = 64;
 //! The room that a list of `count` bytes takes: 255 may be split in three.
 constexpr int64_t placesOf(int64_t count) { return 3 * count + kBEHIND; }
 
-//! The most rows of a dense product.
+//! The most rows of a dense product of vectors.
 constexpr int64_t kDENSE_ROWS = 6;
+//! Inputs of one of vectors of bytes come in multiples of this.
+constexpr int64_t kDENSE_INPUTS = 4;
 
 //! The loops of one instruction set, over bytes and int8 weights.
 struct ByteLoops
@@ -77,6 +79,8 @@ struct ByteLoops
     int64_t tile;  //!< the most columns at a time of addListed
     int64_t panel; //!< columns that lie together for dense products; divides unit
     int64_t denseTile; //!< the most columns at a time of dense products
+    int64_t denseRows; //!< the most rows
+    int64_t denseInputs; //!< they come in multiples of this, of four
     int32_t largestDense; //!< the largest activation of a dense product; 0: there is none
 
     Count (*count)(uint8_t const* x, int64_t count);
@@ -89,9 +93,9 @@ struct ByteLoops
     //! The sums over `places` of a list, whole kPLACES_TOGETHER: those from 0 on begin sums, others go on with them.
     //! `packed`: the weights of up to `tile` columns, input by input.
     void (*addListed)(ByteList const& list, Range const& places, int8_t const* packed, int64_t columns, int32_t* sums);
-    //! sums[row * stride + column] of up to kDENSE_ROWS rows of 4 `quads` bytes that are at most `largest`,
-    //! and of `panels` panels that lie 4 `quads` times `panel` weights apart.
-    void (*multiply)(uint8_t const* const* rows, int64_t count, int64_t quads, int32_t largest, int8_t const* packed,
+    //! sums[row * stride + column] of up to `denseRows` rows of 4 `quads` bytes that are at most `largest`, one behind
+    //! the other, and of `panels` panels that lie 4 `quads` times `panel` weights apart.
+    void (*multiply)(uint8_t const* rows, int64_t count, int64_t quads, int32_t largest, int8_t const* packed,
         int64_t panels, int32_t* sums, int64_t stride);
 };
 
@@ -107,9 +111,9 @@ struct FloatLoops
     //! sums[column] += the sum over the list's `places`; `packed`: the weights of up to `tile` columns, from the
     //! list's first input on.
     void (*addListed)(FloatList const& list, Range const& places, float const* packed, int64_t columns, float* sums);
-    //! sums[row * stride + column] of up to kDENSE_ROWS rows; inputs from 0 on begin sums, others go on with them.
-    //! `packed`: the weights of so many columns, input by input.
-    void (*multiply)(float const* const* rows, int64_t count, Range const& inputs, float const* packed,
+    //! sums[row * stride + column] of up to kDENSE_ROWS rows, `apart` from each other; inputs from 0 on begin sums,
+    //! others go on with them. `packed`: the weights of so many columns, input by input.
+    void (*multiply)(float const* rows, int64_t count, int64_t apart, Range const& inputs, float const* packed,
         int64_t columns, float* sums, int64_t stride);
 };
 
@@ -121,6 +125,7 @@ FloatLoops const& avx2FloatLoops();
 ByteLoops const& avx512ByteLoops();
 FloatLoops const& avx512FloatLoops();
 ByteLoops const& vnniByteLoops();
+ByteLoops const& amxByteLoops();
 #elif defined(__aarch64__)
 ByteLoops const& neonByteLoops();
 FloatLoops const& neonFloatLoops();

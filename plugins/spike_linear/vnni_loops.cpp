@@ -123,7 +123,7 @@ namespace spikehalt
 ByteLoops const& vnniByteLoops()
 {
     static constexpr ByteLoops kLOOPS{VnniHalf::kUNIT, Vnni::kUNIT, Vnni::kPANEL, Vnni::kPANEL * Vnni::kPANELS,
-        Vnni::kLARGEST_DENSE, countBytes<Vnni>, listBytes<Vnni>, appendBytes, interleavedPlace, addListedVnni,
+        kDENSE_ROWS, kDENSE_INPUTS, Vnni::kLARGEST_DENSE, countBytes<Vnni>, listBytes<Vnni>, appendBytes, interleavedPlace, addListedVnni,
         multiplyBytes<Vnni>};
     return kLOOPS;
 }

@@ -79,8 +79,10 @@ public:
 
     //! Inputs that multiply takes at a time, from `first` on: as many as a tile of weights stays in the caches.
     Range denseRange(int64_t first) const;
-    //! Up to kDENSE_ROWS rows of denseInputs() activations, none of them above `largest`.
-    void multiply(X const* const* rows, int64_t count, int32_t largest, Range const& inputs, Columns const& tile,
+    //! Rows that multiply takes at a time.
+    int64_t denseRows() const;
+    //! Up to denseRows() rows of denseInputs() activations, one behind the other, none of them above `largest`.
+    void multiply(X const* rows, int64_t count, int32_t largest, Range const& inputs, Columns const& tile,
         Sum* sums, int64_t stride) const;
 
 private:

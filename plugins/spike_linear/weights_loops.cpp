@@ -12,7 +12,7 @@ namespace spikehalt
 namespace
 {
 
-constexpr int64_t kQUAD = 4;
+constexpr int64_t kQUAD = kDENSE_INPUTS;
 constexpr int64_t kCACHE_BYTES = 640 * 1024;
 constexpr int64_t kFEWEST_COLUMNS = 64;
 //! Of 64 columns, half of a first-level cache.
@@ -81,6 +81,16 @@ void packTiles(Weights<Kind> const& weights, Tile const& tileAt, typename Kind::
     }
 }
 
+int64_t denseInputsOf(ByteLoops const& loops, int64_t inputs)
+{
+    return roundedUp(inputs, std::max<int64_t>(loops.denseInputs, 1));
+}
+
+int64_t denseInputsOf(FloatLoops const&, int64_t inputs)
+{
+    return inputs;
+}
+
 //! As many columns at a time as a list takes from a second-level cache, which all rows of a batch share.
 int64_t listedColumns(ByteLoops const& loops, int64_t inputs, int64_t columns)
 {
@@ -107,7 +117,7 @@ Weights<Kind>::Weights(W const* weights, int64_t inputs, int64_t columns, int64_
     , mInputs(inputs)
     , mColumns(columns)
     , mPaddedColumns(roundedUp(columns, mLoops->unit))
-    , mDenseInputs(kOF_BYTES<Kind> ? roundedUp(inputs, kQUAD) : inputs)
+    , mDenseInputs(denseInputsOf(*mLoops, inputs))
     , mMultiplies(mLoops->multiply != nullptr)
     , mListedTile(listedColumns(*mLoops, inputs, mPaddedColumns))
     , mBreakEven(breakEven<Kind>(columns, taps))
@@ -199,13 +209,23 @@ Ahead Weights<Kind>::afterListed(int64_t input, int64_t inputs, Columns const& t
 }
 
 template <typename Kind>
+int64_t Weights<Kind>::denseRows() const
+{
+    if constexpr (kOF_BYTES<Kind>)
+    {
+        return mMultiplies ? mLoops->denseRows : 1;
+    }
+    return kDENSE_ROWS;
+}
+
+template <typename Kind>
 Range Weights<Kind>::denseRange(int64_t first) const
 {
     return {first, kOF_BYTES<Kind> ? mDenseInputs : std::min(first + kFLOAT_INPUTS, mDenseInputs)};
 }
 
 template <typename Kind>
-void Weights<Kind>::multiply(X const* const* rows, int64_t count, int32_t largest, Range const& inputs,
+void Weights<Kind>::multiply(X const* rows, int64_t count, int32_t largest, Range const& inputs,
     Columns const& tile, Sum* sums, int64_t stride) const
 {
     W const* const weights = packed() + tile.first * mDenseInputs;
@@ -215,7 +235,7 @@ void Weights<Kind>::multiply(X const* const* rows, int64_t count, int32_t larges
     }
     else
     {
-        mLoops->multiply(rows, count, inputs, weights, tile.count, sums, stride);
+        mLoops->multiply(rows, count, mDenseInputs, inputs, weights, tile.count, sums, stride);
     }
 }
 

@@ -147,7 +147,7 @@ void checkDense(ByteLoops const& loops, char const* set, int64_t inputs, uint32_
     {
         return;
     }
-    int64_t const quads = (inputs + 3) / 4;
+    int64_t const quads = (inputs + loops.denseInputs - 1) / loops.denseInputs * loops.denseInputs / 4;
     for (int64_t columns = loops.panel; columns <= loops.denseTile; columns += loops.panel)
     {
         std::vector<int8_t> const weights = weightsOf<int8_t>(4 * quads * columns, extreme);
@@ -161,20 +161,15 @@ void checkDense(ByteLoops const& loops, char const* set, int64_t inputs, uint32_
                 packed[static_cast<size_t>(at)] = weights[static_cast<size_t>(k * columns + n)];
             }
         }
-        for (int64_t rows = 1; rows <= kDENSE_ROWS; ++rows)
+        for (int64_t rows = 1; rows <= loops.denseRows; ++rows)
         {
             std::vector<uint8_t> const x = activations<uint8_t>(rows * 4 * quads, extreme ? 100 : 60, highest);
-            std::vector<uint8_t const*> pointers;
-            for (int64_t row = 0; row < rows; ++row)
-            {
-                pointers.push_back(x.data() + row * 4 * quads);
-            }
             std::vector<int32_t> sums(static_cast<size_t>(rows * columns));
-            loops.multiply(pointers.data(), rows, quads, static_cast<int32_t>(highest), packed.data(),
+            loops.multiply(x.data(), rows, quads, static_cast<int32_t>(highest), packed.data(),
                 columns / loops.panel, sums.data(), columns);
             for (int64_t row = 0; row < rows; ++row)
             {
-                std::vector<int32_t> const wanted = naive<int32_t>(pointers[static_cast<size_t>(row)], weights, 4 * quads, columns);
+                std::vector<int32_t> const wanted = naive<int32_t>(x.data() + row * 4 * quads, weights, 4 * quads, columns);
                 bool const same = std::equal(wanted.begin(), wanted.end(), sums.begin() + row * columns);
                 expect(same, set, "multiply", columns, rows);
             }
@@ -195,15 +190,10 @@ void checkFloats(FloatLoops const& loops, char const* set, int64_t inputs, uint3
         std::vector<float> const weights = weightsOf<float>(inputs * columns, false);
         for (int64_t rows = 1; rows <= kDENSE_ROWS && columns <= loops.denseTile; ++rows)
         {
-            std::vector<float const*> pointers;
-            for (int64_t row = 0; row < rows; ++row)
-            {
-                pointers.push_back(x.data() + row * inputs);
-            }
             std::vector<float> sums(static_cast<size_t>(rows * columns));
             int64_t const half = inputs / 2;
-            loops.multiply(pointers.data(), rows, {0, half}, weights.data(), columns, sums.data(), columns);
-            loops.multiply(pointers.data(), rows, {half, inputs}, weights.data(), columns, sums.data(), columns);
+            loops.multiply(x.data(), rows, inputs, {0, half}, weights.data(), columns, sums.data(), columns);
+            loops.multiply(x.data(), rows, inputs, {half, inputs}, weights.data(), columns, sums.data(), columns);
             for (int64_t row = 0; row < rows && half > 0; ++row)
             {
                 std::vector<float> const wanted = naive<float>(x.data() + row * inputs, weights, inputs, columns);
@@ -288,6 +278,10 @@ int main()
     if (ort::runs(Instructions::kVNNI))
     {
         check(vnniByteLoops(), avx512FloatLoops(), "vnni");
+    }
+    if (ort::runs(Instructions::kAMX))
+    {
+        check(amxByteLoops(), avx512FloatLoops(), "amx");
     }
 #elif defined(__aarch64__)
     check(neonByteLoops(), neonFloatLoops(), "neon");
