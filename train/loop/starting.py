@@ -76,6 +76,8 @@ def prepared(config: TrainConfig, start: Checkpoint | None) -> TrainConfig:
         return config
     if start.training is not None:
         _check_continues(config, start)
+    else:
+        _tell_of_seen_images(config, start)
     if not _has_static_behind(start):
         return config
     static = build(PhaseConfig, start.run["static"], "static")
@@ -107,6 +109,21 @@ def _has_static_behind(start: Checkpoint) -> bool:
     if start.training is not None:
         return start.phase == "halting"
     return start.phase in PHASES
+
+
+def _tell_of_seen_images(config: TrainConfig, start: Checkpoint) -> None:
+    """Say so where the weights have been trained on images that this run holds out."""
+    changes = changes_since(start, config)
+    if not start.classes or "data.name" in changes:  # other images
+        return
+    for key in _FIXED:
+        if key in changes:
+            before, now = changes[key]
+            note(
+                f"{key} is {now}, and was {before} where the start's weights were trained: this "
+                "run holds out images that were trained on there, so that its validation accuracy "
+                f"is too high; keep {before} to measure it"
+            )
 
 
 def _check_continues(config: TrainConfig, start: Checkpoint) -> None:

@@ -168,6 +168,18 @@ def test_settings_of_a_phase_that_is_over_are_recorded_as_they_were(
     check_asked(["halting.learning_rate", "batch_size"], start)
 
 
+def test_another_split_than_that_of_the_weights_is_told(
+    stopped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished = replace(load_checkpoint(stopped), training=None)
+    config = static_run(Path("x"))
+    prepared(config, finished)
+    prepared(replace(config, seed=5), replace(finished, classes=()))  # as with a new head
+    assert "holds out" not in capsys.readouterr().err
+    prepared(replace(config, seed=5), finished)
+    assert f"seed is 5, and was {config.seed}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("anew", ["all_phases", "new_head"])
 def test_all_phases_begin_with_the_weights_of_a_checkpoint(
     stopped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anew: str
