@@ -127,6 +127,7 @@ SHORT_ALREADY = {  # minutes to hours on two CPU cores as they are
     "cifar10-small",
     "cifar10-small-merging",
     "cifar10-medium",
+    "tiny-imagenet-medium",
     "dvs128-objects",
 }
 
