@@ -45,9 +45,10 @@ demo: install  ## train on scanned digits, export, run with early exit; prints o
 	$(BIN)/python -m benchmarks.demo
 
 DATA ?= cifar10.zip
+TINY ?=
 EVENTS ?=
-zoo-eval: install  ## every number of zoo/README.md again (DATA=CIFAR-10 as folder or zip, EVENTS=event frames)
-	$(BIN)/python -m benchmarks.zoo --data $(DATA) $(if $(EVENTS),--events $(EVENTS))
+zoo-eval: install  ## every number of zoo/README.md again (DATA=CIFAR-10 as folder or zip, TINY=Tiny-ImageNet-200, EVENTS=event frames)
+	$(BIN)/python -m benchmarks.zoo --data $(DATA) $(if $(TINY),--tiny $(TINY)) $(if $(EVENTS),--events $(EVENTS))
 
 # The GPU's time is dear, so a part that fails does not stop the others; any failure is the status.
 GPU_PARTS := "plugins build" "plugins selftest" "pytest -m gpu -q" \

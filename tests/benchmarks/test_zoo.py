@@ -20,7 +20,7 @@ from runtime.bundle.read import Bundle
 from tests.runtime.manifests import small_manifest
 from train.checkpoint import load_checkpoint
 
-RECORDED = {"static": {"accuracy": 0.78, "tokens": 1.0, "timesteps": 4.0}}
+RECORDED = {"static": {"accuracy": 0.78, "top5": 0.9, "tokens": 1.0, "timesteps": 4.0}}
 SAME = Row("static", RECORDED["static"] | {"images_per_s": 100.0, "energy_mj": 0.01})
 
 
@@ -87,7 +87,7 @@ def test_speed_and_energy_are_not_compared() -> None:
 
 
 def test_every_figure_that_moved_has_a_sentence_of_its_own() -> None:
-    figures = {"accuracy": 0.7, "tokens": 0.5, "timesteps": 4.0}
+    figures = {**RECORDED["static"], "accuracy": 0.7, "tokens": 0.5}
     lines = compare("a", [Row("static", figures)], RECORDED)
     assert lines == [
         "a, static: accuracy is 0.7000, recorded is 0.7800",
@@ -133,9 +133,18 @@ def test_a_tables_row_shows_accuracy_with_its_error_and_energy_in_microjoules() 
     row = replace(SAME, figures={**SAME.figures, **more, "exits": "0.50 0.50"})
     shown = zoo.table("cifar10-small", 10_000)
     assert shown.title.startswith("cifar10-small, 10,000 test images of CIFAR-10")
-    assert shown.cells(row) == [
+    expected = [
         "static", "78.00%", "0.41%", "1.000", "4.00", "100", "10.0", "1.50", "-0.25", "0.50 0.50",
     ]  # fmt: skip
+    assert shown.cells(row) == expected
+    many = zoo.table("tiny-imagenet-medium", 10_000)
+    assert many.cells(row) == [*expected[:3], "90.00%", *expected[3:]]
+
+
+def test_the_true_class_counts_among_the_five_most_probable() -> None:
+    probabilities = np.array([[0.3, 0.25, 0.2, 0.1, 0.09, 0.06], [0.06, 0.09, 0.1, 0.2, 0.25, 0.3]])
+    labels = np.array([4, 0])
+    assert zoo.among_five(probabilities.astype(np.float32), labels) == 0.5
 
 
 def test_every_set_has_an_option_for_its_images() -> None:
@@ -172,6 +181,11 @@ def test_the_command_fails_where_a_figure_differs_and_records_nothing(
     assert zoo.main(["--data", "images.zip"]) == 1
     assert "accuracy is 0.7800, recorded is 0.9000" in capsys.readouterr().out
     assert json.loads(results.read_text()) == moved
+
+
+def test_a_set_without_top_5_records_none() -> None:
+    figures = {"accuracy": 0.7, "tokens": 0.5, "timesteps": 4.0, "images_per_s": 1.0}
+    assert list(zoo.compared(Row("static", figures))) == ["accuracy", "tokens", "timesteps"]
 
 
 def test_an_update_records_the_compared_figures_and_keeps_other_sets(results: Path) -> None:
