@@ -235,10 +235,10 @@ def compare(
         odd = ", ".join(sorted(set(found) ^ set(recorded)))
         return [f"zoo/results.json has other lines of {name} ({odd}): run with --update"]
     return [
-        f"{name}, {line}: {figure} is {found[line][figure]:.4f}, recorded is {expected[figure]:.4f}"
+        f"{name}, {line}: {figure} is {value:.4f}, recorded is {expected[figure]:.4f}"
         for line, expected in recorded.items()
-        for figure in expected
-        if abs(found[line][figure] - expected[figure]) > TOLERANCES[figure]
+        for figure, value in compared(found[line]).items()
+        if abs(value - expected[figure]) > TOLERANCES[figure]
     ]
 
 

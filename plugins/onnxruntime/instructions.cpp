@@ -9,10 +9,8 @@
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #endif
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 #if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif

@@ -3,7 +3,6 @@
 
 #if defined(__x86_64__)
 #include "../onnxruntime/instructions.h"
-#include "../onnxruntime/vectors.h"
 
 #include <immintrin.h>
 

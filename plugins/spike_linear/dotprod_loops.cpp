@@ -51,8 +51,6 @@ ByteLoops const& dotprodByteLoops()
         ByteLoops loops = neonByteLoops();
         loops.panel = Dotprod::kPANEL;
         loops.denseTile = Dotprod::kPANEL * Dotprod::kPANELS;
-        loops.denseRows = kDENSE_ROWS;
-        loops.denseInputs = kDENSE_INPUTS;
         loops.largestDense = 127; // multiplied as signed bytes
         loops.multiply = multiplyBytes<Dotprod>;
         return loops;

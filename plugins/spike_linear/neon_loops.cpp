@@ -115,8 +115,8 @@ struct NeonFloats
 
 ByteLoops const& neonByteLoops()
 {
-    static constexpr ByteLoops kLOOPS{Neon::kUNIT, Neon::kUNIT * Neon::kTILE, Neon::kUNIT, 0, 0, 0, 0, countBytes<Neon>,
-        listBytes<Neon>, appendBytes, samePlace, addListedBytes<Neon>, nullptr};
+    static constexpr ByteLoops kLOOPS{Neon::kUNIT, Neon::kUNIT * Neon::kTILE, Neon::kUNIT, 0, kDENSE_ROWS, kDENSE_INPUTS, 0,
+        countBytes<Neon>, listBytes<Neon>, appendBytes, samePlace, addListedBytes<Neon>, nullptr};
     return kLOOPS;
 }
 

@@ -113,8 +113,8 @@ struct PlainFloats
 
 ByteLoops const& plainByteLoops()
 {
-    static constexpr ByteLoops kLOOPS{Plain::kUNIT, Plain::kUNIT * Plain::kTILE, Plain::kUNIT, 0, 0, 0, 0,
-        countBytes<Plain>, listBytes<Plain>, appendBytes, samePlace, addListedBytes<Plain>, nullptr};
+    static constexpr ByteLoops kLOOPS{Plain::kUNIT, Plain::kUNIT * Plain::kTILE, Plain::kUNIT, 0, kDENSE_ROWS,
+        kDENSE_INPUTS, 0, countBytes<Plain>, listBytes<Plain>, appendBytes, samePlace, addListedBytes<Plain>, nullptr};
     return kLOOPS;
 }
 

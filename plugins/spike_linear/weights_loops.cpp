@@ -12,7 +12,7 @@ namespace spikehalt
 namespace
 {
 
-constexpr int64_t kQUAD = kDENSE_INPUTS;
+constexpr int64_t kQUAD = 4;
 constexpr int64_t kCACHE_BYTES = 640 * 1024;
 constexpr int64_t kFEWEST_COLUMNS = 64;
 //! Of 64 columns, half of a first-level cache.
@@ -83,7 +83,7 @@ void packTiles(Weights<Kind> const& weights, Tile const& tileAt, typename Kind::
 
 int64_t denseInputsOf(ByteLoops const& loops, int64_t inputs)
 {
-    return roundedUp(inputs, std::max<int64_t>(loops.denseInputs, 1));
+    return roundedUp(inputs, loops.denseInputs);
 }
 
 int64_t denseInputsOf(FloatLoops const&, int64_t inputs)
@@ -213,7 +213,7 @@ int64_t Weights<Kind>::denseRows() const
 {
     if constexpr (kOF_BYTES<Kind>)
     {
-        return mMultiplies ? mLoops->denseRows : 1;
+        return mLoops->denseRows;
     }
     return kDENSE_ROWS;
 }

@@ -120,9 +120,9 @@ def _tell_of_seen_images(config: TrainConfig, start: Checkpoint) -> None:
         if key in changes:
             before, now = changes[key]
             note(
-                f"{key} is {now}, and was {before} where the start's weights were trained: this "
-                "run holds out images that were trained on there, so that its validation accuracy "
-                f"is too high; keep {before} to measure it"
+                f"{key} is {now}, and was {before} where the start's weights were trained: if the "
+                "images are the same, this run holds out some that were trained on there, and its "
+                f"validation accuracy is too high; keep {before} to measure it"
             )
 
 
