@@ -27,6 +27,7 @@ from train.recipes import load_recipe
 
 MAX_DROP = 0.005
 ZOO = Path(__file__).resolve().parents[2] / "zoo"
+ZOO_HALTING = ZOO / "cifar10-small" / "halting.pt"
 ZOO_IMAGES = 1000
 
 
@@ -117,9 +118,8 @@ def digits_replay(folder: Path) -> Replay:
     return record(folder, as_inputs(data.test))
 
 
-def zoo_replay(path: str) -> Replay:
-    """What the zoo's halting model does on CIFAR-10 test images."""
-    checkpoint = ZOO / "cifar10-small" / "halting.pt"
+def zoo_replay(path: str, checkpoint: Path = ZOO_HALTING) -> Replay:
+    """What a halting model does on its test images, those of CIFAR-10 if it is the zoo's."""
     data = images_of(checkpoint, path)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -3,6 +3,7 @@
     python -m benchmarks.cpu                    batch 1 and 16, one thread
     python -m benchmarks.cpu --threads 2 --json cpu.json
     python -m benchmarks.cpu --data cifar10.zip live sets of the zoo's CIFAR-10 model
+    python -m benchmarks.cpu --data cifar10.zip --replay zoo/cifar10-small/silent.pt
     python -m benchmarks.cpu --large            ImageNet's size, batch 1
     python -m benchmarks.cpu --quick            few rounds, to see that it works
 
@@ -32,7 +33,7 @@ from benchmarks.common import command_line, native, networks, peers
 from benchmarks.common.processes import Worker
 from benchmarks.common.replay import Replay
 from benchmarks.common.table import Row, Table, console, gain, images_per_s, number, words
-from benchmarks.common.trained import digits_replay, zoo_replay
+from benchmarks.common.trained import ZOO_HALTING, digits_replay, zoo_replay
 from benchmarks.cpu import macs
 from benchmarks.cpu.process import Setup, workers
 from spikehalt.commands import whole
@@ -113,8 +114,7 @@ PEAKS = {"gemm": False, "gemm-int8": True}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit status."""
     arguments = settled(parser().parse_args(argv))
-    replay = zoo_replay(arguments.data) if arguments.data else digits_replay(arguments.trained)
-    recorded = fitted(replay, arguments.model)
+    recorded = fitted(replayed(arguments), arguments.model)
     console.print(_conditions(arguments, recorded), highlight=False)
     if recorded.densities is not None:
         shares = [Row(name, {"share": share}, name) for name, share in recorded.densities.rows()]
@@ -131,6 +131,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         }
         arguments.json.write_text(json.dumps(content, indent=2) + "\n")
     return 0
+
+
+def replayed(arguments: argparse.Namespace) -> Replay:
+    """What the trained model that was asked for does."""
+    if arguments.data:
+        return zoo_replay(arguments.data, arguments.replay)
+    return digits_replay(arguments.trained)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -160,6 +167,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--quick", action="store_true", help="two rounds, batch 1")
     p.add_argument("--only", nargs="+", choices=KINDS, help="candidates (default: all)")
     p.add_argument("--data", metavar="PATH", help="CIFAR-10 as folder or zip: replay the zoo")
+    p.add_argument(
+        "--replay", type=Path, default=ZOO_HALTING, metavar="CKPT",
+        help="with --data, whose tokens, exits and spikes (default: zoo/cifar10-small/halting.pt)",
+    )  # fmt: skip
     p.add_argument("--trained", type=Path, default=Path("demo-out"), metavar="DIR")
     p.add_argument("--json", type=Path, metavar="FILE")
     native.add_option(p)
@@ -299,7 +310,7 @@ def _conditions(arguments: argparse.Namespace, recorded: Replay) -> str:
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
         f"{arguments.threads} thread(s); median of {arguments.rounds} rounds; "
         f"ours: {native.in_words(arguments.native_ops)}\n"
-        f"tokens of {'the zoo' if arguments.data else 'the trained digits model'} on "
+        f"tokens of {arguments.replay if arguments.data else 'the trained digits model'} on "
         f"{len(recorded.timesteps)} test images: "
         f"{recorded.tokens(early_exit=False):.3f} over all timesteps, "
         f"{recorded.timesteps.mean():.2f} timesteps with early exit; "

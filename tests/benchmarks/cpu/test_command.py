@@ -110,3 +110,13 @@ def test_the_command_writes_the_rows_that_it_prints(
     assert "1.000 over all timesteps, 2.00 timesteps with early exit" in stored["conditions"]
     text = captured.get()
     assert "batch 1" in text and "4.00" in text  # four times as fast as the ANN
+
+
+def test_the_checkpoint_that_is_replayed_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, Path]] = []
+    monkeypatch.setattr(cpu, "zoo_replay", lambda *what: asked.append(what))
+    for options in ([], ["--replay", "silent.pt"]):
+        cpu.replayed(cpu.parser().parse_args(["--data", "cifar10.zip", *options]))
+    assert [(data, path.name) for data, path in asked] == [
+        ("cifar10.zip", "halting.pt"), ("cifar10.zip", "silent.pt")
+    ]  # fmt: skip
