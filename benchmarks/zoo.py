@@ -107,16 +107,26 @@ _MERGING = (
     Entry("halting + merging", "merging"),
     Entry("halting + merging + early exit", "merging", exits=True),
 )
+_SILENT = (
+    Entry("silent", "silent"),
+    Entry("silent + early exit", "silent", exits=True),
+    Entry("silent, int8", "silent", "int8"),
+    Entry("silent + early exit, int8", "silent", "int8", exits=True),
+)
 SETS = {
     "cifar10-small": ZooSet(
-        "data", "test images of CIFAR-10 (JPEG)", (*_STATIC, *_HALTING, *_MERGING, *_INT8)
+        "data",
+        "test images of CIFAR-10 (JPEG)",
+        (*_STATIC, *_HALTING, *_MERGING, *_INT8, *_SILENT),
     ),
     "cifar10-medium": ZooSet(
         "data",
         "test images of CIFAR-10 (JPEG)",
         (*_STATIC, *_HALTING, *_MERGING_SIMILAR, *_INT8),
     ),
-    "tiny-imagenet-medium": ZooSet("tiny", "test images of Tiny-ImageNet-200", _STATIC, top5=True),
+    "tiny-imagenet-medium": ZooSet(
+        "tiny", "test images of Tiny-ImageNet-200", (*_STATIC, *_HALTING, *_INT8), top5=True
+    ),
     "dvs128-objects": ZooSet(
         "events",
         "test windows of DVS128 objects (2 sessions)",

@@ -123,7 +123,7 @@ def zoo_replay(path: str, checkpoint: Path = ZOO_HALTING) -> Replay:
     data = images_of(checkpoint, path)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        shutil.copy(checkpoint, folder)
+        shutil.copy(checkpoint, folder / "halting.pt")
         bundle = export_bundle(folder / "halting.pt", folder / "halting.bundle")
         choose_threshold(bundle.root, data.validation)
         return record(folder, as_inputs(data.test)[:ZOO_IMAGES])

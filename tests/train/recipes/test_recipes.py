@@ -126,6 +126,7 @@ SHORT_ALREADY = {  # minutes to hours on two CPU cores as they are
     "digits",
     "cifar10-small",
     "cifar10-small-merging",
+    "cifar10-small-silent",
     "cifar10-medium",
     "tiny-imagenet-medium",
     "dvs128-objects",
