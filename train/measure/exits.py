@@ -14,6 +14,7 @@ from torch import Tensor
 from spikehalt.errors import ConfigError
 from spikehalt.exits import POLICIES, ExitPolicy, PolicyName
 from train.config.checks import check_max_drop
+from train.data.bar import reading_bar
 from train.data.base import ImageSource, Split
 from train.models.network import SpikingTransformer
 from train.parallel.devices import exact_float32
@@ -81,7 +82,8 @@ def record(
     model.eval()
     rank, world = rank_and_world()
     rows = torch.arange(rank, len(split), world).split(batch_size)
-    parts = [_said(model, batch, epsilon) for batch in split.batches(rows)]
+    with reading_bar(split.batches(rows), len(rows), "evaluating") as batches:
+        parts = [_said(model, batch, epsilon) for batch in batches]
     model.train(was_training)
     mine = [torch.cat(column, 1) for column in zip(*parts, strict=True)]
     everyone = [torch.cat(column, 1) for column in zip(*gather(mine), strict=True)]

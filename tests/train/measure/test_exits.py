@@ -143,3 +143,15 @@ def test_candidates_span_what_was_seen() -> None:
 def test_an_unknown_policy_is_refused() -> None:
     with pytest.raises(ConfigError, match="no exit policy 'sometimes'; there are halting, entropy"):
         exit_steps(trace(), "sometimes", 0.5)  # type: ignore[arg-type]
+
+
+def test_a_pass_over_the_images_shows_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    labels = torch.zeros(6, dtype=torch.int64)
+    images = random_images(tiny_model(), 6)
+    record(lively_network(tiny_model()), Split(images, labels), batch_size=2)
+    shown = capsys.readouterr().err
+    assert "evaluating" in shown and "3/3" in shown
