@@ -37,6 +37,7 @@ from benchmarks.common.trained import ZOO_HALTING, digits_replay, zoo_replay
 from benchmarks.cpu import macs
 from benchmarks.cpu.process import Setup, workers
 from spikehalt.commands import whole
+from spikehalt.errors import ConfigError
 from train.architectures.attention import SSA
 from train.models import NAMED_MODELS, named_model
 
@@ -168,7 +169,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--only", nargs="+", choices=KINDS, help="candidates (default: all)")
     p.add_argument("--data", metavar="PATH", help="CIFAR-10 as folder or zip: replay the zoo")
     p.add_argument(
-        "--replay", type=Path, default=ZOO_HALTING, metavar="CKPT",
+        "--replay", type=Path, metavar="CKPT",
         help="with --data, whose tokens, exits and spikes (default: zoo/cifar10-small/halting.pt)",
     )  # fmt: skip
     p.add_argument("--trained", type=Path, default=Path("demo-out"), metavar="DIR")
@@ -178,9 +179,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def settled(arguments: argparse.Namespace) -> argparse.Namespace:
-    """Fill in the defaults that depend on the size of the model."""
+    """Fill in the defaults that depend on other arguments.
+
+    Raises:
+        ConfigError: a checkpoint to replay, and no images.
+    """
     large = named_model(arguments.model).image_size[0] >= LARGE_FROM
     effort = LARGE_EFFORT if large else EFFORT
+    if arguments.replay and not arguments.data:
+        raise ConfigError("--replay CKPT shows the checkpoint its images: add --data PATH")
+    arguments.replay = arguments.replay or ZOO_HALTING
     arguments.batch = [1] if arguments.quick else arguments.batch or effort.batch
     arguments.rounds = 2 if arguments.quick else arguments.rounds or effort.rounds
     # A batch is made of different images.

@@ -33,6 +33,7 @@ from rich.progress import track
 
 from benchmarks.common import command_line, native, networks
 from benchmarks.common.table import Column, Row, Table, console, number, words
+from benchmarks.common.trained import ZOO_HALTING
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
 from runtime import Bundle, Engine
@@ -41,7 +42,6 @@ from spikehalt.commands import whole
 from spikehalt.vocabulary import Layout
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
-ZOO = Path(__file__).parents[2] / "zoo" / "cifar10-small" / "halting.pt"
 LAYOUTS: tuple[Layout, ...] = ("packed", "dense")
 BASE, GIVEN, ASKED = "without", "given out", "asked for"
 DRAWS, SLICES, SLICE_S = 400, 5, 0.05
@@ -72,13 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def checkpoints(folder: Path) -> list[Path]:
     """The zoo's small model, and one of a usual size with the same halting."""
-    small = load_checkpoint(ZOO)
+    small = load_checkpoint(ZOO_HALTING)
     config = networks.config_of("isps", halting=False)
     config = replace(config, halting=small.model.halting, classes=small.model.classes)
     state = networks.random_network(config).state_dict()
     paths = [folder / f"{networks.MODEL}.pt", folder / "zoo.pt"]
     save_checkpoint(paths[0], Checkpoint(config, state, small.classes, "halting"))
-    paths[1].write_bytes(ZOO.read_bytes())
+    paths[1].write_bytes(ZOO_HALTING.read_bytes())
     return paths
 
 

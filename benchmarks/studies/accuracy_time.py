@@ -28,6 +28,7 @@ from rich.progress import track
 
 from benchmarks.common import command_line, native, peers
 from benchmarks.common.table import Row, Table, console, number, words
+from benchmarks.common.trained import ZOO_HALTING
 from benchmarks.cpu.worker import session
 from export.bundle.write import export_bundle
 from export.options import ExportOptions
@@ -40,7 +41,6 @@ from spikehalt.exits import CONFIDENCE, NEVER
 from train.checkpoint import load_checkpoint
 from train.config import ModelConfig
 
-ZOO = Path(__file__).parents[2] / "zoo" / "cifar10-small" / "halting.pt"
 OURS = {"halting": ExportOptions(), "int8": ExportOptions(precision="int8")}
 PEERS = ("dense ANN", "SpikingJelly")
 TIMED = 20  # images of a pass
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for name, options in OURS.items()
         }
         images, labels = images_of(engines["halting"], arguments.data, arguments.count)
-        calls = {**steps_of(engines), **peer_calls(load_checkpoint(ZOO).model)}
+        calls = {**steps_of(engines), **peer_calls(load_checkpoint(ZOO_HALTING).model)}
         ms = median_ms(calls, images[:TIMED], arguments.rounds)
         curves = {
             name: curve(engine, images, labels, exit_ms(name, engine, ms))
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def opened(place: Path, options: ExportOptions, native_ops: bool | None) -> Engine:
     """An engine of the zoo's model on one thread."""
     bundle = place.with_suffix(".bundle")
-    export_bundle(ZOO, bundle, options)
+    export_bundle(ZOO_HALTING, bundle, options)
     return Engine(bundle, threads=1, native_ops=native_ops)
 
 

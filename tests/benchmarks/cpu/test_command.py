@@ -14,6 +14,7 @@ import pytest
 from benchmarks.common.replay import Replay
 from benchmarks.cpu import command as cpu
 from benchmarks.cpu.process import Setup
+from spikehalt.errors import ConfigError
 from tests.benchmarks.cpu.test_cpu import everything
 
 GEMM_MACS = 1024**3 / 1e6
@@ -116,7 +117,12 @@ def test_the_checkpoint_that_is_replayed_can_be_named(monkeypatch: pytest.Monkey
     asked: list[tuple[str, Path]] = []
     monkeypatch.setattr(cpu, "zoo_replay", lambda *what: asked.append(what))
     for options in ([], ["--replay", "silent.pt"]):
-        cpu.replayed(cpu.parser().parse_args(["--data", "cifar10.zip", *options]))
+        cpu.replayed(cpu.settled(cpu.parser().parse_args(["--data", "cifar10.zip", *options])))
     assert [(data, path.name) for data, path in asked] == [
         ("cifar10.zip", "halting.pt"), ("cifar10.zip", "silent.pt")
     ]  # fmt: skip
+
+
+def test_a_checkpoint_to_replay_needs_its_images() -> None:
+    with pytest.raises(ConfigError, match="add --data PATH"):
+        cpu.settled(cpu.parser().parse_args(["--replay", "silent.pt"]))

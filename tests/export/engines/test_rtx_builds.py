@@ -36,7 +36,7 @@ FORMS: dict[str, dict[str, Any]] = {
 PLAIN = {"gamma": 0, "depth": 1}
 GRAPHS = ("first", "next")
 MAGIC = b"vtrt"
-CAPABILITIES = ("8.6",)  # a second one takes a third longer
+CAPABILITIES = ("8.6",)
 
 
 def built(
