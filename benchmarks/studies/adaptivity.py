@@ -108,7 +108,7 @@ def train(
     with Interrupt() as interrupt, use_kernels(choose_kernels(config.compile, fabric.device)):
         phase = Phase("halting", config.halting, config, fabric, network, data, csv, interrupt)
         train_phase(phase)
-    return network
+    return phase.kept
 
 
 def figures_of(

@@ -129,6 +129,9 @@ class TrainConfig:
         batch_size: images per optimiser step, of all processes together.
         weight_decay: of AdamW.
         clip_norm: largest norm of the gradient; larger ones are scaled down; 0 = no clipping.
+        ema_decay: the weights and statistics that are evaluated and kept are an exponential moving
+            average over the steps of a phase, in which each step keeps this share of the old; 0:
+            they are the last step's.
         accelerator: `auto` takes a CUDA GPU if there is one, else the CPU.
         devices: processes on this machine, one per device; under `torchrun`, that decides.
         nodes: machines.
@@ -148,6 +151,7 @@ class TrainConfig:
     batch_size: int = 64
     weight_decay: float = 0.01
     clip_norm: float = 1.0
+    ema_decay: float = 0.0
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: int = 1
     nodes: int = 1
@@ -163,6 +167,9 @@ class TrainConfig:
         require(self.weight_decay >= 0, f"weight_decay is {self.weight_decay}, must be >= 0")
         require(
             self.clip_norm >= 0, f"clip_norm is {self.clip_norm}, must be >= 0 (0 = no clipping)"
+        )
+        require(
+            0 <= self.ema_decay < 1, f"ema_decay is {self.ema_decay}, must be in [0, 1); 0 = off"
         )
         require(
             self.save_every_minutes > 0,

@@ -121,7 +121,7 @@ def _train(
                 saving.begin(phase)
             train_phase(phase)
             result.checkpoints[name], result.evaluations[name] = _finish(phase)
-            weights = network.state_dict()
+            weights = phase.kept.state_dict()
     if interrupt.requested:  # too late to stop this run, but not what comes after it
         raise KeyboardInterrupt(f"stopped; the run was finished: {result.checkpoints[names[-1]]}")
     return result
@@ -192,8 +192,8 @@ def _fresh(network: SpikingTransformer, weights: dict[str, Any]) -> dict[str, An
 
 def _finish(phase: Phase) -> tuple[Path, Evaluation]:
     """Evaluate on the validation split, measure firing rates, write the finished checkpoint."""
-    result = evaluate(phase.network, phase.data.validation)
-    rates = measure_firing_rates(phase.network, phase.data.validation)
+    result = evaluate(phase.kept, phase.data.validation)
+    rates = measure_firing_rates(phase.kept, phase.data.validation)
     metrics = {
         "validation_accuracy": list(result.accuracy),
         "average_tokens": result.average_tokens,

@@ -67,11 +67,8 @@ class StoppedError(Exception):
     pass
 
 
-@pytest.mark.parametrize("after_steps", [7, 20, 21, 45])
-def test_a_resumed_run_equals_an_unbroken_one(
-    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after_steps: int
-) -> None:
-    """Stopped within an epoch, at its last step, in the second phase; 20 steps an epoch."""
+def stopped_and_resumed(config: TrainConfig, patch: pytest.MonkeyPatch, after_steps: int) -> Path:
+    """The folder of the run, stopped once."""
     taken = 0
     step = loop.train_step
 
@@ -82,16 +79,93 @@ def test_a_resumed_run_equals_an_unbroken_one(
             phase.interrupt.requested = True
         return step(phase, batch)
 
-    monkeypatch.setattr(loop, "train_step", counted)
+    patch.setattr(loop, "train_step", counted)
     with pytest.raises(KeyboardInterrupt):
-        run(two_epochs(tmp_path))
+        run(config)
     assert taken - after_steps <= 1
-    resume(tmp_path / "last.pt")
+    resume(Path(config.out) / "last.pt")
+    return Path(config.out)
+
+
+def assert_equal_runs(ours: Path, theirs: Path) -> None:
     for name in ("static", "halting"):
-        ours, theirs = (load_checkpoint(out / f"{name}.pt") for out in (tmp_path, unbroken))
-        assert same_tensors(ours.weights, theirs.weights)
-        assert ours.metrics == theirs.metrics
-    assert figures(tmp_path) == figures(unbroken)
+        one, other = (load_checkpoint(out / f"{name}.pt") for out in (ours, theirs))
+        assert same_tensors(one.weights, other.weights)
+        assert one.metrics == other.metrics
+    assert figures(ours) == figures(theirs)
+
+
+@pytest.mark.parametrize("after_steps", [7, 20, 21, 45])
+def test_a_resumed_run_equals_an_unbroken_one(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after_steps: int
+) -> None:
+    """Stopped within an epoch, at its last step, in the second phase; 20 steps an epoch."""
+    stopped = stopped_and_resumed(two_epochs(tmp_path), monkeypatch, after_steps)
+    assert_equal_runs(stopped, unbroken)
+
+
+def averaging(out: Path):  # type: ignore[no-untyped-def]
+    return replace(two_epochs(out), ema_decay=0.9)
+
+
+@pytest.fixture(scope="module")
+def averaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the same run that keeps the average over its steps."""
+    out = tmp_path_factory.mktemp("averaged")
+    run(averaging(out))
+    return out
+
+
+def test_the_average_over_a_phases_steps_is_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights and running statistics: (1 - decay) sum_i decay^(n - i) w_i, from the first step."""
+    steps: list[dict[str, torch.Tensor]] = []
+    step = loop.train_step
+
+    def observed(phase, batch):  # type: ignore[no-untyped-def]
+        said = step(phase, batch)
+        steps.append({name: value.clone() for name, value in phase.network.state_dict().items()})
+        return said
+
+    monkeypatch.setattr(loop, "train_step", observed)
+    result = run(replace(quick_run(tmp_path, halting={"epochs": 0}), ema_decay=0.75))
+    expected = dict(steps[0])
+    for now in steps[1:]:
+        floats = {name: value for name, value in now.items() if value.is_floating_point()}
+        expected.update({key: 0.75 * expected[key] + 0.25 * floats[key] for key in floats})
+    kept = load_checkpoint(result.checkpoints["static"]).weights
+    statistics = [name for name in kept if name.endswith("running_var")]
+    assert statistics and len(steps) > 10
+    for name, value in expected.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(kept[name], value)
+    assert not torch.equal(kept[statistics[0]], steps[-1][statistics[0]])
+
+
+def test_the_halting_phase_starts_from_the_average(
+    averaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, torch.Tensor]] = []
+    step = loop.train_step
+
+    def observed(phase, batch):  # type: ignore[no-untyped-def]
+        if phase.name == "halting" and not seen:
+            weights = phase.network.state_dict()
+            seen.append({name: value.clone() for name, value in weights.items()})
+        return step(phase, batch)
+
+    monkeypatch.setattr(loop, "train_step", observed)
+    run(averaging(tmp_path))
+    assert same_tensors(seen[0], load_checkpoint(averaged / "static.pt").weights)
+
+
+@pytest.mark.parametrize("after_steps", [7, 20, 45])
+def test_a_resumed_run_continues_its_average(
+    averaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after_steps: int
+) -> None:
+    stopped = stopped_and_resumed(averaging(tmp_path), monkeypatch, after_steps)
+    assert_equal_runs(stopped, averaged)
 
 
 def test_the_first_epochs_see_images_of_their_own_sizes(

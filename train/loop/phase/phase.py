@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from train.baselines.sml import WithSurrogateModules
 from train.config import PhaseConfig, TrainConfig
@@ -60,6 +61,7 @@ class Phase:
 
     def __post_init__(self) -> None:
         rate, decay = self.settings.learning_rate, self.config.weight_decay
+        self.average = _average(self.network, self.config.ema_decay)
         self.trainee: torch.nn.Module = self.network
         if self.config.loss.surrogate_modules:
             self.trainee = WithSurrogateModules(self.network).to(self.fabric.device)
@@ -72,6 +74,14 @@ class Phase:
         self.augment = augmenter(self.config.data.augment, self.config.model.image_size)
         self.mixer = mixer(self.config.data.augment, len(self.data.classes))
         self.start_epoch(0)
+
+    @property
+    def kept(self) -> SpikingTransformer:
+        """The network that is evaluated and kept: the average over steps, where there is one."""
+        if self.average is None:
+            return self.network
+        assert isinstance(self.average.module, SpikingTransformer)
+        return self.average.module
 
     @property
     def steps_per_epoch(self) -> int:
@@ -130,3 +140,10 @@ class Phase:
         steps = range(self.position.step, self.steps_per_epoch)
         rows = [order[step * size : (step + 1) * size][rank::world] for step in steps]
         return self.data.train.batches(rows)
+
+
+def _average(network: SpikingTransformer, decay: float) -> AveragedModel | None:
+    """A moving average of weights and batch normalisation's statistics; None without decay."""
+    if decay == 0:
+        return None
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)

@@ -48,6 +48,7 @@ def state(phase: Phase) -> dict[str, Any]:
         "history": phase.history,
         "optimizer": phase.optimizer.state_dict(),
         "surrogate_modules": _surrogates(phase),
+        "average": None if phase.average is None else phase.average.state_dict(),
         "precision": phase.fabric.strategy.precision.state_dict(),
         "random": gather(random_states()),
     }
@@ -63,6 +64,8 @@ def restore(phase: Phase, saved: dict[str, Any]) -> None:
     _stand(phase, saved)
     if isinstance(phase.trainee, WithSurrogateModules):
         phase.trainee.surrogates.load_state_dict(saved["surrogate_modules"])
+    if phase.average is not None and saved.get("average"):
+        phase.average.load_state_dict(saved["average"])
     _restore_optimizer(phase, saved["optimizer"])
     precision = phase.fabric.strategy.precision
     if saved.get("precision") and precision.state_dict():  # only fp16 has a loss scaler
@@ -132,7 +135,7 @@ def _seed(phase: Phase, rank: int) -> None:
 
 def checkpoint(phase: Phase, metrics: dict[str, Any], *, resumable: bool) -> Checkpoint:
     """The current checkpoint; where it is resumable, every process must call this."""
-    weights = phase.network.state_dict()
+    weights = (phase.network if resumable else phase.kept).state_dict()
     return Checkpoint(
         model=phase.network.config,
         weights={name: value.detach().cpu().clone() for name, value in weights.items()},

@@ -117,6 +117,8 @@ def train_step(phase: Phase, batch: Split) -> Tensor:
     if phase.config.clip_norm:
         clip_gradients(phase)
     phase.optimizer.step()
+    if phase.average is not None:
+        phase.average.update_parameters(phase.network)
     advance_schedule(phase)
     phase.position.step += 1
     flags = torch.tensor(
@@ -177,7 +179,7 @@ def finish_epoch(phase: Phase) -> EpochFigures:
     done = phase.position
     loss = float(done.loss_sum) / phase.steps_per_epoch
     saving.check_finite(phase, loss)
-    result = evaluate(phase.network, phase.data.validation)
+    result = evaluate(phase.kept, phase.data.validation)
     phase.log.write(
         phase=phase.name,
         epoch=done.epoch + 1,
