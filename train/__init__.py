@@ -5,6 +5,7 @@
     halting         two-dimensional token halting: pure functions on tensors
     merging         token merging: pure functions on tensors
     silence         a penalty on the cost of spikes
+    distillation    learning another network's answers beside labels
     staircase       the rate of a neuron under a constant current, as I-SPS needs it
     models          neurons, stems, attentions, blocks, the network
     adapting        halting for networks that were trained without it

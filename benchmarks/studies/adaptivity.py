@@ -98,6 +98,7 @@ def train(
     changes: dict[str, Any] = {
         "halting": {"epochs": arguments.epochs, "image_sizes": ()},
         "out": f"{arguments.out}/{variant.name}",
+        "loss": {"teacher": ""},
     }
     config = build(TrainConfig, merge(merge(static.run, changes), variant.changes))
     fabric = launch(config)

@@ -80,6 +80,10 @@ class LossConfig:
         price_power: of that certainty's probability.
         token_target: mean of the budgets, live tokens over all tokens.
         token_spread: the least sure image's budget lies this share above it, the surest's below.
+        teacher: a network whose answers are learnt beside the labels (train/distillation.py): a
+            checkpoint, or any network as a program of `torch.export` (.pt2); empty: none.
+        teacher_weight: share of the task loss that its answers have, the labels have the rest.
+        teacher_temperature: of both softmaxes.
     """
 
     label_smoothing: float = 0.0
@@ -95,6 +99,9 @@ class LossConfig:
     price_power: float = 2.0
     token_target: float = 0.45
     token_spread: float = 0.5
+    teacher: str = field(default="", metadata={"metavar": "PATH"})
+    teacher_weight: float = 0.9
+    teacher_temperature: float = 4.0
 
     def __post_init__(self) -> None:
         require(
@@ -113,6 +120,15 @@ class LossConfig:
         )
         require(
             0 <= self.token_spread <= 1, f"token_spread is {self.token_spread}, must be in [0, 1]"
+        )
+        require(
+            0 < self.teacher_weight <= 1,
+            f"teacher_weight is {self.teacher_weight}, must be in (0, 1]; without a teacher leave "
+            "loss.teacher empty",
+        )
+        require(
+            self.teacher_temperature > 0,
+            f"teacher_temperature is {self.teacher_temperature}, must be positive",
         )
 
 

@@ -43,6 +43,7 @@ from train.loop.starting import (
     with_new_head,
     with_no_phase_behind,
 )
+from train.loop.teacher import load_teacher
 from train.measure.energy import measure_firing_rates
 from train.measure.evaluate import Evaluation, evaluate
 from train.models import SpikingTransformer
@@ -106,6 +107,7 @@ def _train(
             path.unlink(missing_ok=True)
     csv = CsvLog(Path(config.out) / "log.csv", keep=start is not None, writes=fabric.is_global_zero)
     past = history(config, start)
+    teacher = load_teacher(config.loss.teacher, config.model, data.classes, fabric.device)
     result = RunResult({}, {})
     weights = start.weights if start else None
     loops = choose_kernels(config.compile, fabric.device)
@@ -113,7 +115,16 @@ def _train(
         for name in names:
             network = _network(phase_model(config.model, name), weights, fabric)
             phase = Phase(
-                name, getattr(config, name), config, fabric, network, data, csv, interrupt, past
+                name,
+                getattr(config, name),
+                config,
+                fabric,
+                network,
+                data,
+                csv,
+                interrupt,
+                teacher,
+                past,
             )
             if start is not None and start.training and start.training["phase"] == name:
                 saving.restore(phase, start.training)

@@ -7,26 +7,40 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
 
 from train.config import LossConfig
+from train.distillation import distillation_loss
 from train.loop.phase.prices import ponder_loss, true_class_probability
 from train.models.network import ModelOutput
 
 
-def task_loss(logits: Tensor, targets: Tensor, config: LossConfig) -> Tensor:
-    """Cross entropy of the last running logits, or what the configuration puts in its place.
+def class_loss(
+    logits: Tensor, targets: Tensor, config: LossConfig, taught: Tensor | None = None
+) -> Tensor:
+    """Cross entropy of logits [B, N_c], mixed with the distance to a teacher's logits [B, N_c]."""
+    labels = cross_entropy(logits.float(), targets, label_smoothing=config.label_smoothing)
+    if taught is None:
+        return labels
+    answers = distillation_loss(logits, taught, config.teacher_temperature)
+    return (1 - config.teacher_weight) * labels + config.teacher_weight * answers
+
+
+def task_loss(
+    logits: Tensor, targets: Tensor, config: LossConfig, taught: Tensor | None = None
+) -> Tensor:
+    """Class loss of the last running logits, or what the configuration puts in its place.
 
     Args:
         logits: running logits [T, B, N_c].
         targets: class numbers int64 [B], or shares of classes [B, N_c].
         config: `anytime` blends in the mean over every timestep's running logits, `tet` takes each
             timestep's own.
+        taught: a teacher's logits [B, N_c]; None: there is none.
     """
-    smoothing = config.label_smoothing
     if config.tet:
-        return tet_loss(own_logits(logits), targets, config)
-    last = cross_entropy(logits[-1].float(), targets, label_smoothing=smoothing)
+        return tet_loss(own_logits(logits), targets, config, taught)
+    last = class_loss(logits[-1], targets, config, taught)
     if config.anytime == 0:
         return last
-    each = [cross_entropy(step.float(), targets, label_smoothing=smoothing) for step in logits]
+    each = [class_loss(step, targets, config, taught) for step in logits]
     return (1 - config.anytime) * last + config.anytime * sum(each) / len(each)
 
 
@@ -40,10 +54,11 @@ def own_logits(running: Tensor) -> Tensor:
     return torch.cat([sums[:1], sums[1:] - sums[:-1]])
 
 
-def tet_loss(logits: Tensor, targets: Tensor, config: LossConfig) -> Tensor:
+def tet_loss(
+    logits: Tensor, targets: Tensor, config: LossConfig, taught: Tensor | None = None
+) -> Tensor:
     """(1 - lambda) mean_t CE(logits_t) + lambda MSE(logits, mean) (Deng et al. 2022, eq. 9-11)."""
-    smoothing = config.label_smoothing
-    each = [cross_entropy(step, targets, label_smoothing=smoothing) for step in logits]
+    each = [class_loss(step, targets, config, taught) for step in logits]
     task = torch.stack(each).mean()
     if config.tet_weight == 0:
         return task
@@ -52,14 +67,18 @@ def tet_loss(logits: Tensor, targets: Tensor, config: LossConfig) -> Tensor:
 
 
 def total_loss(
-    output: ModelOutput, targets: Tensor, config: LossConfig, ponder_weight: float
+    output: ModelOutput,
+    targets: Tensor,
+    config: LossConfig,
+    ponder_weight: float,
+    taught: Tensor | None = None,
 ) -> Tensor:
     """Task loss + delta_p * ponder (AT-SNN eq. 9), + the surrogate modules' task losses."""
-    loss = task_loss(output.logits, targets, config)
+    loss = task_loss(output.logits, targets, config, taught)
     if ponder_weight and output.steps:
         certainty = true_class_probability(output.logits[-1], targets)
         loss = loss + ponder_weight * ponder_loss(output.steps, certainty, config)
     for logits in output.surrogate_logits:
-        extra = cross_entropy(logits.float(), targets, label_smoothing=config.label_smoothing)
+        extra = class_loss(logits, targets, config, taught)
         loss = loss + config.surrogate_modules * extra / len(output.surrogate_logits)
     return loss

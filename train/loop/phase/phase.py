@@ -19,6 +19,7 @@ from train.data.augment import Mixer, augmenter, mixer
 from train.loop.phase.interrupt import Interrupt
 from train.loop.phase.schedule import cosine_with_warmup, parameter_groups, shuffled
 from train.loop.reports.log import CsvLog
+from train.loop.teacher import Teacher
 from train.models import SpikingTransformer
 from train.parallel.distributed import rank_and_world
 
@@ -45,6 +46,7 @@ class Phase:
         data: the images.
         log: rows of figures.
         interrupt: set by Ctrl-C.
+        teacher: whose answers are learnt beside the labels; None: there is none.
         history: where the run was continued with other settings (`train.loop.starting.history`).
     """
 
@@ -56,6 +58,7 @@ class Phase:
     data: Dataset
     log: CsvLog
     interrupt: Interrupt
+    teacher: Teacher | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     saved_at: float = field(default_factory=time.monotonic)
 

@@ -157,16 +157,27 @@ def advance_schedule(phase: Phase) -> None:
 
 def batch_loss(phase: Phase, batch: Split) -> Tensor:
     """Loss of a batch, augmented and mixed as configured."""
-    images, targets = scaled_to(phase.image_side, phase.augment(batch.images)), batch.labels
+    images, targets = phase.augment(batch.images), batch.labels
     mix = phase.mix
     if mix is not None:
         images, targets = mix(images, targets)
+    taught = _taught(phase, images)
+    images = scaled_to(phase.image_side, images)
     config = phase.config.loss
     timesteps = phase.network.first_timesteps(phase.timesteps)
     with timesteps, listening(phase.network, wanted=config.silence > 0) as heard:
         output = phase.model(images)
-    loss = total_loss(output, targets, config, phase.settings.ponder_weight)
+    loss = total_loss(output, targets, config, phase.settings.ponder_weight, taught)
     return loss + config.silence * silence_loss(heard) if heard else loss
+
+
+@torch.no_grad()
+def _taught(phase: Phase, images: Tensor) -> Tensor | None:
+    """The teacher's logits [B, N_c]; it sees every image at the model's own size."""
+    if phase.teacher is None:
+        return None
+    with phase.fabric.autocast():
+        return phase.teacher(images.float())
 
 
 def _read(said: Tensor) -> Report:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
 from tests.train.samples import lively_network, random_images, tiny_model
 from train.config import LossConfig
+from train.distillation import distillation_loss
 from train.halting import ponder_cost
 from train.loop.phase.losses import own_logits, task_loss, total_loss
 
@@ -61,3 +64,18 @@ def test_the_ponder_loss_enters_with_its_weight_where_tokens_halt() -> None:
     assert total_loss(static, TARGETS, LossConfig(), 0.1) == task_loss(
         static.logits, TARGETS, LossConfig()
     )
+
+
+def test_a_teacher_takes_its_share_of_every_timesteps_loss() -> None:
+    taught = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
+    config = LossConfig(anytime=0.25, teacher_weight=0.75, teacher_temperature=2.0)
+
+    def mixed(logits: torch.Tensor) -> torch.Tensor:
+        answers = distillation_loss(logits, taught, 2.0)
+        return 0.25 * cross_entropy(logits, TARGETS) + 0.75 * answers
+
+    expected = 0.75 * mixed(LOGITS[-1]) + 0.25 * torch.stack([mixed(z) for z in LOGITS]).mean()
+    torch.testing.assert_close(task_loss(LOGITS, TARGETS, config, taught), expected)
+    own = replace(config, tet=True, anytime=0.0, tet_weight=0.0)
+    each = torch.stack([mixed(z) for z in own_logits(LOGITS)]).mean()
+    torch.testing.assert_close(task_loss(LOGITS, TARGETS, own, taught), each)
