@@ -1,14 +1,20 @@
 """A penalty on the cost of spikes: training for silence.
 
-A spike that enters a layer causes one accumulate for every weight it meets, and kernels that skip
-zeros take time in proportion (plugins/spike_linear). The penalty is the share of all accumulates
-that an image causes,
+The penalty is the share of all operations that an image causes,
 
-    penalty = sum over layers, timesteps of fan-out * input / sum of fan-out * elements
+    penalty = sum over layers, timesteps of fan-out * c(input) / sum of fan-out * elements
 
-so that a spike counts by its accumulates: STAS appendix A, eq. 12, as a function that gradients
-flow through, by the neurons' surrogates. Inputs are spikes, their sums or rates, and so not
-negative.
+as a function that gradients flow through, by the neurons' surrogates. Inputs are spikes, their sums
+or rates, and so not negative. Two things can be counted:
+
+    spikes  c(x) = x         accumulates of hardware that adds a weight for every spike: STAS
+                             appendix A, eq. 12
+    values  c(x) = [x > 0]   products of a processor that skips zeros (plugins/spike_linear): a rate
+                             or a sum costs what a spike does, and what is the same at all timesteps
+                             is computed once
+
+The gradient of the latter is that of x / x', with x' = x without gradient where x > 0, else 1: the
+reweighted l1 norm of Candes, Wakin and Boyd (2008), which presses small values most.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from train.config import SilenceOf
 from train.models.layers import ConvBN, LinearBN
 from train.models.network import SpikingTransformer
 
@@ -38,18 +45,27 @@ class Heard(NamedTuple):
     repeats: int
 
 
-def silence_loss(heard: Sequence[Heard]) -> Tensor:
-    """Share of the accumulates that spikes cause, [].
+def silence_loss(heard: Sequence[Heard], of: SilenceOf = "spikes") -> Tensor:
+    """Share of the operations that are caused, [].
 
     Args:
         heard: of every layer that accumulates.
+        of: what is counted.
     """
+    if of == "values":
+        heard = [each._replace(inputs=_not_zero(each.inputs), repeats=1) for each in heard]
     caused = torch.stack([each.inputs.float().sum() * _weight(each) for each in heard]).sum()
     return caused / sum(each.inputs.numel() * _weight(each) for each in heard)
 
 
 def _weight(each: Heard) -> float:
     return each.fan_out * each.repeats
+
+
+def _not_zero(inputs: Tensor) -> Tensor:
+    """1 where something fired, else 0."""
+    values = inputs.float()
+    return values / torch.where(values > 0, values.detach(), 1.0)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import torch
 
 from spikehalt.errors import ConfigError
 from tests.train.samples import lively_network, random_images, tiny_model
-from train.config import LossConfig
+from train.config import LossConfig, SilenceOf
 from train.silence import Heard, listening, silence_loss
 
 
@@ -14,6 +14,22 @@ def test_a_spike_counts_by_the_accumulates_it_causes() -> None:
     assert silence_loss([Heard(quiet, 3, 1), Heard(loud, 9, 1)]) == 9 / 12
     assert silence_loss([Heard(quiet, 3, 2), Heard(loud, 6, 1)]) == 6 / 12
     assert silence_loss([Heard(quiet, 3, 1)]) == 0
+
+
+def test_a_value_counts_once_however_many_spikes_it_holds_and_stands_for() -> None:
+    rates = torch.tensor([[0.0, 0.25, 0.5, 1.0, 3.0]])
+    spikes = torch.tensor([[0.0, 1.0, 0.0, 0.0, 0.0]] * 4)
+    expected = (4 * 3 + 4 * 2) / (5 * 3 + 20 * 2)
+    assert silence_loss([Heard(rates, 3, 4), Heard(spikes, 2, 1)], "values").item() == (
+        pytest.approx(expected)
+    )
+
+
+def test_small_values_are_pressed_most() -> None:
+    rates = torch.tensor([[0.0, 0.25, 0.5, 1.0, 4.0]], requires_grad=True)
+    silence_loss([Heard(rates, 1, 4)], "values").backward()
+    assert rates.grad is not None
+    torch.testing.assert_close(5 * rates.grad, torch.tensor([[1.0, 4.0, 2.0, 1.0, 0.25]]))
 
 
 @pytest.mark.parametrize("arch", ["spikformer", "spikingformer", "sdt"])
@@ -39,7 +55,8 @@ def test_absent_tokens_cause_nothing() -> None:
     assert not heard[-2].inputs[last == 0].any()  # its first layer behind attention
 
 
-def test_gradients_lower_the_penalty() -> None:
+@pytest.mark.parametrize("of", ["spikes", "values"])
+def test_gradients_lower_the_penalty(of: SilenceOf) -> None:
     config = tiny_model()
     network = lively_network(config).train()
     optimizer = torch.optim.SGD(network.parameters(), lr=10.0)
@@ -47,7 +64,7 @@ def test_gradients_lower_the_penalty() -> None:
     for _ in range(6):
         with listening(network, wanted=True) as heard:
             network(images)
-        loss = silence_loss(heard)
+        loss = silence_loss(heard, of)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

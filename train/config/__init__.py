@@ -21,7 +21,7 @@ from train.config.checks import (
 from train.config.data import STREAMED, AugmentConfig, DataConfig, DatasetName
 from train.config.model import LIFConfig, ModelConfig, StemConfig
 from train.config.named import NAMED_MODELS, named_model
-from train.config.run import LossConfig, PhaseConfig, TrainConfig
+from train.config.run import LossConfig, PhaseConfig, SilenceOf, TrainConfig
 from train.config.tokens import DropConfig, HaltingConfig
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "LossConfig",
     "ModelConfig",
     "PhaseConfig",
+    "SilenceOf",
     "StemConfig",
     "TrainConfig",
     "check_epsilon",

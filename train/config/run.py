@@ -10,6 +10,7 @@ from train.config.data import IMAGE_FILES, DataConfig
 from train.config.model import ModelConfig
 
 Price = Literal["one", "certainty", "budget"]
+SilenceOf = Literal["spikes", "values"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class LossConfig:
         weight_by_time: AT-SNN's NB weighting of the ponder loss.
         silence: weight of the share of accumulates that spikes cause (train/silence.py); makes
             neurons fire less.
+        silence_of: what that share counts: `spikes`, for energy, or `values` that are not zero, for
+            time on a processor.
         straight_through: width of the straight-through gradient of the blocks that a token runs; 0
             leaves the remainder's gradient alone, as the papers do.
         price: of an image's blocks in the ponder loss (train/loop/phase/prices.py): `one` for all
@@ -94,6 +97,7 @@ class LossConfig:
     surrogate_modules: float = 0.0
     weight_by_time: bool = False
     silence: float = 0.0
+    silence_of: SilenceOf = "spikes"
     straight_through: float = 0.0
     price: Price = "one"
     price_power: float = 2.0

@@ -168,7 +168,7 @@ def batch_loss(phase: Phase, batch: Split) -> Tensor:
     with timesteps, listening(phase.network, wanted=config.silence > 0) as heard:
         output = phase.model(images)
     loss = total_loss(output, targets, config, phase.settings.ponder_weight, taught)
-    return loss + config.silence * silence_loss(heard) if heard else loss
+    return loss + config.silence * silence_loss(heard, config.silence_of) if heard else loss
 
 
 @torch.no_grad()
