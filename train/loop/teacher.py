@@ -27,8 +27,8 @@ def load_teacher(
 
     Args:
         path: a checkpoint, or a program that `torch.export.save` wrote (`.pt2`), of any network
-            from images of the model's size, in batches of any size, to logits. A program can hold
-            pickled objects: take one from those you trust.
+            from images or event frames of the model's size, in batches of any size, to logits. A
+            program can hold pickled objects: take one from those you trust.
         model: the student.
         classes: the run's, in label order.
         device: where it runs.
@@ -78,7 +78,8 @@ def _program(path: str, model: ModelConfig, device: torch.device) -> Teacher:
             network: Any = torch.export.load(path).module().to(device)
     except Exception as error:  # torch.export raises what its archive's readers raise
         raise ConfigError(f"loss.teacher {path} is no program of torch.export: {error}") from None
-    example = torch.zeros(3, model.channels, *model.image_size, device=device)
+    frames = (model.timesteps,) if model.input == "frames" else ()
+    example = torch.zeros(3, *frames, model.channels, *model.image_size, device=device)
     try:
         shape = tuple(network(example).shape)
     except Exception as error:

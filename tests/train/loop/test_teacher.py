@@ -24,8 +24,7 @@ class Linear(nn.Module):
 
     def __init__(self, config: ModelConfig, classes: int) -> None:
         super().__init__()
-        height, width = config.image_size
-        self.layer = nn.Linear(config.channels * height * width, classes)
+        self.layer = nn.Linear(random_images(config, 1).numel(), classes)
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.layer(images.flatten(1) / 255)
@@ -34,7 +33,7 @@ class Linear(nn.Module):
 
 def program(path: Path, config: ModelConfig, *, classes: int = 10, batches: bool = True) -> Linear:
     network = Linear(config, classes).eval()
-    example = torch.zeros(2, config.channels, *config.image_size)
+    example = random_images(config, 2).float()
     shapes = ({0: torch.export.Dim("batch", min=1)},) if batches else None
     torch.export.save(torch.export.export(network, (example,), dynamic_shapes=shapes), path)
     return network
@@ -59,8 +58,9 @@ def test_a_checkpoint_answers_with_its_last_logits(tmp_path: Path) -> None:
     torch.testing.assert_close(teacher(images), network(images).logits[-1])
 
 
-def test_a_program_of_any_network_answers(tmp_path: Path) -> None:
-    config = tiny_model()
+@pytest.mark.parametrize("kind", ["image", "frames"])
+def test_a_program_of_any_network_answers(tmp_path: Path, kind: str) -> None:
+    config = tiny_model() if kind == "image" else tiny_model(input="frames", stem="sps", channels=2)
     network = program(tmp_path / "t.pt2", config)
     images = random_images(config, 5).float()
     teacher = load_teacher(str(tmp_path / "t.pt2"), config, CLASSES, CPU)
