@@ -129,6 +129,11 @@ def one_line(text: str) -> str:
     return visible(" ".join(line.strip() for line in text.splitlines()))
 
 
+def few(names: Sequence[str], most: int) -> str:
+    """The first names, with commas, and whether there are more."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
 def cell(text: str) -> str:
     """The text as a spreadsheet shows it: what begins a formula stands behind an apostrophe.
 

@@ -15,6 +15,7 @@ from export.graph.unroll import unroll
 from export.options import ExportOptions
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.read import Bundle
+from spikehalt.console import few
 from spikehalt.strict import build
 from train.checkpoint import load_checkpoint
 from train.config import ModelConfig
@@ -39,7 +40,7 @@ def load_network(manifest: Manifest, checkpoint: Path) -> SpikingTransformer:
     if loaded.classes != manifest.classes:
         raise UnsupportedError(
             f"{checkpoint} has other classes than the bundle {manifest.name}, or in another order: "
-            f"{_few(loaded.classes)}, and {_few(manifest.classes)}"
+            f"{few(loaded.classes, 12)}, and {few(manifest.classes, 12)}"
         )
     try:
         network.load_state_dict(loaded.weights)
@@ -48,10 +49,6 @@ def load_network(manifest: Manifest, checkpoint: Path) -> SpikingTransformer:
             f"{checkpoint} holds another model than the bundle {manifest.name}: {error}"
         ) from error
     return network.eval()
-
-
-def _few(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
 
 
 def export_again(

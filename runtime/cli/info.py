@@ -50,7 +50,7 @@ def identity(bundle: Bundle) -> list[tuple[str, str]]:
         ("format", f"{manifest.format} {manifest.format_version}"),
         ("input", _input(manifest.input)),
         ("image files", _preprocessing(manifest.input)),
-        ("classes", f"{len(manifest.classes)}: {_shortened(manifest.classes)}"),
+        ("classes", f"{len(manifest.classes)}: {console.few(manifest.classes, 10)}"),
         (
             "timesteps",
             f"{manifest.timesteps}, {manifest.chunk} at once (chunk): images leave between chunks",
@@ -91,10 +91,6 @@ def _input(spec: InputSpec) -> str:
 
 def _preprocessing(spec: InputSpec) -> str:
     return spec.preprocessing.describe() if spec.kind == "image" else "none, event frames"
-
-
-def _shortened(names: tuple[str, ...], shown: int = 10) -> str:
-    return ", ".join(names[:shown]) + (", …" if len(names) > shown else "")
 
 
 def _merging(manifest: Manifest) -> str:

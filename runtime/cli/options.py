@@ -149,7 +149,7 @@ def note_lacking(labels: NDArray[np.int64], classes: Sequence[str]) -> None:
     there = set(labels.tolist())
     lacking = [name for number, name in enumerate(classes) if number not in there]
     if lacking:
-        names = ", ".join(lacking[:12]) + (", …" if len(lacking) > 12 else "")
+        names = console.few(lacking, 12)
         console.note(f"{len(lacking)} of {len(classes)} classes have no files: {names}")
 
 

@@ -12,6 +12,7 @@ from runtime.engine import Engine
 from runtime.errors import ConfigError
 from runtime.report.baseline import call_ms
 from runtime.results.result import Result
+from spikehalt.console import few
 
 
 def check_comparable(engine: Engine, other: Engine) -> None:
@@ -28,7 +29,7 @@ def check_comparable(engine: Engine, other: Engine) -> None:
         )
     if set(mine.classes) != set(theirs.classes):
         differing = sorted(set(mine.classes) ^ set(theirs.classes))
-        shown = ", ".join(map(repr, differing[:3])) + (", …" if len(differing) > 3 else "")
+        shown = few([repr(name) for name in differing], 3)
         raise ConfigError(
             f"{mine.name} and {theirs.name} have different classes ({shown}): compare bundles of "
             "the same classes"

@@ -116,3 +116,9 @@ def test_json_means_the_same_and_acts_on_no_terminal(written) -> None:  # type: 
     assert json.loads(text) == {"name": HOSTILE}
     assert not set("\x9b\u202e\u2028\u061c\ud800\x7f\x1b") & set(text)
     assert text.encode()
+
+
+def test_a_few_names_say_whether_there_are_more() -> None:
+    assert console.few(["a", "b"], 2) == "a, b"
+    assert console.few(("a", "b", "c"), 2) == "a, b, …"
+    assert console.few([], 2) == ""

@@ -110,5 +110,4 @@ def note_once(text: str) -> None:
 
 
 def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:_SHOWN]) + (", …" if len(listed) > _SHOWN else "")
+    return console.few(list(names), _SHOWN)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikehalt.console import few
 from train.data.bar import reading_bar
 from train.data.base import Split
 from train.data.classes import note_once
@@ -58,10 +59,9 @@ class LeftOut:
     def note(self) -> None:
         """Say how many were left out, and which."""
         if self.names:
-            names = ", ".join(self.names[:_SHOWN]) + (", …" if len(self.names) > _SHOWN else "")
             note_once(
                 f"{self.where}: {len(self.names)} of {self.total} training files cannot be read "
-                f"and are left out: {names}"
+                f"and are left out: {few(self.names, _SHOWN)}"
             )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spikehalt.console import few
 from spikehalt.errors import ConfigError
 from train.checkpoint import load_checkpoint
 from train.config import ModelConfig
@@ -96,8 +97,7 @@ def _program(path: str, model: ModelConfig, device: torch.device) -> Teacher:
 
 
 def _few(classes: tuple[str, ...]) -> str:
-    shown = ", ".join(classes[:4])
-    return f"{shown}, … ({len(classes)})" if len(classes) > 4 else shown
+    return few(classes, 4) + (f" ({len(classes)})" if len(classes) > 4 else "")
 
 
 def _line(error: Exception) -> str:
