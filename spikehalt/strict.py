@@ -13,7 +13,7 @@ import json
 import math
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from spikehalt.errors import ConfigError, SpikehaltError
@@ -88,6 +88,21 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Dotted keys that both have with other values, and both values: `{key: [before, now]}`."""
+    old, new = dict(_leaves(before, "")), dict(_leaves(now, ""))
+    return {key: [old[key], new[key]] for key in new if key in old and old[key] != new[key]}
+
+
+def _leaves(values: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        key = join(where, name)
+        if isinstance(value, Mapping):
+            yield from _leaves(value, key)
+        else:
+            yield key, value
 
 
 def unknown_name(kind: str, name: object, valid: Iterable[object]) -> str:

@@ -59,6 +59,7 @@ LINES = [
     "train energy nowhere.pt",
     "train figure heatmap nowhere.pt --out x.png",
     "train sweep nowhere.yaml --over seed=1",
+    "train average nowhere.pt nowhere.pt",
     "train events nowhere.aedat --out nowhere",
     "train import nowhere.pth --from spikformer-cifar",
     "train adapt nowhere.pt --images nowhere",

@@ -40,6 +40,7 @@ LINES = {
     "train energy": "energy static.pt --data-path nowhere",
     "train figure": "figure heatmap static.pt --out x.png --data-path nowhere",
     "train sweep": "sweep recipe.yaml --over seed=1",
+    "train average": "average static.pt static.pt --data-path nowhere",
     "train events": "events nowhere.aedat --out nowhere",
     "train adapt": "adapt static.pt --images nowhere",
     "train import": "import nowhere.pth --from spikformer-cifar",

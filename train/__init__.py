@@ -6,6 +6,7 @@
     merging         token merging: pure functions on tensors
     silence         a penalty on the cost of spikes
     distillation    learning another network's answers beside labels
+    averaging       one network from several of one shape
     staircase       the rate of a neuron under a constant current, as I-SPS needs it
     models          neurons, stems, attentions, blocks, the network
     adapting        halting for networks that were trained without it

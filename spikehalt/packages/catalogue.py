@@ -31,6 +31,7 @@ _ROWS = (
     ("sweep", "train.cli.sweep", "train", "train a grid of settings, or go on with one"),
     ("import", "train.cli.importing", "train", "turn a published checkpoint into one of ours"),
     ("adapt", "train.cli.adapt", "train", "let tokens halt in a network trained without halting"),
+    ("average", "train.cli.average", "train", "one network from several: mean weights"),
     ("events", "train.cli.events", "train", "turn event-camera recordings into training frames"),
     ("export", "export.to_trt", "export", "a checkpoint to an ONNX bundle and engines"),
     ("compare", "export.comparison.command", "compare", "do all ways of running a bundle agree?"),

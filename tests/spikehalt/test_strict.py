@@ -7,7 +7,7 @@ import pytest
 
 from runtime.errors import BundleFormatError
 from spikehalt.errors import ConfigError
-from spikehalt.strict import build, parse_json, to_dict
+from spikehalt.strict import build, differences, parse_json, to_dict
 from train.config import ModelConfig, TrainConfig
 
 
@@ -171,3 +171,10 @@ def test_a_refused_value_names_the_part_of_the_configuration() -> None:
 def test_a_list_is_not_a_configuration() -> None:
     with pytest.raises(ConfigError, match="configuration must be an object, not a list"):
         build(ModelConfig, [1, 2])
+
+
+def test_differences_are_named_by_dotted_keys() -> None:
+    before = {"a": 1, "b": {"c": [1], "d": {"e": None}}, "gone": 2}
+    now = {"a": 1, "b": {"c": [2], "d": {"e": "x"}}, "new": 2}
+    assert differences(before, now) == {"b.c": [[1], [2]], "b.d.e": [None, "x"]}
+    assert differences(now, now) == {}

@@ -20,7 +20,6 @@ from typing import Any
 
 from lightning_fabric import Fabric, seed_everything
 
-from spikehalt.errors import ConfigError
 from spikehalt.strict import build
 from train.baselines.build import build_network
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -28,13 +27,13 @@ from train.config import ModelConfig, TrainConfig
 from train.data import Known, load_data
 from train.errors import CheckpointError
 from train.loop.folder import make_folder
+from train.loop.lending import lend
 from train.loop.phase import saving
 from train.loop.phase.interrupt import Interrupt
 from train.loop.phase.phase import Phase
 from train.loop.phase.steps import train_phase
 from train.loop.reports.log import CsvLog
 from train.loop.starting import (
-    HEAD,
     check_classes,
     history,
     is_resumable,
@@ -44,8 +43,8 @@ from train.loop.starting import (
     with_no_phase_behind,
 )
 from train.loop.teacher import load_teacher
-from train.measure.energy import measure_firing_rates
-from train.measure.evaluate import Evaluation, evaluate
+from train.measure.evaluate import Evaluation
+from train.measure.finished import finished_metrics
 from train.models import SpikingTransformer
 from train.models.kernels import choose_kernels, use_kernels
 from train.parallel.devices import launch
@@ -188,29 +187,15 @@ def _network(
 ) -> SpikingTransformer:
     network = build_network(model)
     if weights is not None:
-        try:
-            network.load_state_dict({**_fresh(network, weights), **weights})
-        except RuntimeError as error:
-            raise ConfigError(f"the start weights do not fit the model: {error}") from None
+        lend(network, weights)
     return network.to(fabric.device)
-
-
-def _fresh(network: SpikingTransformer, weights: dict[str, Any]) -> dict[str, Any]:
-    """The network's own head, where a new one is trained."""
-    own = network.state_dict()
-    return {} if set(HEAD) & set(weights) else {name: own[name] for name in HEAD}
 
 
 def _finish(phase: Phase) -> tuple[Path, Evaluation]:
     """Evaluate on the validation split, measure firing rates, write the finished checkpoint."""
-    result = evaluate(phase.kept, phase.data.validation)
-    rates = measure_firing_rates(phase.kept, phase.data.validation)
-    metrics = {
-        "validation_accuracy": list(result.accuracy),
-        "average_tokens": result.average_tokens,
-        "firing_rates": rates,
-        **({"history": phase.history} if phase.history else {}),
-    }
+    result, metrics = finished_metrics(phase.kept, phase.data.validation)
+    if phase.history:
+        metrics["history"] = phase.history
     path = Path(phase.config.out) / f"{phase.name}.pt"
     if phase.fabric.is_global_zero:
         save_checkpoint(path, saving.checkpoint(phase, metrics, resumable=False))

@@ -7,15 +7,16 @@ the phases after its own, whose settings are recorded as they were.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from spikehalt.console import note
 from spikehalt.errors import ConfigError
-from spikehalt.strict import build, to_dict
+from spikehalt.strict import build, differences, to_dict
 from train.checkpoint import Checkpoint
 from train.config import PhaseConfig, TrainConfig
+from train.loop.lending import HEAD
 
 PHASES = ("static", "halting")
 
@@ -25,7 +26,6 @@ _FIXED = {
     "data.validation_fraction": "the images held out would have been trained on",
     "data.test_fraction": "the images held out would have been trained on",
 }
-HEAD = ("head.weight", "head.bias")
 
 
 def is_resumable(start: Checkpoint | None) -> bool:
@@ -186,17 +186,5 @@ def history(config: TrainConfig, start: Checkpoint | None) -> list[dict[str, Any
 
 def changes_since(start: Checkpoint, config: TrainConfig) -> dict[str, list[Any]]:
     """Dotted keys whose values differ from the start's run, and both values; `out` is none."""
-    before, now = dict(_leaves(start.run, "")), dict(_leaves(to_dict(config), ""))
-    return {
-        key: [before[key], now[key]]
-        for key in now
-        if key != "out" and key in before and before[key] != now[key]
-    }
-
-
-def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
+    found = differences(start.run, to_dict(config))
+    return {key: values for key, values in found.items() if key != "out"}

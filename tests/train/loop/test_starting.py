@@ -15,11 +15,12 @@ from tests.train.samples import quick_run, same_tensors
 from train.checkpoint import load_checkpoint
 from train.config import TrainConfig
 from train.loop import run as module
+from train.loop.lending import HEAD
 from train.loop.phase import Phase
 from train.loop.phase import steps as loop
 from train.loop.reports.log import CsvLog
 from train.loop.run import resume, run
-from train.loop.starting import HEAD, check_asked, prepared
+from train.loop.starting import check_asked, prepared
 
 Continued = Callable[..., Phase]
 

@@ -1,0 +1,53 @@
+"""`python -m train average`: one network from several that are built alike."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from spikehalt.console import say
+from train.cli.options.fields import add_fields, given, read_fields
+from train.cli.options.outputs import check_writable
+
+
+@dataclass(frozen=True)
+class AverageOptions:
+    """What is averaged.
+
+    Attributes:
+        checkpoints: of networks that are built alike and began from the same weights, such as runs
+            with the same --start, or a run and its start.
+        data_path: the folder or zip, where it is not the one of the training.
+        out: the checkpoint to write.
+    """
+
+    checkpoints: tuple[str, ...] = given(positional=True, nargs="+", metavar="CKPT")
+    data_path: str = given("", metavar="PATH")
+    out: Path = given(Path("average.pt"), metavar="FILE")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_fields(parser, AverageOptions)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Average, measure on the validation images, write the checkpoint."""
+    options = read_fields(AverageOptions, arguments)
+    check_writable(options.out, "--out", makes_folders=True)
+    from train.averaging import averaged
+    from train.checkpoint import load_checkpoint, save_checkpoint
+    from train.measure.finished import finished_metrics
+    from train.measure.splits import checkpoint_data
+
+    checkpoint = averaged([load_checkpoint(path) for path in options.checkpoints])
+    validation = checkpoint_data(checkpoint, options.data_path).validation
+    found, metrics = finished_metrics(checkpoint.network(), validation)
+    save_checkpoint(options.out, replace(checkpoint, metrics=metrics))
+    say(
+        f"average of {len(options.checkpoints)}: validation accuracy {found.accuracy[-1]:.2%} "
+        f"({found.accuracy[0]:.2%} at t = 1), average tokens {found.average_tokens:.3f} → "
+        f"{options.out}"
+    )
+    return 0
