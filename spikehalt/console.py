@@ -36,8 +36,12 @@ class ReaderGone(Exception):  # noqa: N818  # no error: nobody wants more
 
 
 def speaks() -> bool:
-    """Whether this process is the one that writes: the first of those that torchrun started."""
-    return os.environ.get("RANK", "0") == "0"
+    """Whether this process is the one that writes: the first of those that train together.
+
+    torchrun numbers them all; those of `devices` on one machine have a local number alone.
+    """
+    rank = os.environ.get("RANK") or os.environ.get("LOCAL_RANK", "0")
+    return rank == "0"
 
 
 def say(text: str) -> None:

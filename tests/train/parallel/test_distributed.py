@@ -202,3 +202,20 @@ def test_torchrun_resumes_with_two_processes_what_one_began(
     assert sorted(file.name for file in broken.iterdir()) == [
         "halting.pt", "last.pt", "log.csv", "static.pt",
     ]  # fmt: skip
+
+
+def test_processes_of_one_machine_say_everything_once(tmp_path: Path) -> None:
+    line = (
+        "run digits --devices 2 --accelerator cpu --precision fp32 --batch-size 64 --model.depth 2 "
+        "--model.dim 16 --model.heads 2 --model.timesteps 2 --static.epochs 1 --halting.epochs 0"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "train", *line.split(), "--out", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("static: validation accuracy") == 1
+    assert done.stderr.count("export it with") == done.stderr.count("static 1/1") == 1
