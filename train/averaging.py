@@ -27,12 +27,14 @@ def averaged(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
 
     Raises:
         ConfigError: they are fewer than two, or networks, classes or images' preparation differ.
+        CheckpointError: weights and configuration of one do not belong together.
     """
     require(len(checkpoints) >= 2, "an average is made of two checkpoints or more: name another")
     first = checkpoints[0]
     for other in checkpoints[1:]:
         _check_alike(first, other)
-    weights = {name: _mean([each.weights[name] for each in checkpoints]) for name in first.weights}
+    states = [each.network().state_dict() for each in checkpoints]
+    weights = {name: _mean([state[name] for state in states]) for name in states[0]}
     return replace(first, weights=weights, metrics={}, training=None)
 
 

@@ -10,6 +10,7 @@ from spikehalt.errors import ConfigError
 from tests.train.samples import lively_network, tiny_model
 from train.averaging import averaged
 from train.checkpoint import Checkpoint
+from train.errors import CheckpointError
 
 
 def checkpoint(seed: int = 0, **changes: object) -> Checkpoint:
@@ -56,3 +57,10 @@ def test_the_average_is_finished_and_has_no_figures_of_another_network() -> None
 def test_what_has_no_average_is_refused(others: list[Checkpoint], told: str) -> None:
     with pytest.raises(ConfigError, match=told.replace(".", r"\.")):
         averaged([checkpoint(), *others])
+
+
+def test_weights_that_do_not_fit_their_network_are_refused() -> None:
+    broken = checkpoint(1)
+    del broken.weights["head.bias"]
+    with pytest.raises(CheckpointError, match="weights do not fit"):
+        averaged([checkpoint(), broken])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, replace
+from os.path import realpath
 from pathlib import Path
 
 from spikehalt.console import say
+from spikehalt.strict import build
 from train.cli.options.fields import add_fields, given, read_fields
 from train.cli.options.outputs import check_writable
+from train.config import TrainConfig, require
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Average, measure on the validation images, write the checkpoint."""
     options = read_fields(AverageOptions, arguments)
     check_writable(options.out, "--out", makes_folders=True)
+    require(
+        realpath(options.out) not in map(realpath, options.checkpoints),
+        f"--out {options.out} is one of those that are averaged; name another file",
+    )
     from train.averaging import averaged
     from train.checkpoint import load_checkpoint, save_checkpoint
+    from train.loop.starting import tell_of_seen_images
     from train.measure.finished import finished_metrics
     from train.measure.splits import checkpoint_data
 
-    checkpoint = averaged([load_checkpoint(path) for path in options.checkpoints])
+    parts = [load_checkpoint(path) for path in options.checkpoints]
+    checkpoint = averaged(parts)
     validation = checkpoint_data(checkpoint, options.data_path).validation
+    for path, part in zip(options.checkpoints, parts, strict=True):
+        tell_of_seen_images(build(TrainConfig, checkpoint.run), part, f"{path}'s")
     found, metrics = finished_metrics(checkpoint.network(), validation)
+    metrics["average_of"] = list(options.checkpoints)
     save_checkpoint(options.out, replace(checkpoint, metrics=metrics))
     say(
         f"average of {len(options.checkpoints)}: validation accuracy {found.accuracy[-1]:.2%} "

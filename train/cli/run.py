@@ -81,8 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.resume:
         return _resume(config, arguments.start)
+    gone_on_with = None if anew else arguments.start
     if not arguments.overwrite:
-        check_unused(config.out, arguments.start)
+        check_unused(config.out, gone_on_with)
     from train.checkpoint import load_checkpoint
     from train.cli.options.outputs import say_reached
     from train.loop.run import run as train
@@ -96,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
         start=start,
         all_phases=arguments.all_phases,
         new_head=arguments.new_head,
-        replaced=used(config.out, arguments.start),
+        replaced=used(config.out, gone_on_with),
     )
     say_reached(reached)
     return 0

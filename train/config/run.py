@@ -150,8 +150,8 @@ class TrainConfig:
         weight_decay: of AdamW.
         clip_norm: largest norm of the gradient; larger ones are scaled down; 0 = no clipping.
         ema_decay: the weights and statistics that are evaluated and kept are an exponential moving
-            average over the steps of a phase, in which each step keeps this share of the old; 0:
-            they are the last step's.
+            average over the steps of a phase, in which each step keeps this share of the old (at
+            the beginning less); 0: they are the last step's.
         accelerator: `auto` takes a CUDA GPU if there is one, else the CPU.
         devices: processes on this machine, one per device; under `torchrun`, that decides.
         nodes: machines.

@@ -2,7 +2,6 @@
 
 run        data, static phase, halting phase
 starting   what a run takes from the checkpoint that it starts from
-lending    weights of a start in a network that has more: another head, further blocks
 teacher    the network whose answers a run learns
 folder     where it leaves its files
 once       a run that is trained once: found finished, resumed, or trained

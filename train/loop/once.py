@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from spikehalt.errors import ConfigError
-from spikehalt.strict import to_dict
+from spikehalt.strict import build, to_dict
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.config import TrainConfig
 from train.loop.run import resume, run
+from train.loop.starting import PHASES, has_static_behind
 
 
 def train_once(config: TrainConfig, start: Checkpoint | None = None) -> Path:
@@ -25,27 +26,28 @@ def train_once(config: TrainConfig, start: Checkpoint | None = None) -> Path:
     out = Path(config.out)
     finished = out / ("halting.pt" if config.halting.epochs else "static.pt")
     if finished.exists():
-        _check_settings(finished, config)
+        _check_settings(finished, config, start)
         return finished
     last = out / "last.pt"
     if last.exists():
-        _check_settings(last, config)
+        _check_settings(last, config, start)
         result = resume(last)
     else:
         result = run(config, start=start)
     return list(result.checkpoints.values())[-1]
 
 
-def _check_settings(path: Path, config: TrainConfig) -> None:
+def _check_settings(path: Path, config: TrainConfig, start: Checkpoint | None) -> None:
     """Refuse a checkpoint that another configuration left where this one's belongs.
 
-    A phase that this configuration leaves out is recorded with the settings of the run it started
-    from.
+    A phase that this configuration leaves out, or that is behind the start, is recorded with the
+    settings of the run it started from.
     """
-    stored, asked = load_checkpoint(path).run, to_dict(config)
-    left_out = {name for name in ("static", "halting") if asked[name]["epochs"] == 0}
+    stored, asked = to_dict(build(TrainConfig, load_checkpoint(path).run)), to_dict(config)
+    left_out = {name for name in PHASES if asked[name]["epochs"] == 0}
+    left_out |= {"static"} if start is not None and has_static_behind(start) else set()
     compared = asked.keys() - left_out - {"out"}
-    differing = sorted(key for key in compared if stored.get(key) != asked[key])
+    differing = sorted(key for key in compared if stored[key] != asked[key])
     if differing:
         raise ConfigError(
             f"{path} is of a run with another {', '.join(differing)}: train into another --out"

@@ -20,6 +20,8 @@ from typing import Any
 
 from lightning_fabric import Fabric, seed_everything
 
+from spikehalt.console import few
+from spikehalt.errors import ConfigError
 from spikehalt.strict import build
 from train.baselines.build import build_network
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -27,13 +29,13 @@ from train.config import ModelConfig, TrainConfig
 from train.data import Known, load_data
 from train.errors import CheckpointError
 from train.loop.folder import make_folder
-from train.loop.lending import lend
 from train.loop.phase import saving
 from train.loop.phase.interrupt import Interrupt
 from train.loop.phase.phase import Phase
 from train.loop.phase.steps import train_phase
 from train.loop.reports.log import CsvLog
 from train.loop.starting import (
+    HEAD,
     check_classes,
     history,
     is_resumable,
@@ -101,18 +103,22 @@ def _train(
     seed_everything(config.seed, verbose=False)
     known = Known(start.classes) if start and start.classes else None
     data = load_data(config.data, config.model, config.seed, known).to(fabric.device)
+    past = history(config, start)
+    loss, share = config.loss, config.batch_size // fabric.world_size
+    teacher = load_teacher(loss.teacher, config.model, data.classes, fabric.device, share)
+    weights = start.weights if start else None
+    network = _network(phase_model(config.model, names[0]), weights, fabric)
+    # Whatever can be refused has been by now.
     if fabric.is_global_zero:
         for path in replaced:
             path.unlink(missing_ok=True)
     csv = CsvLog(Path(config.out) / "log.csv", keep=start is not None, writes=fabric.is_global_zero)
-    past = history(config, start)
-    teacher = load_teacher(config.loss.teacher, config.model, data.classes, fabric.device)
     result = RunResult({}, {})
-    weights = start.weights if start else None
     loops = choose_kernels(config.compile, fabric.device)
     with Interrupt() as interrupt, use_kernels(loops):
         for name in names:
-            network = _network(phase_model(config.model, name), weights, fabric)
+            if result.checkpoints:
+                network = _network(phase_model(config.model, name), weights, fabric)
             phase = Phase(
                 name,
                 getattr(config, name),
@@ -187,8 +193,23 @@ def _network(
 ) -> SpikingTransformer:
     network = build_network(model)
     if weights is not None:
-        lend(network, weights)
+        try:
+            network.load_state_dict({**_fresh(network, weights), **weights})
+        except RuntimeError as error:
+            raise ConfigError(f"the start weights do not fit the model: {_short(error)}") from None
     return network.to(fabric.device)
+
+
+def _fresh(network: SpikingTransformer, weights: dict[str, Any]) -> dict[str, Any]:
+    """The network's own head, where a new one is trained."""
+    own = network.state_dict()
+    return {} if set(HEAD) & set(weights) else {name: own[name] for name in HEAD}
+
+
+def _short(error: RuntimeError) -> str:
+    """The first tensors that do not fit, of the many that PyTorch names."""
+    lines = [line.strip() for line in str(error).splitlines()[1:]]
+    return few([line if len(line) < 200 else f"{line[:200]}…" for line in lines], 2)
 
 
 def _finish(phase: Phase) -> tuple[Path, Evaluation]:

@@ -16,7 +16,6 @@ from spikehalt.errors import ConfigError
 from spikehalt.strict import build, differences, to_dict
 from train.checkpoint import Checkpoint
 from train.config import PhaseConfig, TrainConfig
-from train.loop.lending import HEAD
 
 PHASES = ("static", "halting")
 
@@ -26,6 +25,7 @@ _FIXED = {
     "data.validation_fraction": "the images held out would have been trained on",
     "data.test_fraction": "the images held out would have been trained on",
 }
+HEAD = ("head.weight", "head.bias")
 
 
 def is_resumable(start: Checkpoint | None) -> bool:
@@ -77,8 +77,8 @@ def prepared(config: TrainConfig, start: Checkpoint | None) -> TrainConfig:
     if start.training is not None:
         _check_continues(config, start)
     else:
-        _tell_of_seen_images(config, start)
-    if not _has_static_behind(start):
+        tell_of_seen_images(config, start)
+    if not has_static_behind(start):
         return config
     static = build(PhaseConfig, start.run["static"], "static")
     if config.static not in (static, PhaseConfig(epochs=0)):
@@ -97,22 +97,22 @@ def check_asked(keys: Iterable[str], start: Checkpoint) -> None:
         ConfigError: one belongs to the static phase, which `start` has finished.
     """
     for key in keys:
-        if key.startswith("static.") and _has_static_behind(start):
+        if key.startswith("static.") and has_static_behind(start):
             raise ConfigError(
                 f"{key} has no effect: the start checkpoint has finished the static phase; "
                 "leave it out, or train anew without --start"
             )
 
 
-def _has_static_behind(start: Checkpoint) -> bool:
+def has_static_behind(start: Checkpoint) -> bool:
     """Whether the static phase is over, as the start's own run had it."""
     if start.training is not None:
         return start.phase == "halting"
     return start.phase in PHASES
 
 
-def _tell_of_seen_images(config: TrainConfig, start: Checkpoint) -> None:
-    """Say so where the weights have been trained on images that this run holds out."""
+def tell_of_seen_images(config: TrainConfig, start: Checkpoint, whose: str = "the start's") -> None:
+    """Say so where weights have been trained on images that a run holds out."""
     changes = changes_since(start, config)
     if not start.classes or "data.name" in changes:  # other images
         return
@@ -120,8 +120,8 @@ def _tell_of_seen_images(config: TrainConfig, start: Checkpoint) -> None:
         if key in changes:
             before, now = changes[key]
             note(
-                f"{key} is {now}, and was {before} where the start's weights were trained: if the "
-                "images are the same, this run holds out some that were trained on there, and its "
+                f"{key} is {now}, and was {before} where {whose} weights were trained: if the "
+                "images are the same, some that are held out here were trained on there, and the "
                 f"validation accuracy is too high; keep {before} to measure it"
             )
 
@@ -135,6 +135,12 @@ def _check_continues(config: TrainConfig, start: Checkpoint) -> None:
                 f"{key} is {now}, and was {before} in the run that is continued: {reason}; keep "
                 f"{before}, or start from a finished checkpoint such as static.pt"
             )
+    depth = start.model.depth
+    if config.model.depth != depth:
+        raise ConfigError(
+            f"model.depth is {config.model.depth}, and the network that is continued has {depth} "
+            "blocks: train another one from the beginning"
+        )
     with_modules = [bool(run["loss"]["surrogate_modules"]) for run in (start.run, to_dict(config))]
     if with_modules[0] != with_modules[1]:
         raise ConfigError(

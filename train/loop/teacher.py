@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from spikehalt.console import few
 from spikehalt.errors import ConfigError
 from train.checkpoint import load_checkpoint
 from train.config import ModelConfig
@@ -22,17 +23,18 @@ Teacher = Callable[[Tensor], Tensor]
 
 
 def load_teacher(
-    path: str, model: ModelConfig, classes: tuple[str, ...], device: torch.device
+    path: str, model: ModelConfig, classes: tuple[str, ...], device: torch.device, batch: int
 ) -> Teacher | None:
     """The teacher, in evaluation mode; None where `path` is empty.
 
     Args:
         path: a checkpoint, or a program that `torch.export.save` wrote (`.pt2`), of any network
-            from images or event frames of the model's size, in batches of any size, to logits. A
-            program can hold pickled objects: take one from those you trust.
+            from images or event frames of the model's size to logits, exported in evaluation mode.
+            A program can hold pickled objects: take one from those you trust.
         model: the student.
         classes: the run's, in label order.
         device: where it runs.
+        batch: images that it is asked about at once.
 
     Raises:
         CheckpointError: the checkpoint is missing or damaged.
@@ -41,7 +43,7 @@ def load_teacher(
     if not path:
         return None
     if Path(path).suffix == PROGRAM:
-        return _program(path, model, device)
+        return _program(path, model, device, batch)
     return _checkpoint(path, model, classes, device)
 
 
@@ -51,10 +53,11 @@ def _checkpoint(
     found = load_checkpoint(path)
     if found.classes and found.classes != classes:
         raise ConfigError(
-            f"loss.teacher {path} has the classes {_few(found.classes)}, the images have "
-            f"{_few(classes)}: take one that was trained on the same classes, in this order"
+            f"loss.teacher {path} has other classes than the images, "
+            f"{_other(found.classes, classes)}: take one of the same classes, in this order"
         )
-    same = ("image_size", "channels", "classes", "input")
+    same = ["image_size", "channels", "classes", "input"]
+    same += ["timesteps"] if model.input == "frames" else []
     ours, theirs = ({key: getattr(each, key) for key in same} for each in (model, found.model))
     if ours != theirs:
         raise ConfigError(f"loss.teacher {path} has {theirs}, the model {ours}: they must be equal")
@@ -67,37 +70,61 @@ def _checkpoint(
     return answer
 
 
-def _program(path: str, model: ModelConfig, device: torch.device) -> Teacher:
+def _program(path: str, model: ModelConfig, device: torch.device, batch: int) -> Teacher:
     if not Path(path).is_file():
         raise ConfigError(
             f"loss.teacher {path} does not exist; `torch.export.save(torch.export.export(network, "
             "(images,), dynamic_shapes=...), PATH)` writes one"
         )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _silence():
             network: Any = torch.export.load(path).module().to(device)
     except Exception as error:  # torch.export raises what its archive's readers raise
-        raise ConfigError(f"loss.teacher {path} is no program of torch.export: {error}") from None
+        raise ConfigError(
+            f"loss.teacher {path} is no program of torch.export: {_line(error)}"
+        ) from None
     frames = (model.timesteps,) if model.input == "frames" else ()
-    example = torch.zeros(3, *frames, model.channels, *model.image_size, device=device)
+    example = torch.zeros(batch, *frames, model.channels, *model.image_size, device=device)
     try:
-        shape = tuple(network(example).shape)
+        answer = network(example)
     except Exception as error:
         raise ConfigError(
             f"loss.teacher {path} does not take images {list(example.shape)}: {_line(error)}; "
             "export it with a dynamic batch"
         ) from None
-    if shape != (3, model.classes):
-        raise ConfigError(
-            f"loss.teacher {path} answers images {list(example.shape)} with {list(shape)}, not "
-            f"with the logits [3, {model.classes}]"
-        )
+    _check_logits(path, answer, (batch, model.classes))
     return network  # type: ignore[no-any-return]
 
 
-def _few(classes: tuple[str, ...]) -> str:
-    return few(classes, 4) + (f" ({len(classes)})" if len(classes) > 4 else "")
+def _check_logits(path: str, answer: Any, shape: tuple[int, int]) -> None:
+    if not isinstance(answer, Tensor) or tuple(answer.shape) != shape:
+        found = list(answer.shape) if isinstance(answer, Tensor) else f"a {type(answer).__name__}"
+        raise ConfigError(
+            f"loss.teacher {path} answers with {found}, not with logits {list(shape)}"
+        )
+    if not bool(answer.isfinite().all()):
+        raise ConfigError(f"loss.teacher {path} answers black images with what is no number")
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """PyTorch logs what it then raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = logging.root.manager.disable
+        logging.disable()
+        try:
+            yield
+        finally:
+            logging.disable(before)
+
+
+def _other(theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
+    """The first class in which the two differ."""
+    if len(theirs) != len(ours):
+        return f"{len(theirs)} in place of {len(ours)}"
+    at = next(at for at, (one, other) in enumerate(zip(theirs, ours, strict=True)) if one != other)
+    return f"{theirs[at]!r} in place of {ours[at]!r} as number {at + 1}"
 
 
 def _line(error: Exception) -> str:

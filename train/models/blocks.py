@@ -54,12 +54,3 @@ class Block(nn.Module):
             x = x + self.linear(self.linear_lif(x, live), live, rows)
         x = x + self.attention(x, live, rows)
         return x + self.mlp(x, live, rows)  # type: ignore[no-any-return]
-
-    def pass_on(self) -> None:
-        """Let the block add nothing, until it is trained: what its layers add is scaled by 0."""
-        last = [self.attention.proj, self.mlp.fc2]
-        last += [self.mlp.fc1] if self.mlp.adds else []
-        last += [self.linear] if self.linear_first else []
-        for layer in last:
-            nn.init.zeros_(layer.bn.weight)
-            nn.init.zeros_(layer.bn.bias)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 
 from tests.train.cli.calling import call
 from tests.train.samples import quick_run
-from train.checkpoint import load_checkpoint
+from train.checkpoint import load_checkpoint, save_checkpoint
 from train.loop.run import run
 from train.measure.evaluate import evaluate
 from train.measure.splits import checkpoint_data
@@ -34,6 +35,7 @@ def test_the_average_is_measured_and_can_be_used_like_any_checkpoint(
     measured = evaluate(found.network(), checkpoint_data(found).validation)
     assert found.metrics["validation_accuracy"] == list(measured.accuracy)
     assert found.metrics["firing_rates"].keys() > {"head"}
+    assert found.metrics["average_of"] == paths
     said = capsys.readouterr().out
     assert f"average of 2: validation accuracy {measured.accuracy[-1]:.2%}" in said
     assert call(["evaluate", str(out), "--policy", "never"]) == 0
@@ -47,3 +49,29 @@ def test_what_cannot_be_averaged_is_told_in_one_line(
     assert call(["average", "nowhere.pt", "nowhere.pt", "--out", str(tmp_path)]) == 2
     assert "is a folder" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_no_checkpoint_is_overwritten_with_its_own_average(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = trained / "static.pt"
+    before = path.read_bytes()
+    same = str(trained / "more" / ".." / "static.pt")
+    paths = [str(path), str(trained / "more" / "static.pt")]
+    assert call(["average", *paths, "--out", same]) == 2
+    assert "is one of those that are averaged" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+def test_images_that_one_was_trained_on_and_another_holds_out_are_told(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = trained / "static.pt"
+    found = load_checkpoint(path)
+    other = tmp_path / "other.pt"
+    save_checkpoint(other, replace(found, run={**found.run, "seed": 5}))
+    out = str(tmp_path / "average.pt")
+    assert call(["average", str(path), str(other), "--out", out]) == 0
+    assert f"and was 5 where {other}'s weights were trained" in capsys.readouterr().err
+    assert call(["average", str(path), str(path), "--out", out]) == 0
+    assert "weights were trained" not in capsys.readouterr().err

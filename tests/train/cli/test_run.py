@@ -91,8 +91,26 @@ def test_a_used_folder_is_written_over_only_when_asked(
     unread = ["--data.name", "folder", "--data.path", str(tmp_path / "nowhere")]
     assert main(["run", recipe, "--overwrite", *unread]) == 2
     assert (out / "halting.pt").read_bytes() == b"of another run"  # nothing was read yet
+    (out / "log.csv").write_text("of another run")
+    assert main(["run", recipe, "--overwrite", "--loss.teacher", "nowhere.pt2"]) == 2
+    kept = [(out / name).read_text() for name in ("halting.pt", "last.pt", "log.csv")]
+    assert kept == ["of another run"] * 3
     assert main(["run", recipe, "--overwrite", "--halting.epochs", "0", "--model.depth", "1"]) == 0
     assert not (out / "halting.pt").exists() and load_checkpoint(out / "static.pt").phase
+
+
+@pytest.mark.parametrize("anew", ["--all-phases", "--new-head"])
+def test_a_start_is_not_written_over_by_a_run_that_begins_anew(
+    recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], anew: str
+) -> None:
+    out = tmp_path / "run"
+    assert main(["run", recipe, "--halting.epochs", "0"]) == 0
+    before = (out / "static.pt").read_bytes()
+    start = ["--start", str(out / "last.pt"), "--halting.epochs", "0"]
+    assert main(["run", recipe, *start, anew]) == 2
+    assert "holds a run already (static.pt, last.pt)" in capsys.readouterr().err
+    assert (out / "static.pt").read_bytes() == before
+    assert main(["run", recipe, *start, anew, "--overwrite"]) == 0
 
 
 def test_ctrl_c_before_anything_is_saved_says_so(

@@ -119,7 +119,7 @@ def averaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_average_over_a_phases_steps_is_what_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Weights and running statistics: (1 - decay) sum_i decay^(n - i) w_i, from the first step."""
+    """Weights and running statistics: a = d a + (1 - d) w, d = min(decay, (1 + n) / (10 + n))."""
     steps: list[dict[str, torch.Tensor]] = []
     step = loop.train_step
 
@@ -131,9 +131,10 @@ def test_the_average_over_a_phases_steps_is_what_is_kept(
     monkeypatch.setattr(loop, "train_step", observed)
     result = run(replace(quick_run(tmp_path, halting={"epochs": 0}), ema_decay=0.75))
     expected = dict(steps[0])
-    for now in steps[1:]:
+    for done, now in enumerate(steps[1:], start=1):
+        decay = min(0.75, (1 + done) / (10 + done))
         floats = {name: value for name, value in now.items() if value.is_floating_point()}
-        expected.update({key: 0.75 * expected[key] + 0.25 * floats[key] for key in floats})
+        expected.update({key: decay * expected[key] + (1 - decay) * floats[key] for key in floats})
     kept = load_checkpoint(result.checkpoints["static"]).weights
     statistics = [name for name in kept if name.endswith("running_var")]
     assert statistics and len(steps) > 10

@@ -15,12 +15,11 @@ from tests.train.samples import quick_run, same_tensors
 from train.checkpoint import load_checkpoint
 from train.config import TrainConfig
 from train.loop import run as module
-from train.loop.lending import HEAD
 from train.loop.phase import Phase
 from train.loop.phase import steps as loop
 from train.loop.reports.log import CsvLog
 from train.loop.run import resume, run
-from train.loop.starting import check_asked, prepared
+from train.loop.starting import HEAD, check_asked, prepared
 
 Continued = Callable[..., Phase]
 
@@ -215,3 +214,8 @@ def test_a_resumed_run_takes_changes_and_ends_its_schedule(stopped: Path, tmp_pa
     assert changed == {"batch_size": [64, 32]}
     (row,) = CsvLog(tmp_path / "log.csv", keep=True).rows()
     assert float(row["learning_rate"]) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_run_is_not_continued_with_another_depth(stopped: Path) -> None:
+    with pytest.raises(ConfigError, match=r"model\.depth is 3, and the network .* has 2 blocks"):
+        resume(stopped, lambda config, _: replace(config, model=replace(config.model, depth=3)))

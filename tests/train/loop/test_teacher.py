@@ -31,10 +31,19 @@ class Linear(nn.Module):
         return logits
 
 
-def program(path: Path, config: ModelConfig, *, classes: int = 10, batches: bool = True) -> Linear:
+def program(
+    path: Path,
+    config: ModelConfig,
+    *,
+    classes: int = 10,
+    batches: bool = True,
+    most: int | None = None,
+    bias: float = 0.0,
+) -> Linear:
     network = Linear(config, classes).eval()
+    nn.init.constant_(network.layer.bias, bias)
     example = random_images(config, 2).float()
-    shapes = ({0: torch.export.Dim("batch", min=1)},) if batches else None
+    shapes = ({0: torch.export.Dim("batch", min=1, max=most)},) if batches else None
     torch.export.save(torch.export.export(network, (example,), dynamic_shapes=shapes), path)
     return network
 
@@ -46,14 +55,14 @@ def checkpoint(path: Path, config: ModelConfig, classes: tuple[str, ...] = CLASS
 
 
 def test_no_path_is_no_teacher() -> None:
-    assert load_teacher("", tiny_model(), CLASSES, CPU) is None
+    assert load_teacher("", tiny_model(), CLASSES, CPU, 5) is None
 
 
 def test_a_checkpoint_answers_with_its_last_logits(tmp_path: Path) -> None:
     config = tiny_model()
     network = checkpoint(tmp_path / "t.pt", config)
     images = random_images(config, 5)
-    teacher = load_teacher(str(tmp_path / "t.pt"), config, CLASSES, CPU)
+    teacher = load_teacher(str(tmp_path / "t.pt"), config, CLASSES, CPU, 5)
     assert teacher is not None
     torch.testing.assert_close(teacher(images), network(images).logits[-1])
 
@@ -63,7 +72,7 @@ def test_a_program_of_any_network_answers(tmp_path: Path, kind: str) -> None:
     config = tiny_model() if kind == "image" else tiny_model(input="frames", stem="sps", channels=2)
     network = program(tmp_path / "t.pt2", config)
     images = random_images(config, 5).float()
-    teacher = load_teacher(str(tmp_path / "t.pt2"), config, CLASSES, CPU)
+    teacher = load_teacher(str(tmp_path / "t.pt2"), config, CLASSES, CPU, 5)
     assert teacher is not None
     torch.testing.assert_close(teacher(images), network(images))
 
@@ -71,38 +80,61 @@ def test_a_program_of_any_network_answers(tmp_path: Path, kind: str) -> None:
 def test_a_teacher_of_other_classes_is_refused(tmp_path: Path) -> None:
     config = tiny_model()
     checkpoint(tmp_path / "t.pt", config, tuple(reversed(CLASSES)))
-    with pytest.raises(ConfigError, match=r"classes 9, 8, 7, 6, … \(10\), the images have 0, 1"):
-        load_teacher(str(tmp_path / "t.pt"), config, CLASSES, CPU)
+    with pytest.raises(ConfigError, match="'9' in place of '0' as number 1"):
+        load_teacher(str(tmp_path / "t.pt"), config, CLASSES, CPU, 5)
 
 
 def test_a_checkpoint_for_other_images_is_refused(tmp_path: Path) -> None:
     checkpoint(tmp_path / "t.pt", tiny_model(image_size=(16, 16)))
     with pytest.raises(ConfigError, match=r"16, 16.*8, 8.*must be equal"):
-        load_teacher(str(tmp_path / "t.pt"), tiny_model(), CLASSES, CPU)
+        load_teacher(str(tmp_path / "t.pt"), tiny_model(), CLASSES, CPU, 5)
 
 
 def test_a_program_with_other_classes_is_refused(tmp_path: Path) -> None:
     program(tmp_path / "t.pt2", tiny_model(), classes=7)
-    with pytest.raises(ConfigError, match=r"with \[3, 7\], not with the logits \[3, 10\]"):
-        load_teacher(str(tmp_path / "t.pt2"), tiny_model(), CLASSES, CPU)
+    with pytest.raises(ConfigError, match=r"with \[5, 7\], not with logits \[5, 10\]"):
+        load_teacher(str(tmp_path / "t.pt2"), tiny_model(), CLASSES, CPU, 5)
 
 
 def test_a_program_of_one_batch_size_is_refused(tmp_path: Path) -> None:
     program(tmp_path / "t.pt2", tiny_model(), batches=False)
     with pytest.raises(ConfigError, match="export it with a dynamic batch"):
-        load_teacher(str(tmp_path / "t.pt2"), tiny_model(), CLASSES, CPU)
+        load_teacher(str(tmp_path / "t.pt2"), tiny_model(), CLASSES, CPU, 5)
 
 
-def test_a_file_that_is_no_program_is_refused(tmp_path: Path) -> None:
+def test_a_program_of_smaller_batches_is_refused(tmp_path: Path) -> None:
+    program(tmp_path / "t.pt2", tiny_model(), most=4)
+    assert load_teacher(str(tmp_path / "t.pt2"), tiny_model(), CLASSES, CPU, 4) is not None
+    with pytest.raises(ConfigError, match=r"does not take images \[5, 1, 8, 8\]"):
+        load_teacher(str(tmp_path / "t.pt2"), tiny_model(), CLASSES, CPU, 5)
+
+
+def test_a_program_that_answers_no_numbers_is_refused(tmp_path: Path) -> None:
+    program(tmp_path / "t.pt2", tiny_model(), bias=float("nan"))
+    with pytest.raises(ConfigError, match="with what is no number"):
+        load_teacher(str(tmp_path / "t.pt2"), tiny_model(), CLASSES, CPU, 5)
+
+
+def test_a_teacher_of_frames_sees_as_many_as_the_student(tmp_path: Path) -> None:
+    config = tiny_model(input="frames", stem="sps", channels=2)
+    checkpoint(tmp_path / "t.pt", replace(config, timesteps=4))
+    with pytest.raises(ConfigError, match=r"'timesteps': 4.*'timesteps': 3"):
+        load_teacher(str(tmp_path / "t.pt"), config, CLASSES, CPU, 5)
+
+
+def test_a_file_that_is_no_program_is_refused_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "t.pt2").write_bytes(b"nothing")
-    with pytest.raises(ConfigError, match=r"t\.pt2 is no program of torch\.export"):
-        load_teacher(str(tmp_path / "t.pt2"), tiny_model(), CLASSES, CPU)
+    with pytest.raises(ConfigError, match=r"t\.pt2 is no program of torch\.export: [^\n]+$"):
+        load_teacher(str(tmp_path / "t.pt2"), tiny_model(), CLASSES, CPU, 5)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(("name", "error"), [("t.pt2", ConfigError), ("t.pt", CheckpointError)])
 def test_a_missing_teacher_is_named(tmp_path: Path, name: str, error: type[Exception]) -> None:
     with pytest.raises(error, match=rf"{name} does not exist"):
-        load_teacher(str(tmp_path / name), tiny_model(), CLASSES, CPU)
+        load_teacher(str(tmp_path / name), tiny_model(), CLASSES, CPU, 5)
 
 
 def test_a_run_comes_nearer_to_its_teacher(tmp_path: Path) -> None:

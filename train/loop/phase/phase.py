@@ -130,6 +130,19 @@ class Phase:
         before = self.config.static.epochs if self.name == "halting" else 0
         return None if off and before + self.position.epoch >= off else self.mixer
 
+    def advance_average(self) -> None:
+        """Take the weights of the step that was just done into the average, where there is one.
+
+        Early steps, which know least, are soon forgotten: the decay is at most (1 + n) / (10 + n)
+        after n steps.
+        """
+        if self.average is None:
+            return
+        done = self.steps_done
+        decay = min(self.config.ema_decay, (1 + done) / (10 + done))
+        self.average.multi_avg_fn = get_ema_multi_avg_fn(decay)
+        self.average.update_parameters(self.network)
+
     def start_epoch(self, epoch: int) -> None:
         """Stand at the beginning of `epoch`."""
         zero = torch.zeros((), dtype=torch.float64, device=self.fabric.device)

@@ -117,8 +117,7 @@ def train_step(phase: Phase, batch: Split) -> Tensor:
     if phase.config.clip_norm:
         clip_gradients(phase)
     phase.optimizer.step()
-    if phase.average is not None:
-        phase.average.update_parameters(phase.network)
+    phase.advance_average()
     advance_schedule(phase)
     phase.position.step += 1
     flags = torch.tensor(
