@@ -22,7 +22,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_it_writes_teaches_the_recipe_and_knows_the_images(program: Path) -> None:
     config = load_recipe("digits")
     data = load_data(config.data, config.model, config.seed)
-    answers = load_teacher(str(program), config.model, data.classes, torch.device("cpu"))
+    device = torch.device("cpu")
+    answers = load_teacher(str(program), config.model, data.classes, device, config.batch_size)
     assert answers is not None
     rows = torch.arange(len(data.validation))
     (batch,) = data.validation.batches([rows])
