@@ -90,7 +90,6 @@ class ZooSet(NamedTuple):
 
 
 _STATIC = (Entry("static", "static"), Entry("static + early exit", "static", exits=True))
-_TAUGHT = (Entry("taught", "taught"), Entry("taught + early exit", "taught", exits=True))
 _HALTING = (Entry("halting", "halting"), Entry("halting + early exit", "halting", exits=True))
 _INT8 = (
     Entry("halting, int8", "halting", "int8"),
@@ -123,7 +122,7 @@ SETS = {
     "cifar10-medium": ZooSet(
         "data",
         "test images of CIFAR-10 (JPEG)",
-        (*_STATIC, *_HALTING, *_MERGING_SIMILAR, *_INT8, *_TAUGHT),
+        (*_STATIC, *_HALTING, *_MERGING_SIMILAR, *_INT8),
     ),
     "tiny-imagenet-medium": ZooSet(
         "tiny", "test images of Tiny-ImageNet-200", (*_STATIC, *_HALTING, *_INT8), top5=True
