@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from os.path import realpath
 from pathlib import Path
 
-from spikehalt.console import say
 from spikehalt.strict import build
 from train.cli.options.fields import add_fields, given, read_fields
-from train.cli.options.outputs import check_writable
+from train.cli.options.outputs import check_writable, say_validated
 from train.config import TrainConfig, require
 
 
@@ -52,14 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
     parts = [load_checkpoint(path) for path in options.checkpoints]
     checkpoint = averaged(parts)
     validation = checkpoint_data(checkpoint, options.data_path).validation
+    config = build(TrainConfig, checkpoint.run)
     for path, part in zip(options.checkpoints, parts, strict=True):
-        tell_of_seen_images(build(TrainConfig, checkpoint.run), part, f"{path}'s")
+        tell_of_seen_images(config, part, f"{path}'s")
     found, metrics = finished_metrics(checkpoint.network(), validation)
     metrics["average_of"] = list(options.checkpoints)
     save_checkpoint(options.out, replace(checkpoint, metrics=metrics))
-    say(
-        f"average of {len(options.checkpoints)}: validation accuracy {found.accuracy[-1]:.2%} "
-        f"({found.accuracy[0]:.2%} at t = 1), average tokens {found.average_tokens:.3f} → "
-        f"{options.out}"
-    )
+    say_validated(f"average of {len(parts)}", found, options.out)
     return 0

@@ -13,6 +13,7 @@ from spikehalt.files import put_file
 
 if TYPE_CHECKING:
     from train.loop.run import RunResult
+    from train.measure.evaluate import Evaluation
 
 
 def check_writable(path: Path, option: str, *, makes_folders: bool = False) -> None:
@@ -63,10 +64,14 @@ def give_figures(
 def say_reached(result: RunResult) -> None:
     """Say what a run reached and what to do with it."""
     for phase, path in result.checkpoints.items():
-        found = result.evaluations[phase]
-        say(
-            f"{phase}: validation accuracy {found.accuracy[-1]:.2%} ({found.accuracy[0]:.2%} at "
-            f"t = 1), average tokens {found.average_tokens:.3f} → {path}"
-        )
+        say_validated(phase, result.evaluations[phase], path)
     last = list(result.checkpoints.values())[-1]
     note(f"export it with: python -m export.to_trt {last} --onnx-only")
+
+
+def say_validated(name: str, found: Evaluation, path: Path) -> None:
+    """Say what a network does on its validation images, and where it was written."""
+    say(
+        f"{name}: validation accuracy {found.accuracy[-1]:.2%} ({found.accuracy[0]:.2%} at "
+        f"t = 1), average tokens {found.average_tokens:.3f} → {path}"
+    )

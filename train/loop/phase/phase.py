@@ -64,7 +64,9 @@ class Phase:
 
     def __post_init__(self) -> None:
         rate, decay = self.settings.learning_rate, self.config.weight_decay
-        self.average = _average(self.network, self.config.ema_decay)
+        # Weights and batch normalisation's statistics.
+        averages = self.config.ema_decay > 0
+        self.average = AveragedModel(self.network, use_buffers=True) if averages else None
         self.trainee: torch.nn.Module = self.network
         if self.config.loss.surrogate_modules:
             self.trainee = WithSurrogateModules(self.network).to(self.fabric.device)
@@ -156,10 +158,3 @@ class Phase:
         steps = range(self.position.step, self.steps_per_epoch)
         rows = [order[step * size : (step + 1) * size][rank::world] for step in steps]
         return self.data.train.batches(rows)
-
-
-def _average(network: SpikingTransformer, decay: float) -> AveragedModel | None:
-    """A moving average of weights and batch normalisation's statistics; None without decay."""
-    if decay == 0:
-        return None
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
